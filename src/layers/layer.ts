@@ -1,0 +1,107 @@
+import * as tf from "@tensorflow/tfjs";
+import { Parameter } from "../weights/paramScope.js";
+
+/** What a layer may return: a tensor, or a few by name. */
+export type LayerOutput = tf.Tensor | Readonly<Record<string, tf.Tensor>>;
+
+/** Told of every value that a layer announces while a trace runs. */
+export interface LayerObserver {
+  /** @param name of an intermediate inside `layer`; empty for the layer's output. The tensor is borrowed. */
+  observe(layer: AnyLayer, name: string, value: tf.Tensor): void;
+}
+
+// One observer at a time is enough: forward passes are synchronous.
+let observer: LayerObserver | undefined;
+
+/** Runs `body` with every layer's outputs and taps announced to `to`. */
+export function observeLayers<T>(to: LayerObserver, body: () => T): T {
+  const outer = observer;
+  observer = to;
+  try {
+    return body();
+  } finally {
+    observer = outer;
+  }
+}
+
+/**
+ * A module of the network, as PyTorch's `nn.Module`: its fields that are layers are its children, its fields
+ * that are parameters its own, and the fields' names, in snake case, are the state_dict path. So
+ * `model.imageEncoder.blocks[3].mlp.lin1` is `image_encoder.blocks.3.mlp.lin1`, and a child may be replaced by
+ * any layer of the same type.
+ */
+export abstract class Layer<
+  Args extends readonly unknown[] = [x: tf.Tensor],
+  Out extends LayerOutput = tf.Tensor,
+> {
+  /**
+   * `nhwc` when the output is a map that PyTorch would hold as [B, C, H, W]; traces and comparisons use it to
+   * give PyTorch's axes back.
+   */
+  layout: "same" | "nhwc" = "same";
+
+  /** The computation. Call it through `call`, which frees its intermediates. */
+  abstract forward(...args: Args): Out;
+
+  /** `forward` inside a tidy: everything but the result is freed. Announced to a running trace. */
+  call(...args: Args): Out {
+    const out = tf.tidy(() => this.forward(...args));
+    if (observer !== undefined) {
+      if (out instanceof tf.Tensor) observer.observe(this as unknown as AnyLayer, "", out);
+      else
+        for (const [name, value] of Object.entries(out))
+          observer.observe(this as unknown as AnyLayer, name, value);
+    }
+    return out;
+  }
+
+  /** Names an intermediate for traces; gives it back unchanged. */
+  protected tap<T extends tf.Tensor>(name: string, value: T): T {
+    observer?.observe(this as unknown as AnyLayer, name, value);
+    return value;
+  }
+
+  /** Children with their names, an array's elements as `field.index`. */
+  *children(): Generator<[name: string, child: AnyLayer]> {
+    for (const [field, value] of Object.entries(this) as [string, unknown][]) {
+      if (value instanceof Layer) yield [snakeCase(field), value];
+      else if (Array.isArray(value)) {
+        for (const [index, item] of value.entries())
+          if (item instanceof Layer) yield [`${snakeCase(field)}.${index}`, item];
+      }
+    }
+  }
+
+  /** This layer and all below it, with their state_dict paths; parents first. */
+  *namedLayers(path = ""): Generator<[path: string, layer: AnyLayer]> {
+    yield [path, this as unknown as AnyLayer];
+    for (const [name, child] of this.children()) yield* child.namedLayers(join(path, name));
+  }
+
+  /** All parameters of this layer and those below it, by state_dict path. */
+  namedParameters(path = ""): Map<string, Parameter> {
+    const found = new Map<string, Parameter>();
+    for (const [layerPath, layer] of this.namedLayers(path)) {
+      for (const [field, value] of Object.entries(layer) as [string, unknown][])
+        if (value instanceof Parameter) found.set(join(layerPath, snakeCase(field)), value);
+    }
+    return found;
+  }
+
+  /** Frees all parameters of this layer and those below it. The layer cannot be used afterwards. */
+  dispose(): void {
+    for (const parameter of this.namedParameters().values()) parameter.dispose();
+  }
+}
+
+// A layer whose arguments do not matter, for walking trees. `never[]` makes every layer assignable to it.
+export type AnyLayer = Layer<never[], LayerOutput>;
+
+function join(path: string, name: string): string {
+  return path === "" ? name : `${path}.${name}`;
+}
+
+/** `relPosH` to `rel_pos_h`; `norm1` stays. */
+export function snakeCase(field: string): string {
+  return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

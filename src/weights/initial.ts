@@ -1,0 +1,66 @@
+import { sizeOf } from "./checkpoint.js";
+
+/**
+ * How PyTorch fills a fresh parameter. `fanIn` bounds are those of `nn.Linear` and `nn.Conv2d`
+ * (`kaiming_uniform_(a=sqrt(5))`, which is uniform in ±1/sqrt(fanIn), for weight and bias alike).
+ */
+export type Initial =
+  | { readonly kind: "zeros" }
+  | { readonly kind: "ones" }
+  | { readonly kind: "normal" }
+  | { readonly kind: "fanIn"; readonly fanIn: number };
+
+export const ZEROS: Initial = { kind: "zeros" };
+export const ONES: Initial = { kind: "ones" };
+/** Standard normal: `nn.Embedding`, and the Gaussian matrix of SAM's random positional encoding. */
+export const NORMAL: Initial = { kind: "normal" };
+
+export function fanIn(count: number): Initial {
+  return { kind: "fanIn", fanIn: count };
+}
+
+/** FNV-1a, 32 bits, of an ASCII string. */
+export function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
+}
+
+/** A stream of uniform numbers in [0, 1) (mulberry32): small, seeded, the same on every machine. */
+export function randomStream(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let z = state;
+    z = Math.imul(z ^ (z >>> 15), z | 1);
+    z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
+    return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Initial values of one parameter. The stream depends on seed and path alone, not on the order of building. */
+export function initialValues(
+  path: string,
+  shape: readonly number[],
+  initial: Initial,
+  seed: number,
+): Float32Array {
+  const out = new Float32Array(sizeOf(shape));
+  const random = randomStream((hashOf(path) ^ Math.imul(seed, 0x9e3779b1)) >>> 0);
+  switch (initial.kind) {
+    case "zeros":
+      break;
+    case "ones":
+      out.fill(1);
+      break;
+    case "normal":
+      for (let i = 0; i < out.length; i++)
+        out[i] = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+      break;
+    case "fanIn": {
+      const bound = 1 / Math.sqrt(initial.fanIn);
+      for (let i = 0; i < out.length; i++) out[i] = (2 * random() - 1) * bound;
+    }
+  }
+  return out;
+}

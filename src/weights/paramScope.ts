@@ -1,0 +1,135 @@
+import * as tf from "@tensorflow/tfjs";
+import { CheckpointError, type Checkpoint } from "./checkpoint.js";
+import { initialValues, type Initial } from "./initial.js";
+import { tfShape, tfToTorch, torchToTf, type Layout } from "./layout.js";
+import { toFloat32 } from "./numbers.js";
+
+/** Where a layer's values come from. Values and shapes are PyTorch's. */
+export interface ParameterSource {
+  values(path: string, shape: readonly number[], initial: Initial): Float32Array;
+}
+
+/** One named tensor of the model: PyTorch's shape outside, TensorFlow.js's layout inside. */
+export class Parameter {
+  /** PyTorch's shape. */
+  readonly shape: readonly number[];
+  readonly layout: Layout;
+  /** The tensor that layers compute with, in TensorFlow.js's layout. Assigning to it changes the model. */
+  readonly value: tf.Variable;
+
+  constructor(torchValues: Float32Array, shape: readonly number[], layout: Layout) {
+    this.shape = shape;
+    this.layout = layout;
+    // Built outside of any tidy's reach: a parameter lives until its owner disposes it.
+    const initial = tf.tensor(torchToTf(torchValues, shape, layout), tfShape(shape, layout), "float32");
+    this.value = tf.variable(initial);
+    initial.dispose();
+  }
+
+  /** The values in PyTorch's order, as `state_dict` has them. */
+  toTorch(): Float32Array {
+    return tfToTorch(this.value.dataSync<"float32">(), this.shape, this.layout);
+  }
+
+  dispose(): void {
+    this.value.dispose();
+  }
+}
+
+/**
+ * A place in the state_dict. A layer asks its scope for each parameter by name and PyTorch shape, so building a
+ * layer is loading it.
+ */
+export class ParamScope {
+  constructor(
+    private readonly source: ParameterSource,
+    readonly path = "",
+  ) {}
+
+  /** The scope of a child: `scope.at("blocks").at(3)` is `….blocks.3`. */
+  at(name: string | number): ParamScope {
+    return new ParamScope(this.source, this.pathOf(String(name)));
+  }
+
+  /**
+   * The parameter `name` of this scope.
+   *
+   * @param shape PyTorch's shape.
+   * @throws CheckpointError with the full path when the source has no such tensor, or one of another shape.
+   */
+  get(name: string, shape: readonly number[], initial: Initial, layout: Layout = "same"): Parameter {
+    return new Parameter(this.source.values(this.pathOf(name), shape, initial), shape, layout);
+  }
+
+  private pathOf(name: string): string {
+    return this.path === "" ? name : `${this.path}.${name}`;
+  }
+}
+
+/** Fresh values with PyTorch's distributions, the same for the same seed on every machine. */
+export function seededParameters(seed: number): ParamScope {
+  return new ParamScope({ values: (path, shape, initial) => initialValues(path, shape, initial, seed) });
+}
+
+/** What did not fit between a checkpoint and a model. All lists are of state_dict paths. */
+export interface LoadReport {
+  /** `[name in the file, state_dict path]`, where they differ. */
+  readonly renamed: readonly (readonly [string, string])[];
+  readonly missing: readonly string[];
+  readonly misshapen: readonly {
+    readonly path: string;
+    readonly expected: readonly number[];
+    readonly got: readonly number[];
+  }[];
+  readonly unexpected: readonly string[];
+}
+
+/**
+ * Reads parameters from a checkpoint and keeps account of what did not fit. A missing or misshapen tensor gets
+ * its initial value, so that building goes on and `report()` can name every problem at once.
+ */
+export class CheckpointParameters implements ParameterSource {
+  private readonly asked = new Set<string>();
+  private readonly missing: string[] = [];
+  private readonly misshapen: { path: string; expected: readonly number[]; got: readonly number[] }[] = [];
+
+  /** @param checkpoint with state_dict paths as names (see `keys.ts`). */
+  constructor(
+    private readonly checkpoint: Checkpoint,
+    private readonly renamed: readonly (readonly [string, string])[] = [],
+  ) {}
+
+  values(path: string, shape: readonly number[], initial: Initial): Float32Array {
+    this.asked.add(path);
+    const info = this.checkpoint.tensors.get(path);
+    if (info === undefined) {
+      this.missing.push(path);
+    } else if (info.shape.length !== shape.length || info.shape.some((side, axis) => side !== shape[axis])) {
+      this.misshapen.push({ path, expected: shape, got: info.shape });
+    } else {
+      return toFloat32(this.checkpoint.readBytes(path), info.dtype);
+    }
+    return initialValues(path, shape, initial, 0);
+  }
+
+  report(): LoadReport {
+    const { renamed, missing, misshapen } = this;
+    const unexpected = [...this.checkpoint.tensors.keys()].filter((path) => !this.asked.has(path));
+    return { renamed, missing, misshapen, unexpected };
+  }
+}
+
+/** @throws CheckpointError naming every missing and misshapen tensor, if there is one. */
+export function assertComplete(report: LoadReport, source: string): void {
+  const { missing, misshapen } = report;
+  if (missing.length === 0 && misshapen.length === 0) return;
+  const show = (items: readonly string[]) =>
+    items.slice(0, 8).join(", ") + (items.length > 8 ? `, and ${items.length - 8} more` : "");
+  const parts: string[] = [];
+  if (missing.length > 0) parts.push(`${missing.length} missing: ${show(missing)}`);
+  if (misshapen.length > 0) {
+    const lines = misshapen.map(({ path, expected, got }) => `${path} expected [${expected}], got [${got}]`);
+    parts.push(`${misshapen.length} misshapen: ${show(lines)}`);
+  }
+  throw new CheckpointError(`${source}: does not fit the model; ${parts.join("; ")}`);
+}

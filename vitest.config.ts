@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+// Tests that start processes or run a model are slow on two cores; a hanging one still ends.
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    pool: "forks",
+    maxWorkers: 2,
+  },
+});
