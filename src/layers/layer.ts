@@ -4,9 +4,11 @@ import { Parameter } from "../weights/paramScope.js";
 /** What a layer may return: a tensor, or a few by name. */
 export type LayerOutput = tf.Tensor | Readonly<Record<string, tf.Tensor>>;
 
-/** Told of every value that a layer announces while a trace runs. */
+/** Told of the values that layers announce while a trace runs. */
 export interface LayerObserver {
-  /** @param name of an intermediate inside `layer`; empty for the layer's output. The tensor is borrowed. */
+  /** Whether the value is asked for. @param name of an intermediate inside `layer`; empty for its output. */
+  wants(layer: AnyLayer, name: string): boolean;
+  /** Receives a value that was asked for. The tensor is borrowed: it may be freed when this returns. */
   observe(layer: AnyLayer, name: string, value: tf.Tensor): void;
 }
 
@@ -47,18 +49,26 @@ export abstract class Layer<
   call(...args: Args): Out {
     const out = tf.tidy(() => this.forward(...args));
     if (observer !== undefined) {
-      if (out instanceof tf.Tensor) observer.observe(this as unknown as AnyLayer, "", out);
-      else
-        for (const [name, value] of Object.entries(out))
-          observer.observe(this as unknown as AnyLayer, name, value);
+      const values = out instanceof tf.Tensor ? { "": out } : out;
+      for (const [name, value] of Object.entries(values)) this.announce(snakeCase(name), () => value);
     }
     return out;
   }
 
-  /** Names an intermediate for traces; gives it back unchanged. */
-  protected tap<T extends tf.Tensor>(name: string, value: T): T {
-    observer?.observe(this as unknown as AnyLayer, name, value);
+  /**
+   * Names an intermediate for traces and gives it back unchanged.
+   *
+   * @param view how PyTorch would hold it, where the layer keeps it otherwise; computed for traces only.
+   */
+  protected tap<T extends tf.Tensor>(name: string, value: T, view?: (value: T) => tf.Tensor): T {
+    this.announce(name, () => (view === undefined ? value : view(value)));
     return value;
+  }
+
+  /** Like `tap`, for a value that the computation itself does not need: made for traces only. */
+  protected announce(name: string, value: () => tf.Tensor): void {
+    const self = this as unknown as AnyLayer;
+    if (observer?.wants(self, name)) observer.observe(self, name, value());
   }
 
   /** Children with their names, an array's elements as `field.index`. */

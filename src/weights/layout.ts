@@ -11,15 +11,18 @@
  * | `same` | any | the same |
  * | `linear` | [out, in] | [in, out] |
  * | `conv2d` | [out, in, kh, kw] | [kh, kw, in, out] |
- * | `convTranspose2d` | [in, out, kh, kw] | [kh, kw, out, in] |
+ * | `convTranspose2d` | [in, out, kh, kw] | [in, kh, kw, out] |
+ *
+ * The last is not the filter of `tf.conv2dTranspose`: SAM's transposed convolutions do not overlap, so they are
+ * matrix products over `in`, which every backend can differentiate.
  */
 export type Layout = "same" | "linear" | "conv2d" | "convTranspose2d";
 
-/** Axis `i` in memory is axis `permutation[i]` on disk. Reversing both pairs makes conv and its transpose alike. */
+/** Axis `i` in memory is axis `permutation[i]` on disk. */
 const PERMUTATIONS: Readonly<Record<Exclude<Layout, "same">, readonly number[]>> = {
   linear: [1, 0],
   conv2d: [2, 3, 1, 0],
-  convTranspose2d: [2, 3, 1, 0],
+  convTranspose2d: [0, 2, 3, 1],
 };
 
 function inverse(permutation: readonly number[]): number[] {

@@ -1,0 +1,138 @@
+import * as tf from "@tensorflow/tfjs";
+import { Gelu } from "../layers/activation.js";
+import { Conv2d } from "../layers/convolution.js";
+import { GridAttention } from "../layers/gridAttention.js";
+import { Layer } from "../layers/layer.js";
+import { MlpBlock } from "../layers/mlp.js";
+import { LayerNorm, LayerNorm2d } from "../layers/norm.js";
+import { PatchEmbed } from "../layers/patchEmbed.js";
+import { MapSequential } from "../layers/sequential.js";
+import { windowPartition, windowUnpartition } from "../layers/windows.js";
+import { ZEROS } from "../weights/initial.js";
+import type { Parameter, ParamScope } from "../weights/paramScope.js";
+import { gridSize, type SamConfig } from "./config.js";
+
+const EPS = 1e-6;
+
+export interface EncoderBlockConfig {
+  readonly dim: number;
+  readonly numHeads: number;
+  readonly mlpRatio: number;
+  /** Side of the windows in tokens; 0 attends over the whole grid. */
+  readonly windowSize: number;
+  /** The whole grid, which the position tables of a global block are made for. */
+  readonly inputSize: readonly [height: number, width: number];
+}
+
+/**
+ * Transformer block on a grid of tokens: `x + attn(norm1(x))`, then `x + mlp(norm2(x))`; attention inside
+ * windows or over the whole grid. [B, H, W, dim] gives [B, H, W, dim].
+ *
+ * Tokens that pad a window are zero after `norm1` and are not masked: they carry the bias of `qkv` as keys and
+ * values, as upstream.
+ *
+ * @see segment_anything/modeling/image_encoder.py, `Block`
+ */
+export class EncoderBlock extends Layer {
+  norm1: Layer;
+  attn: Layer;
+  norm2: Layer;
+  mlp: Layer;
+  readonly windowSize: number;
+
+  constructor(params: ParamScope, { dim, numHeads, mlpRatio, windowSize, inputSize }: EncoderBlockConfig) {
+    super();
+    this.windowSize = windowSize;
+    this.norm1 = new LayerNorm(params.at("norm1"), { dim, eps: EPS });
+    this.attn = new GridAttention(params.at("attn"), {
+      dim,
+      numHeads,
+      inputSize: windowSize === 0 ? inputSize : [windowSize, windowSize],
+    });
+    this.norm2 = new LayerNorm(params.at("norm2"), { dim, eps: EPS });
+    this.mlp = new MlpBlock(params.at("mlp"), {
+      dim,
+      hiddenDim: Math.round(dim * mlpRatio),
+      act: new Gelu(),
+    });
+  }
+
+  forward(x: tf.Tensor): tf.Tensor {
+    const attended = x.add(this.attend(this.norm1.call(x)));
+    return attended.add(this.mlp.call(this.norm2.call(attended)));
+  }
+
+  private attend(x: tf.Tensor): tf.Tensor {
+    if (this.windowSize === 0) return this.attn.call(x);
+    const [, height, width] = x.shape;
+    const windows = windowPartition(x, this.windowSize); // [B·windows, size, size, dim]
+    return windowUnpartition(this.attn.call(windows), [height, width]);
+  }
+}
+
+/**
+ * The vision transformer: images [B, S, S, 3] give embeddings [B, S/patch, S/patch, promptEmbedDim].
+ *
+ * @see segment_anything/modeling/image_encoder.py, `ImageEncoderViT`
+ */
+export class ImageEncoder extends Layer {
+  patchEmbed: Layer;
+  /** Absolute positions, [1, grid, grid, embedDim]. */
+  posEmbed: Parameter;
+  blocks: Layer[];
+  neck: Layer;
+
+  constructor(params: ParamScope, config: SamConfig) {
+    super();
+    const { patchSize, imageEncoder, promptEmbedDim } = config;
+    const { embedDim, depth, numHeads, mlpRatio, windowSize, globalAttnIndexes } = imageEncoder;
+    const grid = gridSize(config);
+    this.layout = "nhwc";
+    this.patchEmbed = new PatchEmbed(params.at("patch_embed"), { patchSize, inChannels: 3, embedDim });
+    this.posEmbed = params.get("pos_embed", [1, grid, grid, embedDim], ZEROS);
+    this.blocks = Array.from({ length: depth }, (_, index) => {
+      return new EncoderBlock(params.at("blocks").at(index), {
+        dim: embedDim,
+        numHeads,
+        mlpRatio,
+        windowSize: globalAttnIndexes.includes(index) ? 0 : windowSize,
+        inputSize: [grid, grid],
+      });
+    });
+    const neck = params.at("neck");
+    const channels = { inChannels: promptEmbedDim, outChannels: promptEmbedDim };
+    this.neck = new MapSequential([
+      new Conv2d(neck.at(0), { ...channels, inChannels: embedDim, kernelSize: 1, bias: false }),
+      new LayerNorm2d(neck.at(1), { dim: promptEmbedDim }),
+      new Conv2d(neck.at(2), { ...channels, kernelSize: 3, padding: 1, bias: false }),
+      new LayerNorm2d(neck.at(3), { dim: promptEmbedDim }),
+    ]);
+  }
+
+  forward(images: tf.Tensor): tf.Tensor {
+    const steps = this.steps(images);
+    for (;;) {
+      const step = steps.next();
+      if (step.done) return step.value;
+    }
+  }
+
+  /**
+   * The same computation, pausing after each block, so that a caller can show progress or stop: yields the share
+   * done, returns the embeddings. Only the current activation is alive between steps; leaving early frees it.
+   */
+  *steps(images: tf.Tensor): Generator<number, tf.Tensor> {
+    let x = tf.tidy(() => this.tap("tokens", this.patchEmbed.call(images).add(this.posEmbed.value)));
+    try {
+      for (const [index, block] of this.blocks.entries()) {
+        const next = block.call(x);
+        x.dispose();
+        x = next;
+        yield (index + 1) / (this.blocks.length + 1);
+      }
+      return this.neck.call(x);
+    } finally {
+      x.dispose();
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import * as tf from "@tensorflow/tfjs";
+import { Layer } from "../layers/layer.js";
+import type { ParamScope } from "../weights/paramScope.js";
+import type { SamConfig } from "./config.js";
+import { ImageEncoder } from "./imageEncoder.js";
+import { MaskDecoder, type MaskPredictions } from "./maskDecoder.js";
+import { PromptEncoder, type Prompts } from "./promptEncoder.js";
+
+/** An image encoder as `Sam` and the predictor use it; any layer with these steps may take its place. */
+export interface SteppedEncoder extends Layer {
+  steps(images: tf.Tensor): Generator<number, tf.Tensor>;
+}
+
+export interface SamInput extends Prompts {
+  /** [1 or B, S, S, 3], preprocessed: one image for all prompts, or one a prompt. */
+  readonly images: tf.Tensor;
+  readonly multimaskOutput: boolean;
+}
+
+/**
+ * Segment Anything, and so MedSAM: image encoder, prompt encoder, mask decoder.
+ *
+ * @see segment_anything/modeling/sam.py, `Sam`; MedSAM's train_one_gpu.py, `MedSAM`
+ */
+export class Sam extends Layer<[input: SamInput], MaskPredictions> {
+  imageEncoder: SteppedEncoder;
+  promptEncoder: PromptEncoder;
+  maskDecoder: MaskDecoder;
+
+  constructor(
+    params: ParamScope,
+    readonly config: SamConfig,
+  ) {
+    super();
+    this.imageEncoder = new ImageEncoder(params.at("image_encoder"), config);
+    this.promptEncoder = new PromptEncoder(params.at("prompt_encoder"), config);
+    this.maskDecoder = new MaskDecoder(params.at("mask_decoder"), config);
+  }
+
+  /** From preprocessed images and prompts in their frame to low-resolution logits, [B, M, 4·grid, 4·grid]. */
+  forward({ images, multimaskOutput, ...prompts }: SamInput): MaskPredictions {
+    return this.decode(this.imageEncoder.call(images), prompts, multimaskOutput);
+  }
+
+  /** The second half alone, for embeddings that exist already, [1 or B, grid, grid, C]. */
+  decode(imageEmbeddings: tf.Tensor, prompts: Prompts, multimaskOutput: boolean): MaskPredictions {
+    return tf.tidy(() => {
+      const imagePe = this.promptEncoder.densePe();
+      const embedded = this.promptEncoder.call(prompts);
+      return this.maskDecoder.call({ imageEmbeddings, imagePe, ...embedded, multimaskOutput });
+    });
+  }
+}

@@ -1,0 +1,94 @@
+import * as tf from "@tensorflow/tfjs";
+
+/** Queries, keys and values of all heads, [G, N, d] each: every one of the G groups attends by itself. */
+export interface Heads {
+  readonly q: tf.Tensor3D;
+  readonly k: tf.Tensor3D;
+  readonly v: tf.Tensor3D;
+}
+
+/**
+ * Decomposed relative positions on a grid of H x W tokens: what a query adds to the score of each key row
+ * (`rows` [G, N, H]) and key column (`columns` [G, N, W]); N = H·W.
+ */
+export interface RelativePositions {
+  readonly rows: tf.Tensor3D;
+  readonly columns: tf.Tensor3D;
+}
+
+/**
+ * Scores before the softmax, [G, N, N]: `q·kᵀ/√d`, plus the relative positions of the key's row and column.
+ *
+ * @see segment_anything/modeling/image_encoder.py, `add_decomposed_rel_pos`
+ */
+export function gridScores({ q, k }: Heads, { rows, columns }: RelativePositions): tf.Tensor3D {
+  return tf.tidy(() => {
+    const [groups, tokens, dim] = q.shape;
+    const products = tf.matMul(q.mul(1 / Math.sqrt(dim)), k, false, true); // [G, N, N]
+    return products
+      .reshape([groups, tokens, rows.shape[2], columns.shape[2]]) // [G, N, H, W]
+      .add(rows.expandDims(3))
+      .add(columns.expandDims(2))
+      .reshape([groups, tokens, tokens]);
+  });
+}
+
+/** Attention on a grid, readable form: the definition. All scores exist at once, G·N² numbers. Gives [G, N, d]. */
+export function gridAttentionPlain(heads: Heads, positions: RelativePositions): tf.Tensor3D {
+  return tf.tidy(() => tf.matMul(gridScores(heads, positions).softmax(), heads.v));
+}
+
+/**
+ * The same in blocks: one group and at most `blockRows` queries at a time, so that memory is bounded by one
+ * block's scores and every product is of two plain matrices, which WASM's fast library wants.
+ */
+export function gridAttentionBlocked(
+  { q, k, v }: Heads,
+  { rows, columns }: RelativePositions,
+  blockRows: number,
+): tf.Tensor3D {
+  return tf.tidy(() => {
+    const [groups, tokens, dim] = q.shape;
+    const [height, width] = [rows.shape[2], columns.shape[2]];
+    const scaled = q.mul<tf.Tensor3D>(1 / Math.sqrt(dim));
+    const blocks: tf.Tensor[] = [];
+    for (let group = 0; group < groups; group++) {
+      const attended = tf.tidy(() => {
+        const groupOf = (x: tf.Tensor3D) => x.slice([group, 0, 0], [1, -1, -1]).reshape<tf.Tensor2D>([tokens, -1]);
+        const queries = groupOf(scaled); // [N, d]
+        const [queryRows, queryColumns] = [groupOf(rows), groupOf(columns)];
+        const keys = groupOf(k).transpose<tf.Tensor2D>(); // [d, N]
+        const values = groupOf(v); // [N, d]
+        const parts: tf.Tensor2D[] = [];
+        for (let start = 0; start < tokens; start += blockRows) {
+          const count = Math.min(blockRows, tokens - start);
+          const block = tf.tidy(() => {
+            const blockOf = (x: tf.Tensor2D) => x.slice([start, 0], [count, -1]);
+            const scores = tf
+              .matMul(blockOf(queries), keys)
+              .reshape([count, height, width])
+              .add(blockOf(queryRows).expandDims(2))
+              .add(blockOf(queryColumns).expandDims(1))
+              .reshape([count, tokens]);
+            return tf.matMul(tf.softmax(scores), values as tf.Tensor) as tf.Tensor2D; // [count, d]
+          });
+          parts.push(block);
+        }
+        return tf.concat(parts, 0); // [N, d]
+      });
+      blocks.push(attended);
+    }
+    return tf.concat(blocks, 0).reshape<tf.Tensor3D>([groups, tokens, dim]);
+  });
+}
+
+/** Above this many bytes of scores the readable form is not taken. */
+const PLAIN_SCORES_LIMIT = 64 * 2 ** 20;
+const BLOCK_ROWS = 512;
+
+/** Attention on a grid, in the form that fits backend and size. Gives [G, N, d]. */
+export function gridAttention(heads: Heads, positions: RelativePositions): tf.Tensor3D {
+  const [groups, tokens] = heads.q.shape;
+  const plain = tf.getBackend() !== "wasm" && groups * tokens * tokens * 4 <= PLAIN_SCORES_LIMIT;
+  return plain ? gridAttentionPlain(heads, positions) : gridAttentionBlocked(heads, positions, BLOCK_ROWS);
+}
