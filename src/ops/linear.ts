@@ -9,7 +9,7 @@ import * as tf from "@tensorflow/tfjs";
 export function linear(x: tf.Tensor, weight: tf.Tensor, bias?: tf.Tensor): tf.Tensor {
   const [inFeatures, outFeatures] = weight.shape;
   const rows = x.reshape<tf.Tensor2D>([-1, inFeatures]);
-  const product = tf.matMul(rows, weight as tf.Tensor2D);
+  const product = tf.matMul(rows, weight);
   const out = bias === undefined ? product : product.add(bias);
   return out.reshape([...x.shape.slice(0, -1), outFeatures]);
 }

@@ -1,0 +1,53 @@
+/** A point of an image in pixels, `[x, y]`, the top left corner of the image at (0, 0). */
+export type Point = readonly [x: number, y: number];
+
+/** A box in pixels: left, top, right, bottom. */
+export type Box = readonly [x0: number, y0: number, x1: number, y1: number];
+
+/** What to segment: any mix of points, one box, and the logits of an earlier prediction. */
+export interface Prompt {
+  readonly pointCoords?: readonly Point[];
+  /** One a point: 1 foreground, 0 background. */
+  readonly pointLabels?: readonly (0 | 1)[];
+  readonly box?: Box;
+  /** `lowResLogits` of an earlier prediction: one mask of it. */
+  readonly maskInput?: LogitMap;
+}
+
+/** Logits on a grid, row by row. */
+export interface LogitMap {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Float32Array;
+}
+
+/** Pixels of an object: 1 inside, 0 outside, row by row. */
+export interface Mask {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+/** Candidates for one prompt: one, or with `multimaskOutput` several, the same order in all lists. */
+export interface Prediction {
+  /** Masks of the image's size. */
+  readonly masks: readonly Mask[];
+  /** The model's own estimate of each mask's overlap with the object. */
+  readonly scores: readonly number[];
+  /** What the decoder gave, to feed back as `maskInput`. */
+  readonly lowResLogits: readonly LogitMap[];
+  /** With `returnLogits`: maps of the image's size whose positive values are the mask. */
+  readonly logits?: readonly LogitMap[];
+}
+
+export interface PredictOptions {
+  /** Several candidates instead of one; for ambiguous prompts. Default false, as MedSAM is used. */
+  readonly multimaskOutput?: boolean;
+  /** Give the maps before thresholding too. Default false. */
+  readonly returnLogits?: boolean;
+}
+
+/** A prompt that cannot be used: says which, what was expected and what came. */
+export class PromptError extends Error {
+  override name = "PromptError";
+}
