@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-wasm";
+import { registerWasmKernels } from "../ops/wasmKernels.js";
 
 /** What tensors are computed with. */
 export type BackendName = "wasm" | "cpu";
@@ -20,6 +21,7 @@ export async function useBackend(name: BackendName | "auto" = "auto"): Promise<B
     throw new Error(`backend "${String(name)}" is not known; expected auto, ${ORDER.join(" or ")}`);
   // Else TensorFlow.js prints an advertisement for its native backend when the cpu one is first used.
   tf.enableProdMode();
+  registerWasmKernels();
   for (const candidate of name === "auto" ? ORDER : [name]) {
     if (await tf.setBackend(candidate)) {
       await tf.ready();

@@ -49,7 +49,8 @@ export class GridAttention extends Layer {
       .reshape([batch * tokens, 3 * heads, headDim])
       .transpose([1, 0, 2]) // [3·heads, B·N, d]
       .reshape<tf.Tensor3D>([3 * heads * batch, tokens, headDim]);
-    const [q, k, v] = tf.split<tf.Tensor3D>(parted, 3, 0); // [heads·B, N, d] each
+    const groups = heads * batch;
+    const [q, k, v] = [0, 1, 2].map((n) => parted.slice([n * groups, 0, 0], [groups, -1, -1])); // [heads·B, N, d]
     const upstream = (t: tf.Tensor) => headsLast(t, heads, batch);
     this.tap("q", q, upstream);
     this.tap("k", k, upstream);

@@ -41,6 +41,7 @@ export abstract class Layer<
    * give PyTorch's axes back.
    */
   layout: "same" | "nhwc" = "same";
+  private disposed = false;
 
   /** The computation. Call it through `call`, which frees its intermediates. */
   abstract forward(...args: Args): Out;
@@ -49,7 +50,7 @@ export abstract class Layer<
   call(...args: Args): Out {
     const out = tf.tidy(() => this.forward(...args));
     if (observer !== undefined) {
-      const values = out instanceof tf.Tensor ? { "": out } : out;
+      const values: Readonly<Record<string, tf.Tensor>> = out instanceof tf.Tensor ? { "": out } : out;
       for (const [name, value] of Object.entries(values)) this.announce(snakeCase(name), () => value);
     }
     return out;
@@ -98,8 +99,14 @@ export abstract class Layer<
     return found;
   }
 
+  /** True after `dispose`. */
+  get isDisposed(): boolean {
+    return this.disposed;
+  }
+
   /** Frees all parameters of this layer and those below it. The layer cannot be used afterwards. */
   dispose(): void {
+    this.disposed = true;
     for (const parameter of this.namedParameters().values()) parameter.dispose();
   }
 }

@@ -15,7 +15,7 @@ export class MapSequential extends Layer {
   }
 
   override *children(): Generator<[name: string, child: AnyLayer]> {
-    for (const [index, layer] of this.layers.entries()) yield [String(index), layer as unknown as AnyLayer];
+    for (const [index, layer] of this.layers.entries()) yield [String(index), layer];
   }
 
   forward(x: Tensor): Tensor {

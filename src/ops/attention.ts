@@ -70,7 +70,7 @@ export function gridAttentionBlocked(
               .add(blockOf(queryRows).expandDims(2))
               .add(blockOf(queryColumns).expandDims(1))
               .reshape([count, tokens]);
-            return tf.matMul(tf.softmax(scores), values) as tf.Tensor2D; // [count, d]
+            return tf.matMul<tf.Tensor2D>(tf.softmax(scores), values); // [count, d]
           });
           parts.push(block);
         }
