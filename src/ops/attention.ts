@@ -54,7 +54,8 @@ export function gridAttentionBlocked(
     const blocks: tf.Tensor[] = [];
     for (let group = 0; group < groups; group++) {
       const attended = tf.tidy(() => {
-        const groupOf = (x: tf.Tensor3D) => x.slice([group, 0, 0], [1, -1, -1]).reshape<tf.Tensor2D>([tokens, -1]);
+        const groupOf = (x: tf.Tensor3D) =>
+          x.slice([group, 0, 0], [1, -1, -1]).reshape<tf.Tensor2D>([tokens, -1]);
         const queries = groupOf(scaled); // [N, d]
         const [queryRows, queryColumns] = [groupOf(rows), groupOf(columns)];
         const keys = groupOf(k).transpose<tf.Tensor2D>(); // [d, N]

@@ -35,10 +35,13 @@ export function resizeBilinear(maps: tf.Tensor, [height, width]: readonly [numbe
     const [h, w] = maps.shape.slice(-2);
     const outer = maps.shape.slice(0, -2);
     const columns = interpolationMatrix(w, width).transpose<tf.Tensor2D>(); // [w, width]
-    const wide = tf.matMul(maps.reshape<tf.Tensor2D>([-1, w]), columns).reshape([-1, h, width]);
+    const wide = tf.matMul(maps.reshape<tf.Tensor2D>([-1, w]), columns); // [n·h, width]
     const rows = interpolationMatrix(h, height);
-    // One product a map, each of plain matrices; a batched product is slow on WASM.
-    const resized = wide.unstack(0).map((map) => tf.matMul(rows, map as tf.Tensor2D));
-    return tf.stack(resized).reshape([...outer, height, width]);
+    // One product a map, each of plain matrices, since a batched product is slow on WASM; and slices rather than
+    // `unstack`, whose gradient fails for a single map.
+    const resized: tf.Tensor2D[] = [];
+    for (let start = 0; start < wide.shape[0]; start += h)
+      resized.push(tf.matMul(rows, wide.slice([start, 0], [h, -1])));
+    return tf.concat(resized, 0).reshape([...outer, height, width]);
   });
 }

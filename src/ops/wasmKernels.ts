@@ -29,6 +29,8 @@ function slice(args: Parameters<tf.KernelFunc>[0]): ReturnType<tf.KernelFunc> {
   const out = backend.makeOutput(size, x.dtype);
   // Views only now: making the output may have moved the memory.
   const from = backend.typedArrayFromHeap(x) as Float32Array;
-  (backend.typedArrayFromHeap(out) as Float32Array).set(from.subarray(start, start + tf.util.sizeFromShape(size)));
+  (backend.typedArrayFromHeap(out) as Float32Array).set(
+    from.subarray(start, start + tf.util.sizeFromShape(size)),
+  );
   return out;
 }

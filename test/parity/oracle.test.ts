@@ -93,7 +93,10 @@ describe("tiny SAM on the cpu backend", () => {
 
   it("embedding", () => {
     const expected = [-0.000698, 0.799483, -0.32758, 0.29288, -0.06804, 0.9736];
-    expectNear(tf.tidy(() => summary(embedding, [0, 1, 16, 4095], true)), expected);
+    expectNear(
+      tf.tidy(() => summary(embedding, [0, 1, 16, 4095], true)),
+      expected,
+    );
   });
 
   it("dense positional encoding", () => {

@@ -1,0 +1,53 @@
+import * as tf from "@tensorflow/tfjs";
+import type { PixelImage } from "../image/pixels.js";
+import { resizeBilinear } from "../ops/resize.js";
+
+/** How an image lies in the encoder's square input. */
+export interface Frame {
+  /** The image's own size in pixels. */
+  readonly imageSize: readonly [height: number, width: number];
+  /** The part of the input, from the top left corner, that holds the image. */
+  readonly inputSize: readonly [height: number, width: number];
+  /** Side of the input. */
+  readonly side: number;
+}
+
+export interface PreparedImage {
+  /** `side` x `side` x 3, row by row, as the encoder takes it. */
+  readonly pixels: Float32Array;
+  readonly frame: Frame;
+}
+
+/**
+ * What is done around the model: from a file's pixels to the encoder's input, and from logits to a mask. Named
+ * after the upstream script that it reproduces.
+ */
+export interface Preset {
+  readonly name: string;
+  /** One line for people. */
+  readonly description: string;
+  prepare(image: PixelImage, side: number): PreparedImage;
+  /** Low-resolution logits [n, h, w] to maps of the image's size, [n, H, W]. */
+  upsample(logits: tf.Tensor3D, frame: Frame): tf.Tensor;
+  /** The mask is where the upsampled map is above this. */
+  readonly threshold: number;
+  /** The upsampled map as logits, positive inside the mask. */
+  toLogits(map: tf.Tensor): tf.Tensor;
+}
+
+/** MedSAM turns logits into probabilities first and upsamples those; the result differs at edges. */
+export const PROBABILITIES: Pick<Preset, "upsample" | "threshold" | "toLogits"> = {
+  upsample: (logits, { imageSize }) => resizeBilinear(logits.sigmoid(), imageSize),
+  threshold: 0.5,
+  toLogits: (map) => tf.log(map.div(tf.sub(1, map))),
+};
+
+/** SAM upsamples the logits to its input, cuts the padding off, and resizes that to the image. */
+export const LOGITS: Pick<Preset, "upsample" | "threshold" | "toLogits"> = {
+  upsample: (logits, { imageSize, inputSize: [height, width], side }) => {
+    const square = resizeBilinear(logits, [side, side]);
+    return resizeBilinear(square.slice([0, 0, 0], [-1, height, width]), imageSize);
+  },
+  threshold: 0,
+  toLogits: (map) => map,
+};

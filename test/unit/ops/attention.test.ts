@@ -1,0 +1,69 @@
+import * as tf from "@tensorflow/tfjs";
+import { beforeAll, describe, expect, it } from "vitest";
+import { useBackend, type BackendName } from "../../../src/backend/useBackend.js";
+import { gridAttentionBlocked, gridAttentionPlain } from "../../../src/ops/attention.js";
+import { oracleInput } from "../../parity/oracle.js";
+
+const GROUPS = 3;
+const [HEIGHT, WIDTH, DIM] = [5, 7, 4];
+const TOKENS = HEIGHT * WIDTH;
+
+function inputs(): tf.Tensor3D[] {
+  const make = (name: string, last: number) =>
+    tf.tensor3d(
+      oracleInput(name, [GROUPS, TOKENS, last]).map((x) => 6 * x - 3),
+      [GROUPS, TOKENS, last],
+    );
+  return [make("q", DIM), make("k", DIM), make("v", DIM), make("rows", HEIGHT), make("columns", WIDTH)];
+}
+
+function largestDifference(a: tf.Tensor, b: tf.Tensor): number {
+  return tf.tidy(() => a.sub(b).abs().max().dataSync()[0]);
+}
+
+describe.each<BackendName>(["cpu", "wasm"])("attention in blocks, on %s", (backend) => {
+  beforeAll(() => useBackend(backend));
+
+  it.each([1, 4, 35, 100])("equals the readable form with blocks of %i queries", (blockRows) => {
+    tf.tidy(() => {
+      const [q, k, v, rows, columns] = inputs();
+      const plain = gridAttentionPlain({ q, k, v }, { rows, columns });
+      const blocked = gridAttentionBlocked({ q, k, v }, { rows, columns }, blockRows);
+      expect(blocked.shape).toEqual(plain.shape);
+      expect(largestDifference(blocked, plain)).toBeLessThan(1e-6);
+    });
+  });
+
+  it("takes extreme scores without overflow", () => {
+    tf.tidy(() => {
+      const [q, k, v, rows, columns] = inputs();
+      const far = { rows: rows.mul<tf.Tensor3D>(1e4), columns };
+      const plain = gridAttentionPlain({ q, k, v }, far);
+      expect(plain.isFinite().all().dataSync()[0]).toBe(1);
+      expect(largestDifference(gridAttentionBlocked({ q, k, v }, far, 4), plain)).toBeLessThan(1e-5);
+    });
+  });
+});
+
+describe("gradients of attention in blocks", () => {
+  beforeAll(() => useBackend("cpu"));
+
+  it("equal those of the readable form, for every input", () => {
+    tf.tidy(() => {
+      const gradients = (form: typeof gridAttentionPlain) => {
+        const loss = (q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) => {
+          const heads = { q, k, v } as Parameters<typeof gridAttentionPlain>[0];
+          const positions = { rows, columns } as Parameters<typeof gridAttentionPlain>[1];
+          return form(heads, positions).square().sum() as tf.Scalar;
+        };
+        return tf.grads(loss as (...x: tf.Tensor[]) => tf.Tensor)(inputs());
+      };
+      const plain = gradients(gridAttentionPlain);
+      const blocked = gradients((heads, positions) => gridAttentionBlocked(heads, positions, 6));
+      plain.forEach((gradient, index) => {
+        expect(gradient.abs().max().dataSync()[0]).toBeGreaterThan(1e-3);
+        expect(largestDifference(gradient, blocked[index])).toBeLessThan(1e-5);
+      });
+    });
+  });
+});
