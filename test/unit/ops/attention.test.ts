@@ -54,9 +54,9 @@ describe("gradients of attention in blocks", () => {
         const loss = (q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) => {
           const heads = { q, k, v } as Parameters<typeof gridAttentionPlain>[0];
           const positions = { rows, columns } as Parameters<typeof gridAttentionPlain>[1];
-          return form(heads, positions).square().sum() as tf.Scalar;
+          return form(heads, positions).square().sum<tf.Scalar>();
         };
-        return tf.grads(loss as (...x: tf.Tensor[]) => tf.Tensor)(inputs());
+        return tf.grads(loss)(inputs());
       };
       const plain = gradients(gridAttentionPlain);
       const blocked = gradients((heads, positions) => gridAttentionBlocked(heads, positions, 6));

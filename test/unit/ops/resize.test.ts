@@ -31,7 +31,7 @@ describe("bilinear resize", () => {
     const loss = (map: tf.Tensor) =>
       resizeBilinear(map, [7, 5])
         .mul(tf.tensor3d(weights, [1, 7, 5]))
-        .sum() as tf.Scalar;
+        .sum<tf.Scalar>();
     const gradient = tf.tidy(() =>
       tf
         .grad(loss)(tf.tensor3d(x, [1, 3, 4]))

@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+import { checkPrompt } from "../../../src/predictor/checkPrompt.js";
+import { PromptError, type Prompt } from "../../../src/predictor/types.js";
+
+const BOUNDS = { width: 200, height: 100, maskSide: 4 };
+const logits = (count: number, value = 0) => new Float32Array(count).fill(value);
+
+describe("a prompt", () => {
+  it.each<[string, Prompt]>([
+    ["a box of the whole image", { box: [0, 0, 200, 100] }],
+    ["a box of less than a pixel", { box: [5.25, 5.25, 5.5, 5.5] }],
+    [
+      "points",
+      {
+        pointCoords: [
+          [0, 0],
+          [200, 100],
+        ],
+        pointLabels: [1, 0],
+      },
+    ],
+    ["a mask alone", { maskInput: { width: 4, height: 4, data: logits(16) } }],
+    [
+      "all three",
+      {
+        box: [1, 2, 3, 4],
+        pointCoords: [[2, 2]],
+        pointLabels: [1],
+        maskInput: { width: 4, height: 4, data: logits(16) },
+      },
+    ],
+  ])("may be %s", (_, prompt) => expect(() => checkPrompt(prompt, BOUNDS)).not.toThrow());
+
+  it.each<[string, unknown, RegExp]>([
+    ["is empty", {}, /empty prompt: expected a box/],
+    ["has an empty list of points", { pointCoords: [], pointLabels: [] }, /empty prompt/],
+    ["has a box turned around", { box: [50, 10, 20, 40] }, /turned around; expected x0 < x1/],
+    ["has a box without height", { box: [10, 10, 20, 10] }, /empty or turned around/],
+    ["has NaN in a box", { box: [NaN, 1, 2, 3] }, /four finite numbers/],
+    ["has three numbers for a box", { box: [1, 2, 3] }, /four finite numbers/],
+    [
+      "has a box partly outside",
+      { box: [150, 50, 250, 120] },
+      /partly outside .* inside is \[150,50,200,100\]/,
+    ],
+    ["has a box wholly outside", { box: [300, 50, 350, 90] }, /wholly outside the image of 200 x 100/],
+    [
+      "has a point outside",
+      { pointCoords: [[5, 101]], pointLabels: [1] },
+      /point 1 at \[5, 101\] lies outside/,
+    ],
+    ["has an infinite point", { pointCoords: [[Infinity, 1]], pointLabels: [1] }, /finite numbers/],
+    ["has a label of 2", { pointCoords: [[5, 5]], pointLabels: [2] }, /label of point 1 is 2; expected 1/],
+    ["lacks labels", { pointCoords: [[5, 5]] }, /1 points with 0 labels/],
+    [
+      "has a mask of another size",
+      { maskInput: { width: 2, height: 2, data: logits(4) } },
+      /expected the 4 x 4/,
+    ],
+    ["has NaN in a mask", { maskInput: { width: 4, height: 4, data: logits(16, NaN) } }, /not finite/],
+  ])("is refused when it %s", (_, prompt, message) => {
+    const check = () => checkPrompt(prompt as Prompt, BOUNDS);
+    expect(check).toThrow(PromptError);
+    expect(check).toThrow(message);
+  });
+});
