@@ -1,0 +1,12 @@
+import { execFileSync } from "node:child_process";
+import { expect, it } from "vitest";
+
+it("WASM threads do not keep a finished script alive", () => {
+  const script = `
+    import * as tf from "@tensorflow/tfjs";
+    const { useBackend } = await import("./dist/backend/useBackend.node.js");
+    await useBackend("wasm");
+    console.log(tf.getBackend(), tf.tensor1d([1, 2]).sum().dataSync()[0]);`;
+  const printed = execFileSync(process.execPath, ["--input-type=module", "-e", script], { timeout: 30_000 });
+  expect(printed.toString()).toBe("wasm 3\n");
+});
