@@ -88,7 +88,10 @@ export class GridAttention extends Layer {
 
 /** Table of offsets [L, d] laid out by query and key: [size, size, d], entry (i, j) is row i - j + size - 1. */
 function offsets(table: tf.Tensor, size: number): tf.Tensor3D {
-  const index = Int32Array.from({ length: size * size }, (_, n) => Math.floor(n / size) - (n % size) + size - 1);
+  const index = Int32Array.from(
+    { length: size * size },
+    (_, n) => Math.floor(n / size) - (n % size) + size - 1,
+  );
   const fitting = resizeRows(table as tf.Tensor2D, 2 * size - 1);
   return tf.gather(fitting, tf.tensor1d(index, "int32")).reshape([size, size, -1]);
 }
@@ -96,5 +99,8 @@ function offsets(table: tf.Tensor, size: number): tf.Tensor3D {
 /** [heads·B, N, d] in the order of PyTorch's code, [B·heads, N, d]. */
 function headsLast(t: tf.Tensor, heads: number, batch: number): tf.Tensor {
   const [, tokens, dim] = t.shape;
-  return t.reshape([heads, batch, tokens, dim]).transpose([1, 0, 2, 3]).reshape([batch * heads, tokens, dim]);
+  return t
+    .reshape([heads, batch, tokens, dim])
+    .transpose([1, 0, 2, 3])
+    .reshape([batch * heads, tokens, dim]);
 }

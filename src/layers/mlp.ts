@@ -61,6 +61,9 @@ export class Mlp extends Layer {
   }
 
   forward(x: Tensor): Tensor {
-    return this.layers.reduce((value, layer, index) => layer.call(index === 0 ? value : this.act.call(value)), x);
+    return this.layers.reduce(
+      (value, layer, index) => layer.call(index === 0 ? value : this.act.call(value)),
+      x,
+    );
   }
 }

@@ -17,7 +17,10 @@ export interface BuildOptions {
  *
  * @throws CheckpointError when it is no SAM, or naming every missing and misshapen tensor.
  */
-export function buildSam(checkpoint: Checkpoint, options: BuildOptions = {}): { model: Sam; report: LoadReport } {
+export function buildSam(
+  checkpoint: Checkpoint,
+  options: BuildOptions = {},
+): { model: Sam; report: LoadReport } {
   const { checkpoint: plain, renamed } = normaliseKeys(checkpoint);
   const config = options.config ?? recogniseConfig(plain.tensors, plain.source);
   const source = new CheckpointParameters(plain, renamed);

@@ -101,7 +101,11 @@ export class MaskDecoder extends Layer<[input: MaskDecoderInput], MaskPrediction
     const tokens = this.tap("tokens", tf.concat([outputTokens, sparseEmbeddings], 1)); // [B, 1 + masks + n, C]
 
     const source = imageEmbeddings.add(denseEmbeddings).reshape([batch, height * width, dim]);
-    const { queries, keys } = this.transformer.call(source, imagePe.reshape([1, height * width, dim]), tokens);
+    const { queries, keys } = this.transformer.call(
+      source,
+      imagePe.reshape([1, height * width, dim]),
+      tokens,
+    );
 
     const nchw = (map: tf.Tensor) => map.transpose([0, 3, 1, 2]);
     const upscaled = this.outputUpscaling.call(keys.reshape([batch, height, width, dim])); // [B, 4h, 4w, C/8]
@@ -111,9 +115,7 @@ export class MaskDecoder extends Layer<[input: MaskDecoderInput], MaskPrediction
     });
     const hyperIn = this.tap("hyper_in", tf.stack(weights, 1)); // [B, masks, C/8]
     const pixels = upscaled.reshape([batch, 16 * height * width, -1]);
-    const masks = tf
-      .matMul(hyperIn, pixels, false, true)
-      .reshape([batch, maskCount, 4 * height, 4 * width]);
+    const masks = tf.matMul(hyperIn, pixels, false, true).reshape([batch, maskCount, 4 * height, 4 * width]);
     const iouPredictions = this.iouPredictionHead.call(queries.slice([0, 0], [-1, 1]).reshape([batch, dim]));
     this.tap("all_masks", masks);
     this.tap("all_iou_predictions", iouPredictions);

@@ -87,7 +87,10 @@ export class TwoWayAttentionBlock extends Layer<
  *
  * @see segment_anything/modeling/transformer.py, `TwoWayTransformer`
  */
-export class TwoWayTransformer extends Layer<[image: Tensor, imagePe: Tensor, tokens: Tensor], TokensAndImage> {
+export class TwoWayTransformer extends Layer<
+  [image: Tensor, imagePe: Tensor, tokens: Tensor],
+  TokensAndImage
+> {
   layers: Layer<[queries: Tensor, keys: Tensor, queryPe: Tensor, keyPe: Tensor], TokensAndImage>[];
   finalAttnTokenToImage: Attention;
   normFinalAttn: Layer;
