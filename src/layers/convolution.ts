@@ -42,6 +42,42 @@ export class Conv2d extends Layer {
   }
 }
 
+export interface DepthwiseConv2dConfig {
+  readonly channels: number;
+  readonly kernelSize: number;
+  readonly stride: number;
+  /** Zeros on each side. */
+  readonly padding: number;
+}
+
+/**
+ * Convolution of each channel by itself, without bias: [B, h, w, channels] gives [B, h', w', channels].
+ *
+ * @see torch.nn.Conv2d with `groups` equal to the number of channels
+ */
+export class DepthwiseConv2d extends Layer {
+  weight: Parameter;
+  readonly stride: number;
+  readonly padding: number;
+
+  constructor(params: ParamScope, { channels, kernelSize, stride, padding }: DepthwiseConv2dConfig) {
+    super();
+    this.layout = "nhwc";
+    this.weight = params.get(
+      "weight",
+      [channels, 1, kernelSize, kernelSize],
+      fanIn(kernelSize ** 2),
+      "depthwiseConv2d",
+    );
+    this.stride = stride;
+    this.padding = padding;
+  }
+
+  forward(x: tf.Tensor): tf.Tensor {
+    return tf.depthwiseConv2d(x as tf.Tensor4D, this.weight.value as tf.Tensor4D, this.stride, this.padding);
+  }
+}
+
 export interface ConvTranspose2dConfig {
   readonly inChannels: number;
   readonly outChannels: number;

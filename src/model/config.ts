@@ -2,16 +2,17 @@
 export interface SamConfig {
   /** Side of the square input of the image encoder, in pixels. */
   readonly imageSize: number;
-  /** Side of a patch; the grid has `imageSize / patchSize` tokens a side. */
+  /** Pixels a cell of the embedding's grid: it has `imageSize / patchSize` cells a side. */
   readonly patchSize: number;
-  readonly imageEncoder: ImageEncoderSizes;
+  readonly imageEncoder: ViTSizes | TinyViTSizes;
   /** Width of embedding, prompts and decoder (`out_chans`, `prompt_embed_dim` upstream). */
   readonly promptEmbedDim: number;
   readonly maskInChans: number;
   readonly maskDecoder: MaskDecoderSizes;
 }
 
-export interface ImageEncoderSizes {
+/** Sizes of SAM's vision transformer. */
+export interface ViTSizes {
   readonly embedDim: number;
   readonly depth: number;
   readonly numHeads: number;
@@ -19,6 +20,14 @@ export interface ImageEncoderSizes {
   /** Side of the windows of all blocks but the global ones, in tokens. */
   readonly windowSize: number;
   readonly globalAttnIndexes: readonly number[];
+}
+
+/** Sizes of LiteMedSAM's encoder, one number a stage; the first stage is convolutional. */
+export interface TinyViTSizes {
+  readonly embedDims: readonly number[];
+  readonly depths: readonly number[];
+  readonly numHeads: readonly number[];
+  readonly windowSizes: readonly number[];
 }
 
 export interface MaskDecoderSizes {
@@ -109,7 +118,20 @@ export const TINY = {
   },
 } as const satisfies SamConfig;
 
-/** Tokens a side. */
+/** LiteMedSAM: 9.8 million parameters at input 256. @see bowang-lab/MedSAM, branch LiteMedSAM */
+export const LITE_MEDSAM = {
+  ...SAM,
+  imageSize: 256,
+  patchSize: 4,
+  imageEncoder: {
+    embedDims: [64, 128, 160, 320],
+    depths: [2, 2, 6, 2],
+    numHeads: [2, 4, 5, 10],
+    windowSizes: [7, 7, 14, 7],
+  },
+} as const satisfies SamConfig;
+
+/** Cells of the embedding a side. */
 export function gridSize({ imageSize, patchSize }: SamConfig): number {
   return imageSize / patchSize;
 }
@@ -117,7 +139,7 @@ export function gridSize({ imageSize, patchSize }: SamConfig): number {
 /** Name of a known configuration, for people; `custom` for any other. */
 export function configName(config: SamConfig): string {
   const same = JSON.stringify(canonical(config));
-  const known = Object.entries({ VIT_B, VIT_L, VIT_H, TINY });
+  const known = Object.entries({ VIT_B, VIT_L, VIT_H, TINY, LITE_MEDSAM });
   return known.find(([, preset]) => JSON.stringify(canonical(preset)) === same)?.[0] ?? "custom";
 }
 

@@ -1,16 +1,15 @@
-import * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs";
 import { Gelu } from "../layers/activation.js";
-import { Conv2d } from "../layers/convolution.js";
 import { GridAttention } from "../layers/gridAttention.js";
 import { Layer } from "../layers/layer.js";
 import { MlpBlock } from "../layers/mlp.js";
-import { LayerNorm, LayerNorm2d } from "../layers/norm.js";
+import { LayerNorm } from "../layers/norm.js";
 import { PatchEmbed } from "../layers/patchEmbed.js";
-import { MapSequential } from "../layers/sequential.js";
 import { windowPartition, windowUnpartition } from "../layers/windows.js";
 import { ZEROS } from "../weights/initial.js";
 import type { Parameter, ParamScope } from "../weights/paramScope.js";
-import { gridSize, type SamConfig } from "./config.js";
+import { gridSize, type SamConfig, type ViTSizes } from "./config.js";
+import { makeNeck, SteppedEncoder } from "./steppedEncoder.js";
 
 const EPS = 1e-6;
 
@@ -75,19 +74,18 @@ export class EncoderBlock extends Layer {
  *
  * @see segment_anything/modeling/image_encoder.py, `ImageEncoderViT`
  */
-export class ImageEncoder extends Layer {
+export class ImageEncoder extends SteppedEncoder {
   patchEmbed: Layer;
   /** Absolute positions, [1, grid, grid, embedDim]. */
   posEmbed: Parameter;
   blocks: Layer[];
   neck: Layer;
 
-  constructor(params: ParamScope, config: SamConfig) {
+  constructor(params: ParamScope, sizes: ViTSizes, config: SamConfig) {
     super();
-    const { patchSize, imageEncoder, promptEmbedDim } = config;
-    const { embedDim, depth, numHeads, mlpRatio, windowSize, globalAttnIndexes } = imageEncoder;
+    const { embedDim, depth, numHeads, mlpRatio, windowSize, globalAttnIndexes } = sizes;
+    const { patchSize, promptEmbedDim } = config;
     const grid = gridSize(config);
-    this.layout = "nhwc";
     this.patchEmbed = new PatchEmbed(params.at("patch_embed"), { patchSize, inChannels: 3, embedDim });
     this.posEmbed = params.get("pos_embed", [1, grid, grid, embedDim], ZEROS);
     this.blocks = Array.from({ length: depth }, (_, index) => {
@@ -99,40 +97,14 @@ export class ImageEncoder extends Layer {
         inputSize: [grid, grid],
       });
     });
-    const neck = params.at("neck");
-    const channels = { inChannels: promptEmbedDim, outChannels: promptEmbedDim };
-    this.neck = new MapSequential([
-      new Conv2d(neck.at(0), { ...channels, inChannels: embedDim, kernelSize: 1, bias: false }),
-      new LayerNorm2d(neck.at(1), { dim: promptEmbedDim }),
-      new Conv2d(neck.at(2), { ...channels, kernelSize: 3, padding: 1, bias: false }),
-      new LayerNorm2d(neck.at(3), { dim: promptEmbedDim }),
-    ]);
+    this.neck = makeNeck(params.at("neck"), embedDim, promptEmbedDim);
   }
 
-  forward(images: tf.Tensor): tf.Tensor {
-    const steps = this.steps(images);
-    for (;;) {
-      const step = steps.next();
-      if (step.done) return step.value;
-    }
+  protected stem(images: tf.Tensor): tf.Tensor {
+    return this.tap("tokens", this.patchEmbed.call(images).add(this.posEmbed.value));
   }
 
-  /**
-   * The same computation, pausing after each block, so that a caller can show progress or stop: yields the share
-   * done, returns the embeddings. Only the current activation is alive between steps; leaving early frees it.
-   */
-  *steps(images: tf.Tensor): Generator<number, tf.Tensor> {
-    let x = tf.tidy(() => this.tap("tokens", this.patchEmbed.call(images).add(this.posEmbed.value)));
-    try {
-      for (const [index, block] of this.blocks.entries()) {
-        const next = block.call(x);
-        x.dispose();
-        x = next;
-        yield (index + 1) / (this.blocks.length + 1);
-      }
-      return this.neck.call(x);
-    } finally {
-      x.dispose();
-    }
+  protected stages(): readonly Layer[] {
+    return this.blocks;
   }
 }

@@ -24,33 +24,15 @@ export function recogniseConfig(tensors: ReadonlyMap<string, TensorInfo>, source
     return index;
   };
 
-  const [, grid, , embedDim] = shape("image_encoder.pos_embed", 4);
-  const [, , , patchSize] = shape("image_encoder.patch_embed.proj.weight", 4);
-  const depth = count((index) => `image_encoder.blocks.${index}.attn.rel_pos_h`);
-  const tables = Array.from({ length: depth }, (_, index) =>
-    shape(`image_encoder.blocks.${index}.attn.rel_pos_h`, 2),
-  );
-  const [[, headDim]] = tables.length > 0 ? tables : [shape("image_encoder.blocks.0.attn.rel_pos_h", 2)];
-  const isGlobal = tables.map(([rows]) => rows === 2 * grid - 1);
-  const windowed = tables.find((_, index) => !isGlobal[index]);
-  const [hidden] = shape("image_encoder.blocks.0.mlp.lin1.weight", 2);
-  const [promptEmbedDim] = shape("image_encoder.neck.0.weight", 4);
   const [maskInChans] = shape("prompt_encoder.mask_downscaling.3.weight", 4);
+  const [promptEmbedDim] = shape("image_encoder.neck.0.weight", 4);
   const [mlpDim] = shape("mask_decoder.transformer.layers.0.mlp.lin1.weight", 2);
   const [maskTokens] = shape("mask_decoder.mask_tokens.weight", 2);
   const [iouHeadHiddenDim] = shape("mask_decoder.iou_prediction_head.layers.0.weight", 2);
   return {
-    imageSize: grid * patchSize,
-    patchSize,
-    imageEncoder: {
-      embedDim,
-      depth,
-      numHeads: embedDim / headDim,
-      mlpRatio: hidden / embedDim,
-      // Without a windowed block the number is never used.
-      windowSize: windowed === undefined ? grid : (windowed[0] + 1) / 2,
-      globalAttnIndexes: isGlobal.flatMap((global, index) => (global ? [index] : [])),
-    },
+    ...(tensors.has("image_encoder.layers.0.blocks.0.conv1.c.weight")
+      ? recogniseTinyViT(shape, count)
+      : recogniseViT(shape, count)),
     promptEmbedDim,
     maskInChans,
     maskDecoder: {
@@ -60,6 +42,63 @@ export function recogniseConfig(tensors: ReadonlyMap<string, TensorInfo>, source
       numMultimaskOutputs: maskTokens - 1,
       iouHeadDepth: count((index) => `mask_decoder.iou_prediction_head.layers.${index}.weight`),
       iouHeadHiddenDim,
+    },
+  };
+}
+
+type ShapeOf = (path: string, rank: number) => readonly number[];
+type Count = (pattern: (index: number) => string) => number;
+type EncoderPart = Pick<SamConfig, "imageSize" | "patchSize" | "imageEncoder">;
+
+function recogniseViT(shape: ShapeOf, count: Count): EncoderPart {
+  const [, grid, , embedDim] = shape("image_encoder.pos_embed", 4);
+  const [, , , patchSize] = shape("image_encoder.patch_embed.proj.weight", 4);
+  const [hidden] = shape("image_encoder.blocks.0.mlp.lin1.weight", 2);
+  const [, headDim] = shape("image_encoder.blocks.0.attn.rel_pos_h", 2);
+  const depth = count((index) => `image_encoder.blocks.${index}.attn.rel_pos_h`);
+  const rows = Array.from(
+    { length: depth },
+    (_, n) => shape(`image_encoder.blocks.${n}.attn.rel_pos_h`, 2)[0],
+  );
+  const windowed = rows.find((count) => count !== 2 * grid - 1);
+  return {
+    imageSize: grid * patchSize,
+    patchSize,
+    imageEncoder: {
+      embedDim,
+      depth,
+      numHeads: embedDim / headDim,
+      mlpRatio: hidden / embedDim,
+      // Without a windowed block the number is never used.
+      windowSize: windowed === undefined ? grid : (windowed + 1) / 2,
+      globalAttnIndexes: rows.flatMap((count, index) => (count === 2 * grid - 1 ? [index] : [])),
+    },
+  };
+}
+
+/** Nothing in a convolutional stem tells the image's size: it is LiteMedSAM's 256. */
+function recogniseTinyViT(shape: ShapeOf, count: Count): EncoderPart {
+  const stages = 1 + count((index) => `image_encoder.layers.${index + 1}.blocks.0.attn.proj.weight`);
+  const numbers = Array.from({ length: stages }, (_, stage) => stage);
+  const stageOf = (stage: number) => `image_encoder.layers.${stage}`;
+  const attention = numbers
+    .slice(1)
+    .map((stage) => shape(`${stageOf(stage)}.blocks.0.attn.attention_biases`, 2));
+  const [firstHeads, firstWindow] = [2, 7]; // of the convolutional stage: never used
+  return {
+    imageSize: 256,
+    patchSize: 4,
+    imageEncoder: {
+      embedDims: numbers.map((stage) =>
+        stage === 0
+          ? shape("image_encoder.layers.0.blocks.0.conv1.c.weight", 4)[1]
+          : shape(`${stageOf(stage)}.blocks.0.attn.proj.weight`, 2)[0],
+      ),
+      depths: numbers.map((stage) =>
+        count((index) => `${stageOf(stage)}.blocks.${index}.${stage === 0 ? "conv1.c" : "attn.proj"}.weight`),
+      ),
+      numHeads: [firstHeads, ...attention.map(([heads]) => heads)],
+      windowSizes: [firstWindow, ...attention.map(([, cells]) => Math.sqrt(cells))],
     },
   };
 }

@@ -5,11 +5,8 @@ import type { SamConfig } from "./config.js";
 import { ImageEncoder } from "./imageEncoder.js";
 import { MaskDecoder, type MaskPredictions } from "./maskDecoder.js";
 import { PromptEncoder, type Prompts } from "./promptEncoder.js";
-
-/** An image encoder as `Sam` and the predictor use it; any layer with these steps may take its place. */
-export interface SteppedEncoder extends Layer {
-  steps(images: tf.Tensor): Generator<number, tf.Tensor>;
-}
+import type { SteppedEncoder } from "./steppedEncoder.js";
+import { TinyViT } from "./tinyVit.js";
 
 export interface SamInput extends Prompts {
   /** [1 or B, S, S, 3], preprocessed: one image for all prompts, or one a prompt. */
@@ -32,7 +29,10 @@ export class Sam extends Layer<[input: SamInput], MaskPredictions> {
     readonly config: SamConfig,
   ) {
     super();
-    this.imageEncoder = new ImageEncoder(params.at("image_encoder"), config);
+    const { imageEncoder: sizes } = config;
+    const encoder = params.at("image_encoder");
+    this.imageEncoder =
+      "embedDims" in sizes ? new TinyViT(encoder, sizes, config) : new ImageEncoder(encoder, sizes, config);
     this.promptEncoder = new PromptEncoder(params.at("prompt_encoder"), config);
     this.maskDecoder = new MaskDecoder(params.at("mask_decoder"), config);
   }

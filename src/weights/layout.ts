@@ -11,17 +11,19 @@
  * | `same` | any | the same |
  * | `linear` | [out, in] | [in, out] |
  * | `conv2d` | [out, in, kh, kw] | [kh, kw, in, out] |
+ * | `depthwiseConv2d` | [channels, 1, kh, kw] | [kh, kw, channels, 1] |
  * | `convTranspose2d` | [in, out, kh, kw] | [in, kh, kw, out] |
  *
  * The last is not the filter of `tf.conv2dTranspose`: SAM's transposed convolutions do not overlap, so they are
  * matrix products over `in`, which every backend can differentiate.
  */
-export type Layout = "same" | "linear" | "conv2d" | "convTranspose2d";
+export type Layout = "same" | "linear" | "conv2d" | "depthwiseConv2d" | "convTranspose2d";
 
 /** Axis `i` in memory is axis `permutation[i]` on disk. */
 const PERMUTATIONS: Readonly<Record<Exclude<Layout, "same">, readonly number[]>> = {
   linear: [1, 0],
   conv2d: [2, 3, 1, 0],
+  depthwiseConv2d: [2, 3, 0, 1],
   convTranspose2d: [0, 2, 3, 1],
 };
 

@@ -70,6 +70,8 @@ export function expectParity(
     const sorted = Object.fromEntries(Object.entries(measured).sort(([a], [b]) => (a < b ? -1 : 1)));
     writeFileSync(file, `${JSON.stringify(sorted, null, 1)}\n`);
   }
-  const lines = failed.map(({ name, allowed, detail }) => `${name}: ${detail} (allowed ${allowed.toExponential(2)})`);
+  const lines = failed.map(
+    ({ name, allowed, detail }) => `${name}: ${detail} (allowed ${allowed.toExponential(2)})`,
+  );
   expect(lines, `${failed.length} of ${expected.size} differ`).toEqual([]);
 }

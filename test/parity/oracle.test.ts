@@ -4,10 +4,8 @@ import { observeLayers } from "../../src/layers/layer.js";
 import type { SamConfig } from "../../src/model/config.js";
 import type { Prompts } from "../../src/model/promptEncoder.js";
 import { Sam } from "../../src/model/sam.js";
+import { expectNear, summary } from "./golden.js";
 import { oracleInput, oracleParameters, oracleStream } from "./oracle.js";
-
-/** Golden numbers of a tiny SAM, printed by the reference PyTorch code: five digits, so 1e-5 and rounding. */
-const DIGITS = 4;
 
 const CONFIG: SamConfig = {
   imageSize: 64,
@@ -24,23 +22,6 @@ const CONFIG: SamConfig = {
     iouHeadHiddenDim: 256,
   },
 };
-
-/** Values in PyTorch's order, and what the tables print of them. */
-function summary(t: tf.Tensor, samples: readonly number[], nhwc: boolean) {
-  const values = (nhwc ? t.transpose([0, 3, 1, 2]) : t).dataSync();
-  let sum = 0;
-  let absolute = 0;
-  for (const value of values) {
-    sum += value;
-    absolute += Math.abs(value);
-  }
-  return [sum / values.length, absolute / values.length, ...samples.map((index) => values[index])];
-}
-
-function expectNear(got: readonly number[], expected: readonly number[]) {
-  expect(got.length).toBe(expected.length);
-  got.forEach((value, index) => expect(value, `number ${index}`).toBeCloseTo(expected[index], DIGITS));
-}
 
 it("generates the printed stream", () => {
   expectNear([...oracleStream("input", 4)], [0.59806627, -0.77675939, -0.87496378, -0.23235704]);
@@ -65,7 +46,7 @@ describe("tiny SAM on the cpu backend", () => {
         observe: (layer, name, value) => {
           const path = name || names.get(layer);
           if (path !== undefined && value.shape.length === 4 && value.shape[3] === 32)
-            seen.set(path, summary(value, [0, 1, 2], false));
+            seen.set(path, summary(value, [0, 1, 2]));
         },
       },
       () => model.imageEncoder.call(images),
@@ -154,7 +135,7 @@ describe("tiny SAM on the cpu backend", () => {
       const single = model.decode(embedding, made, false);
       const multi = model.decode(embedding, made, true);
       const all = tf.concat([single.masks, multi.masks], 1);
-      expectNear(summary(all, [0, 1, 256, 791], false), masks);
+      expectNear(summary(all, [0, 1, 256, 791]), masks);
       expectNear([...single.iouPredictions.dataSync(), ...multi.iouPredictions.dataSync()], iou);
       const counts = all.greater(0).sum([2, 3]).dataSync();
       expect([...counts]).toEqual(positives);

@@ -60,7 +60,7 @@ describe("a layer", () => {
   });
 
   it("frees the activation when an encoder is left half way", () => {
-    const encoder = new ImageEncoder(seededParameters(1), TINY);
+    const encoder = new ImageEncoder(seededParameters(1), TINY.imageEncoder, TINY);
     const images = tf.zeros([1, 128, 128, 3]);
     const before = tf.memory().numTensors;
     const steps = encoder.steps(images);

@@ -3,7 +3,13 @@ import { describe, expect, it } from "vitest";
 import { sizeOf } from "../../../src/weights/checkpoint.js";
 import { tfShape, tfToTorch, torchToTf, type Layout } from "../../../src/weights/layout.js";
 
-const RANKS: Readonly<Record<Layout, number>> = { same: 3, linear: 2, conv2d: 4, convTranspose2d: 4 };
+const RANKS: Readonly<Record<Layout, number>> = {
+  same: 3,
+  linear: 2,
+  conv2d: 4,
+  depthwiseConv2d: 4,
+  convTranspose2d: 4,
+};
 
 describe("layouts", () => {
   it("of a linear weight is its transpose", () => {
