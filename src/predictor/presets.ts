@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import type { IntensityPreset } from "../image/intensity.js";
 import type { PixelImage } from "../image/pixels.js";
 import { resizeBilinear } from "../ops/resize.js";
 
@@ -26,7 +27,10 @@ export interface Preset {
   readonly name: string;
   /** One line for people. */
   readonly description: string;
-  prepare(image: PixelImage, side: number): PreparedImage;
+  /** How stored values become 8 bits, the first step. */
+  readonly intensity: IntensityPreset;
+  /** The steps from 8 bits to the encoder's input. Use `prepareImage`, which does both. */
+  prepare(image: PixelImage & { readonly data: Uint8Array }, side: number): PreparedImage;
   /** Low-resolution logits [n, h, w] to maps of the image's size, [n, H, W]. */
   upsample(logits: tf.Tensor3D, frame: Frame): tf.Tensor;
   /** The mask is where the upsampled map is above this. */

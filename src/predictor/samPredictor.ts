@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
-import type { PixelImage } from "../image/pixels.js";
+import { checkPixels, type PixelImage } from "../image/pixels.js";
 import { gridSize } from "../model/config.js";
 import type { Prompts } from "../model/promptEncoder.js";
 import type { Sam } from "../model/sam.js";
 import { checkPrompt } from "./checkPrompt.js";
 import type { Frame, Preset } from "./presets.js";
-import { MEDSAM_INFERENCE } from "./presetTable.js";
+import { MEDSAM_INFERENCE, prepareImage } from "./presetTable.js";
 import type { Box, LogitMap, PredictOptions, Prediction, Prompt } from "./types.js";
 
 /** For calls that may take long. */
@@ -45,7 +45,7 @@ export class SamPredictor {
   setImage(image: PixelImage, { signal, onProgress }: LongCall = {}): Promise<void> {
     return this.enqueue(async () => {
       this.assertAlive();
-      const { pixels, frame } = this.preset.prepare(image, this.model.config.imageSize);
+      const { pixels, frame } = prepareImage(this.preset, checkPixels(image), this.model.config.imageSize);
       const input = tf.tensor4d(pixels, [1, frame.side, frame.side, 3]);
       try {
         const features = await runSteps(this.model.imageEncoder.steps(input), { signal, onProgress });

@@ -1,0 +1,140 @@
+import { FULL_RANGE, PERCENTILES, scaleIntensity, type IntensityPreset } from "../image/intensity.js";
+import type { PixelImage } from "../image/pixels.js";
+import { resizeCubicAntialiased } from "../image/resizeCubic.js";
+import { resizeOpenCvCubic } from "../image/resizeOpenCv.js";
+import { resizePillowBilinear } from "../image/resizePillow.js";
+import { LOGITS, PROBABILITIES, type PreparedImage, type Preset } from "./presets.js";
+
+type Bytes = PixelImage & { readonly data: Uint8Array };
+
+/**
+ * MedSAM's own inference: the whole image becomes a square by scikit-image's cubic resize, is cut off to 8 bits,
+ * and stretched to 0..1.
+ *
+ * @see bowang-lab/MedSAM, MedSAM_Inference.py
+ */
+export const MEDSAM_INFERENCE: Preset = {
+  name: "MedSAM_Inference",
+  description: "MedSAM's inference script: cubic resize to a square, stretched to 0..1 (the default)",
+  intensity: FULL_RANGE,
+  ...PROBABILITIES,
+  prepare: (image, side) => {
+    const resized = resizeCubicAntialiased(image, side, side);
+    return square(image, side, stretchToUnit(Uint8Array.from(resized)));
+  },
+};
+
+/** As the inference script, with OpenCV's cubic resize. @see bowang-lab/MedSAM, utils/demo.py and the notebooks */
+export const MEDSAM_DEMO: Preset = {
+  ...MEDSAM_INFERENCE,
+  name: "MedSAM_demo",
+  description: "MedSAM's demo and notebooks: OpenCV's cubic resize to a square, stretched to 0..1",
+  prepare: (image, side) => square(image, side, stretchToUnit(resizeOpenCvCubic(image, side, side))),
+};
+
+/** How MedSAM's training images of CT and MR were made; not cut off to 8 bits. @see pre_CT_MR.py */
+export const PRE_CT_MR: Preset = {
+  ...MEDSAM_INFERENCE,
+  name: "pre_CT_MR",
+  description: "MedSAM's training data of MR (percentiles) and, with a CT window as intensity, of CT",
+  intensity: PERCENTILES,
+  prepare: (image, side) =>
+    square(image, side, stretchToUnit(resizeCubicAntialiased(image, side, side, "constant"))),
+};
+
+/** How MedSAM's other training images were made: divided by 255, not stretched. @see utils/pre_grey_rgb.py */
+export const PRE_GREY_RGB: Preset = {
+  ...MEDSAM_INFERENCE,
+  name: "pre_grey_rgb",
+  description: "MedSAM's training data of grey and colour images: divided by 255",
+  prepare: (image, side) => {
+    const resized = resizeCubicAntialiased(image, side, side, "constant");
+    return square(
+      image,
+      side,
+      Float32Array.from(resized, (value) => value / 255),
+    );
+  },
+};
+
+const SAM_MEAN = [123.675, 116.28, 103.53];
+const SAM_STD = [58.395, 57.12, 57.375];
+
+/**
+ * Segment Anything's own predictor: longest side to the input's, normalised, padded with the mean colour.
+ *
+ * @see segment_anything/predictor.py; segment_anything/modeling/sam.py, `preprocess`
+ */
+export const SAM_PREDICTOR: Preset = {
+  name: "SamPredictor",
+  description:
+    "Segment Anything's predictor, for SAM's own weights: longest side, mean and deviation, padding",
+  intensity: FULL_RANGE,
+  ...LOGITS,
+  prepare: (image, side) => {
+    const scale = side / Math.max(image.width, image.height);
+    const [width, height] = [image.width, image.height].map((length) => Math.floor(length * scale + 0.5));
+    const resized = resizePillowBilinear(image, width, height);
+    const pixels = new Float32Array(side * side * 3);
+    const { channels } = image;
+    for (let y = 0; y < height; y++)
+      for (let x = 0; x < width; x++)
+        for (let c = 0; c < 3; c++) {
+          const value = resized[(y * width + x) * channels + (channels === 3 ? c : 0)];
+          pixels[(y * side + x) * 3 + c] = (value - SAM_MEAN[c]) / SAM_STD[c];
+        }
+    return { pixels, frame: { imageSize: [image.height, image.width], inputSize: [height, width], side } };
+  },
+};
+
+/** All presets, the default first. */
+export const PRESETS: readonly Preset[] = [
+  MEDSAM_INFERENCE,
+  MEDSAM_DEMO,
+  PRE_CT_MR,
+  PRE_GREY_RGB,
+  SAM_PREDICTOR,
+];
+
+/** @throws RangeError naming the presets there are. */
+export function findPreset(name: string): Preset {
+  const found = PRESETS.find((preset) => preset.name === name);
+  if (found === undefined)
+    throw new RangeError(
+      `preset "${name}" does not exist; choose one of ${PRESETS.map((preset) => preset.name).join(", ")}`,
+    );
+  return found;
+}
+
+/** The same preset with another way of scaling intensities, such as a CT window. */
+export function withIntensity(preset: Preset, intensity: IntensityPreset): Preset {
+  return { ...preset, intensity };
+}
+
+/** An image of any depth to the encoder's input: intensities first, then the preset's own steps. */
+export function prepareImage(preset: Preset, image: PixelImage, side: number): PreparedImage {
+  return preset.prepare(scaleIntensity(image, preset.intensity), side);
+}
+
+/** Values to 0..1 by their smallest and largest. */
+function stretchToUnit(values: Uint8Array | Float64Array): Float32Array {
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of values) {
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  const span = Math.max(high - low, 1e-8);
+  const out = new Float32Array(values.length);
+  for (let i = 0; i < out.length; i++) out[i] = (values[i] - low) / span;
+  return out;
+}
+
+/** Values that fill the whole square; a grey image becomes three equal channels. */
+function square({ width, height, channels }: Bytes, side: number, values: Float32Array): PreparedImage {
+  let pixels = values;
+  if (channels === 1) {
+    pixels = new Float32Array(3 * values.length);
+    for (let i = 0; i < pixels.length; i++) pixels[i] = values[Math.floor(i / 3)];
+  }
+  return { pixels, frame: { imageSize: [height, width], inputSize: [side, side], side } };
+}
