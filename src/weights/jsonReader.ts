@@ -13,7 +13,8 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** A name for an error message: quoted, and cut where a damaged file made it long. */
 export function quoted(name: string): string {
-  return name.length > 100 ? `${JSON.stringify(name.slice(0, 100))}…` : JSON.stringify(name);
+  const text = JSON.stringify(name.slice(0, 100));
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
 
 /**

@@ -1,7 +1,6 @@
 /** npm `safetensors` 0.0.1, which comes without types: what the cross-check uses of it. */
 declare module "safetensors" {
-  class SafeTensor {
-    constructor(file: Uint8Array);
+  interface SafeTensor {
     /** Offsets are from the start of the file. */
     readonly metadata: ReadonlyMap<
       string,
@@ -9,6 +8,6 @@ declare module "safetensors" {
     >;
     getTensor(name: string): Uint8Array;
   }
-  const npm: { SafeTensor: typeof SafeTensor };
+  const npm: { SafeTensor: new (file: Uint8Array) => SafeTensor };
   export = npm;
 }
