@@ -42,6 +42,13 @@ describe("reading safetensors", () => {
     expect(read(rawFile("{}")).tensors.size).toBe(0);
   });
 
+  it("takes a tensor without elements at the place of another, in any order", () => {
+    const empty = '"e":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}';
+    const full = '"f":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}';
+    for (const header of [`{${empty},${full}}`, `{${full},${empty}}`])
+      expect(read(rawFile(header, 2)).tensors.size).toBe(2);
+  });
+
   it("takes white space where JSON allows it, and padding", () => {
     const header = '{ "a" :\t{ "dtype" : "U8" ,\r\n "shape" : [ 1 , 1 ] , "data_offsets" : [ 0 , 1 ] } }   ';
     expect(read(rawFile(header, 1)).tensors.get("a")?.shape).toEqual([1, 1]);

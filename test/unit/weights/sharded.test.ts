@@ -19,7 +19,7 @@ function folder(shards: Readonly<Record<string, readonly TensorToWrite[]>> = SHA
   const open = (name: string): ByteSource => {
     opened.push(name);
     if (!Object.hasOwn(shards, name)) throw new Error("no such file");
-    const bytes = safetensorsBytes(shards[name], { format: "pt", [name]: "here" });
+    const bytes = safetensorsBytes(shards[name], { format: "pt", part: name, [name]: "here" });
     return { ...bytesSource(bytes, name), close: () => closed.push(name) };
   };
   return { opened, closed, open };
@@ -43,6 +43,7 @@ describe("a sharded checkpoint", () => {
     expect([...checkpoint.readBytes("c")]).toEqual([20, 21]);
     expect(checkpoint.metadata).toEqual({
       format: "pt",
+      part: "m-1.safetensors",
       "m-1.safetensors": "here",
       "m-2.safetensors": "here",
     });
@@ -116,6 +117,7 @@ describe("an index of shards is rejected", () => {
     ["a tensor mapped twice", '{"weight_map":{"a":"x","a":"y"}}', 'the name "a" appears twice'],
     ["a total_size that is no whole number", '{"metadata":{"total_size":1.5}}', "got 1.5"],
     ["a value that is none", '{"metadata":{"x":nil}}', 'in "metadata"."x": expected a value, got "n"'],
+    ["such a value across the reader's windows", `{"x":${" ".repeat(65528)}truth}`, 'a value, got "t"'],
     ["a number that is none", '{"x":01}', 'expected a value, got "0"'],
     ["endless nesting", `{"x":${"[".repeat(1e6)}`, "nested more than 32 deep"],
     ["something after it", '{"weight_map":{}}{}', "expected nothing more"],
