@@ -5,8 +5,8 @@ const WINDOW = 1 << 16;
 const END = -1;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-// A number or literal longer than this is wrong whatever follows, so no more of it is read.
-const MAX_TOKEN = 32;
+// No number that a program writes, and no literal, is longer; more of one is not read.
+const MAX_TOKEN = 64;
 const MAX_DEPTH = 32;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
