@@ -1,0 +1,91 @@
+import { statSync } from "node:fs";
+import { CheckpointError, sizeOf, type Checkpoint, type DType } from "./checkpoint.js";
+import { normaliseKeys } from "./keys.js";
+import { fromFloat32, toFloat32 } from "./numbers.js";
+import { openCheckpointFile } from "./open.node.js";
+import { saveSafetensors } from "./safetensors.node.js";
+import type { TensorToWrite } from "./safetensorsWriter.js";
+
+/** Types that floating-point tensors may be written in. */
+export type FloatDType = "F32" | "F16" | "BF16";
+
+export interface ConvertOptions {
+  /** Type of the floating-point tensors; default: as they are. Others never change. */
+  readonly dtype?: FloatDType;
+  /** Told the share of the values that is written. */
+  readonly onProgress?: (share: number) => void;
+}
+
+export interface ConvertReport {
+  /** `[name in the input, state_dict path]`, where they differ. */
+  readonly renamed: readonly (readonly [string, string])[];
+  /** Names of the input that were left out: constants that nothing uses, second copies. */
+  readonly dropped: readonly string[];
+  readonly tensors: number;
+  readonly parameters: number;
+  /** Size of the output. */
+  readonly bytes: number;
+}
+
+/**
+ * Writes any checkpoint that `openCheckpointFile` reads as safetensors under the original state_dict paths, a
+ * tensor at a time. Node only.
+ *
+ * @throws CheckpointError when the input cannot be read, the output is the input, or a value does not fit `dtype`.
+ */
+export function convertCheckpoint(
+  input: string,
+  output: string,
+  options: ConvertOptions = {},
+): ConvertReport {
+  const { dtype, onProgress } = options;
+  const opened = openCheckpointFile(input);
+  try {
+    if (sameFile(input, output))
+      throw new CheckpointError(`${output}: is the input itself; give the output another name`);
+    const { checkpoint, renamed, dropped } = normaliseKeys(opened);
+    const total = [...checkpoint.tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+    let written = 0;
+    const tensors = [...checkpoint.tensors].map(([name, info]): TensorToWrite => {
+      const target = dtype !== undefined && isFloat(info.dtype) ? dtype : info.dtype;
+      return {
+        name,
+        dtype: target,
+        shape: info.shape,
+        bytes: () => {
+          const bytes = convertTensor(checkpoint, name, info.dtype, target);
+          written += sizeOf(info.shape);
+          onProgress?.(written / Math.max(total, 1));
+          return bytes;
+        },
+      };
+    });
+    saveSafetensors(output, tensors, { ...checkpoint.metadata, format: "pt" });
+    return { renamed, dropped, tensors: tensors.length, parameters: total, bytes: statSync(output).size };
+  } finally {
+    opened.close();
+  }
+}
+
+function convertTensor(checkpoint: Checkpoint, name: string, from: DType, to: DType): Uint8Array {
+  const bytes = checkpoint.readBytes(name);
+  if (from === to) return bytes;
+  const values = toFloat32(bytes, from);
+  const converted = fromFloat32(values, to as FloatDType);
+  const back = toFloat32(converted, to);
+  const lost = back.findIndex((value, index) => !Number.isFinite(value) && Number.isFinite(values[index]));
+  if (lost >= 0)
+    throw new CheckpointError(
+      `${checkpoint.source}: tensor "${name}" has the value ${values[lost]}, too large for ${to}; choose BF16 or F32`,
+    );
+  return converted;
+}
+
+function isFloat(dtype: DType): boolean {
+  return dtype === "F64" || dtype === "F32" || dtype === "F16" || dtype === "BF16";
+}
+
+function sameFile(a: string, b: string): boolean {
+  const [first, second] = [a, b].map((path) => statSync(path, { throwIfNoEntry: false }));
+  return first !== undefined && second !== undefined && first.ino === second.ino && first.dev === second.dev;
+}
