@@ -1,0 +1,94 @@
+import { readJpeg } from "./jpeg.js";
+import { ImageError, type LabelImage, type PixelImage, type Samples } from "./pixels.js";
+import { readPng } from "./png.js";
+import type { Raster } from "./raster.js";
+import { readTiff } from "./tiff.js";
+
+const FORMATS = [
+  { format: "PNG", magic: [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a], read: readPng },
+  { format: "JPEG", magic: [0xff, 0xd8, 0xff], read: readJpeg },
+  { format: "TIFF", magic: [0x49, 0x49, 0x2a, 0x00], read: readTiff },
+  { format: "TIFF", magic: [0x4d, 0x4d, 0x00, 0x2a], read: readTiff },
+  { format: "TIFF", magic: [0x49, 0x49, 0x2b, 0x00], read: readTiff },
+  { format: "TIFF", magic: [0x4d, 0x4d, 0x00, 0x2b], read: readTiff },
+] as const;
+
+/**
+ * Reads a PNG, JPEG or TIFF, told apart by content, as an image: palette images give their colours, alpha is
+ * dropped, grey below 8 bits is scaled to 0..255 (as Pillow's `convert("RGB")` does), 16-bit samples stay 16-bit.
+ *
+ * @param name file name or URL, for error messages.
+ * @throws ImageError when the file cannot be read.
+ */
+export async function decodeImage(bytes: Uint8Array, name: string): Promise<PixelImage> {
+  const { raster } = await readRaster(bytes, name);
+  const { width, height, channels, depth } = raster;
+  if (raster.palette)
+    return { width, height, channels: 3, data: applyPalette(raster.data, raster.palette, name) };
+  const data = uninverted(raster);
+  return { width, height, channels, data: depth < 8 ? data.map((v) => (v * 255) / (2 ** depth - 1)) : data };
+}
+
+/**
+ * Reads a PNG, JPEG or TIFF as a label map: palette images give their indices, grey ones their values, unscaled
+ * (so 0 and 1 for one bit). Colour is accepted where all pixels are grey. JPEG blurs labels, so a JPEG is one
+ * mask: 1 where it is above 127.
+ *
+ * @param name file name or URL, for error messages.
+ * @throws ImageError when the file cannot be read or its values are not labels.
+ */
+export async function decodeLabels(bytes: Uint8Array, name: string): Promise<LabelImage> {
+  const { raster, format } = await readRaster(bytes, name);
+  const { width, height, channels } = raster;
+  let data: Samples = uninverted(raster);
+  if (format === "JPEG") data = data.map((value) => (value > 127 ? 1 : 0));
+  if (channels === 3) data = onlyGrey(data, width, name);
+  if (data instanceof Float32Array) {
+    const wrong = data.find((value) => !Number.isInteger(value) || value < 0 || value > 65535);
+    if (wrong !== undefined)
+      throw new ImageError(`${name}: has the label ${wrong}; expected integers 0..65535`);
+    data = Uint16Array.from(data);
+  }
+  return { width, height, data };
+}
+
+async function readRaster(bytes: Uint8Array, name: string): Promise<{ raster: Raster; format: string }> {
+  const found = FORMATS.find(({ magic }) => magic.every((byte, i) => bytes[i] === byte));
+  if (found === undefined) {
+    const start = Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    throw new ImageError(`${name}: is not a PNG, JPEG or TIFF image (it starts with: ${start || "nothing"})`);
+  }
+  return { raster: await found.read(bytes, name), format: found.format };
+}
+
+function applyPalette(indices: Samples, palette: Uint8Array, name: string): Uint8Array {
+  const out = new Uint8Array(3 * indices.length);
+  const colours = palette.length / 3;
+  indices.forEach((index, i) => {
+    if (index >= colours)
+      throw new ImageError(`${name}: pixel ${i} has colour ${index} of a palette of ${colours}`);
+    for (let channel = 0; channel < 3; channel++) out[3 * i + channel] = palette[3 * index + channel];
+  });
+  return out;
+}
+
+/** Samples with high values bright. */
+function uninverted({ data, depth, inverted }: Raster): Samples {
+  if (!inverted || data instanceof Float32Array) return data;
+  const white = 2 ** depth - 1;
+  return data.map((value) => white - value);
+}
+
+/** One value a pixel, from pixels whose three values must be the same. */
+function onlyGrey(data: Samples, width: number, name: string): Samples {
+  const out = data.slice(0, data.length / 3);
+  for (let i = 0; i < out.length; i++) {
+    out[i] = data[3 * i];
+    if (data[3 * i + 1] !== out[i] || data[3 * i + 2] !== out[i])
+      throw new ImageError(
+        `${name}: is a colour picture (see pixel ${i % width}, ${Math.floor(i / width)}); ` +
+          "a label map must be grey or have a palette",
+      );
+  }
+  return out;
+}

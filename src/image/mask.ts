@@ -1,0 +1,66 @@
+import { ImageError, type LabelImage, type PixelImage } from "./pixels.js";
+
+/** Pixels of an object, row by row: 1 inside, 0 outside. */
+export interface Mask {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+/** Left, top, right and bottom in pixels, all inside: the last column and row belong to the box. */
+export type PixelBox = readonly [x0: number, y0: number, x1: number, y1: number];
+
+/** The mask as people look at it: 0 and 255. */
+export function maskImage({ width, height, data }: Mask): PixelImage {
+  return { width, height, channels: 1, data: data.map((value) => (value ? 255 : 0)) };
+}
+
+/** The pixels of one label. */
+export function maskOfLabel({ width, height, data }: LabelImage, label: number): Mask {
+  return { width, height, data: Uint8Array.from(data, (value) => (value === label ? 1 : 0)) };
+}
+
+/** The labels that occur, ascending, without the background 0. */
+export function labelsIn({ data }: LabelImage): number[] {
+  return [...new Set(data)].filter((label) => label !== 0).sort((a, b) => a - b);
+}
+
+/**
+ * One map of several masks: mask `k` (from 0) has the value `k + 1`. Where masks overlap the later one counts, as
+ * in MedSAM's scripts. 16-bit when there are more than 255.
+ *
+ * @throws ImageError when the masks are none, more than 65535, or not all of one size.
+ */
+export function labelMap(masks: readonly Mask[]): LabelImage {
+  if (masks.length === 0 || masks.length > 65535)
+    throw new ImageError(`label map of ${masks.length} masks; expected 1 to 65535`);
+  const { width, height } = masks[0];
+  const data = new (masks.length > 255 ? Uint16Array : Uint8Array)(width * height);
+  for (const [k, mask] of masks.entries()) {
+    if (mask.width !== width || mask.height !== height)
+      throw new ImageError(
+        `mask ${k} is ${mask.width} x ${mask.height}; expected ${width} x ${height}, the size of the first`,
+      );
+    for (let i = 0; i < data.length; i++) if (mask.data[i]) data[i] = k + 1;
+  }
+  return { width, height, data };
+}
+
+/** Number of pixels inside. */
+export function maskArea({ data }: Mask): number {
+  return data.reduce((sum, value) => sum + (value ? 1 : 0), 0);
+}
+
+/** The smallest box around the mask; `undefined` when it is empty. */
+export function maskBox({ width, height, data }: Mask): PixelBox | undefined {
+  let [x0, y0, x1, y1] = [width, height, -1, -1];
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      if (!data[y * width + x]) continue;
+      if (x < x0) x0 = x;
+      if (x > x1) x1 = x;
+      if (y < y0) y0 = y;
+      y1 = y;
+    }
+  return x1 < 0 ? undefined : [x0, y0, x1, y1];
+}

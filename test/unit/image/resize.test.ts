@@ -1,0 +1,87 @@
+import { expect, test } from "vitest";
+import { resizeCubicAntialiased } from "../../../src/image/resizeCubic.js";
+import { resizeNearest } from "../../../src/image/resizeNearest.js";
+import { resizeOpenCvCubic } from "../../../src/image/resizeOpenCv.js";
+import { resizePillowBilinear } from "../../../src/image/resizePillow.js";
+import { fixture, unpack } from "./fixtures.js";
+
+interface Case {
+  from: [number, number];
+  to: [number, number];
+  channels: 1 | 3;
+  input: string;
+  skimageReflect: string;
+  skimageConstant: string;
+  pillowBilinear: string;
+  openCvCubic: string;
+  labels: string;
+  skimageNearest: string;
+}
+
+const cases = fixture<{ cases: Case[] }>("resize.json").cases.map((one) => {
+  const [height, width] = one.from;
+  const [outHeight, outWidth] = one.to;
+  const image = { width, height, channels: one.channels, data: unpack(one.input) };
+  return {
+    ...one,
+    image,
+    outHeight,
+    outWidth,
+    title: `${height}x${width}x${one.channels} to ${one.to.join("x")}`,
+  };
+});
+
+function largestDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  expect(actual.length).toBe(expected.length);
+  let largest = 0;
+  for (let i = 0; i < actual.length; i++) largest = Math.max(largest, Math.abs(actual[i] - expected[i]));
+  expect(largest).not.toBeNaN();
+  return largest;
+}
+
+test.each(cases)(
+  "cubic, mirrored: $title is scikit-image's",
+  ({ image, outWidth, outHeight, skimageReflect }) => {
+    const expected = new Float64Array(unpack(skimageReflect).buffer);
+    const actual = resizeCubicAntialiased(image, outWidth, outHeight);
+    expect(largestDifference(actual, expected)).toBeLessThan(1e-12);
+  },
+);
+
+test.each(cases)(
+  "cubic, zeros outside: $title is scikit-image's",
+  ({ image, outWidth, outHeight, skimageConstant }) => {
+    const expected = new Float64Array(unpack(skimageConstant).buffer);
+    const actual = resizeCubicAntialiased(image, outWidth, outHeight, "constant");
+    expect(largestDifference(actual, expected)).toBeLessThan(1e-12);
+  },
+);
+
+test.each(cases)(
+  "bilinear: $title is Pillow's to the bit",
+  ({ image, outWidth, outHeight, pillowBilinear }) => {
+    expect(resizePillowBilinear(image, outWidth, outHeight)).toEqual(unpack(pillowBilinear));
+  },
+);
+
+test.each(cases)(
+  "cubic without smoothing: $title is OpenCV's",
+  ({ image, outWidth, outHeight, openCvCubic }) => {
+    const actual = resizeOpenCvCubic(image, outWidth, outHeight);
+    expect(largestDifference(actual, unpack(openCvCubic))).toBeLessThanOrEqual(1);
+  },
+);
+
+test.each(cases)(
+  "nearest: $title is scikit-image's",
+  ({ image, outWidth, outHeight, labels, skimageNearest }) => {
+    const { width, height } = image;
+    const actual = resizeNearest({ width, height, data: unpack(labels) }, outWidth, outHeight);
+    expect(actual).toEqual({ width: outWidth, height: outHeight, data: unpack(skimageNearest) });
+  },
+);
+
+test("nearest keeps 16-bit labels", () => {
+  const resized = resizeNearest({ width: 2, height: 1, data: Uint16Array.of(300, 65535) }, 4, 1);
+  expect(resized.data).toEqual(Uint16Array.of(300, 300, 65535, 65535));
+});
