@@ -34,7 +34,7 @@ export async function trace<T>(
         },
         observe: (layer, name, value) => {
           const path = pathOf(layer, name);
-          const isMap = name === "" && layer.layout === "nhwc";
+          const isMap = name === "" ? layer.layout === "nhwc" : layer.mapOutputs.includes(name);
           // A layer that runs twice leaves its last value.
           kept.get(path)?.dispose();
           kept.set(path, tf.keep(isMap ? value.transpose([0, 3, 1, 2]) : value.clone()));

@@ -41,6 +41,8 @@ export abstract class Layer<
    * give PyTorch's axes back.
    */
   layout: "same" | "nhwc" = "same";
+  /** The same for outputs with names: those that are maps. */
+  readonly mapOutputs: readonly string[] = [];
   private disposed = false;
 
   /** The computation. Call it through `call`, which frees its intermediates. */

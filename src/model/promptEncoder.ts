@@ -30,6 +30,7 @@ export type PromptEmbeddings = Readonly<Record<"sparseEmbeddings" | "denseEmbedd
  * @see segment_anything/modeling/prompt_encoder.py, `PromptEncoder`
  */
 export class PromptEncoder extends Layer<[prompts: Prompts], PromptEmbeddings> {
+  override readonly mapOutputs = ["dense_embeddings"];
   peLayer: FourierPositions;
   /** Background point, foreground point, top left corner, bottom right corner: [1, C] each. */
   pointEmbeddings: Layer<[]>[];
@@ -78,7 +79,10 @@ export class PromptEncoder extends Layer<[prompts: Prompts], PromptEmbeddings> {
 
   /** Positions of the embedding's cells, [1, grid, grid, C]. @see `get_dense_pe` */
   densePe(): tf.Tensor {
-    return tf.tidy(() => this.tap("dense_pe", this.peLayer.grid([this.grid, this.grid]).expandDims(0)));
+    return tf.tidy(() => {
+      const positions = this.peLayer.grid([this.grid, this.grid]).expandDims(0);
+      return this.tap("dense_pe", positions, (map) => map.transpose([0, 3, 1, 2]));
+    });
   }
 
   private embedPoints(coords: tf.Tensor, labels: tf.Tensor, pad: boolean): tf.Tensor {

@@ -26,9 +26,9 @@ export class Parameter {
     initial.dispose();
   }
 
-  /** The values in PyTorch's order, as `state_dict` has them. */
-  toTorch(): Float32Array {
-    return tfToTorch(this.value.dataSync<"float32">(), this.shape, this.layout);
+  /** Values laid out as this parameter's (by default its own; or a gradient's) in PyTorch's order. */
+  toTorch(values: Float32Array = this.value.dataSync<"float32">()): Float32Array {
+    return tfToTorch(values, this.shape, this.layout);
   }
 
   dispose(): void {
