@@ -32,7 +32,7 @@ export async function readJpeg(bytes: Uint8Array, name: string): Promise<Raster>
     if (error instanceof ImageError) throw error;
     // What the compiled code throws is a number without a message, and may leave its stack as it was.
     codec = undefined;
-    throw new ImageError(`${name}: damaged JPEG, or of a kind that libjpeg-turbo does not read`);
+    throw new ImageError(`${name}: damaged JPEG, or of a kind that is not read (CMYK, 12 bits, lossless)`);
   } finally {
     decoder.delete();
   }

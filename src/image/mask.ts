@@ -17,7 +17,9 @@ export function maskImage({ width, height, data }: Mask): PixelImage {
 
 /** The pixels of one label. */
 export function maskOfLabel({ width, height, data }: LabelImage, label: number): Mask {
-  return { width, height, data: Uint8Array.from(data, (value) => (value === label ? 1 : 0)) };
+  const inside = new Uint8Array(data.length);
+  for (let i = 0; i < data.length; i++) if (data[i] === label) inside[i] = 1;
+  return { width, height, data: inside };
 }
 
 /** The labels that occur, ascending, without the background 0. */
@@ -48,7 +50,9 @@ export function labelMap(masks: readonly Mask[]): LabelImage {
 
 /** Number of pixels inside. */
 export function maskArea({ data }: Mask): number {
-  return data.reduce((sum, value) => sum + (value ? 1 : 0), 0);
+  let area = 0;
+  for (let i = 0; i < data.length; i++) if (data[i]) area++;
+  return area;
 }
 
 /** The smallest box around the mask; `undefined` when it is empty. */

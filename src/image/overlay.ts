@@ -1,6 +1,6 @@
 import { drawBox, drawDisc, blend, type Canvas, type Colour } from "./draw.js";
 import { FULL_RANGE, scaleIntensity } from "./intensity.js";
-import type { Mask } from "./mask.js";
+import { maskBox, type Mask, type PixelBox } from "./mask.js";
 import { ImageError, toRgb, type PixelImage } from "./pixels.js";
 
 /** What is drawn over an image. Coordinates are pixels of the image. */
@@ -59,7 +59,7 @@ export function drawOverlay(image: PixelImage, { masks = [], boxes = [], points 
   }
   for (const [k, box] of boxes.entries()) drawBox(canvas, box, line, maskColour(k));
   for (const { x, y, foreground } of points) {
-    drawDisc(canvas, x, y, 3 * line, RIM);
+    drawDisc(canvas, x, y, 3 * line + 1, RIM);
     drawDisc(canvas, x, y, 2 * line, foreground ? FOREGROUND : BACKGROUND);
   }
   return { width, height, channels: 3, data: canvas.data };
@@ -67,35 +67,35 @@ export function drawOverlay(image: PixelImage, { masks = [], boxes = [], points 
 
 /** A tint inside the mask and a full line along its inner edge. */
 function drawMask(canvas: Canvas, mask: Mask, line: number, colour: Colour): void {
-  const { width, height } = mask;
-  const depth = edgeDistance(mask, line + 1);
-  for (let y = 0, i = 0; y < height; y++)
-    for (let x = 0; x < width; x++, i++)
-      if (depth[i] > 0) blend(canvas, x, y, colour, depth[i] <= line ? 1 : INSIDE);
+  const box = maskBox(mask);
+  if (box === undefined) return;
+  const [x0, y0, x1, y1] = box;
+  const depth = edgeDistance(mask, box, line + 1);
+  for (let y = y0; y <= y1; y++)
+    for (let x = x0; x <= x1; x++) {
+      const steps = depth[y * mask.width + x];
+      if (steps > 0) blend(canvas, x, y, colour, steps <= line ? 1 : INSIDE);
+    }
 }
 
 /**
  * How many steps (to one of 8 neighbours) each pixel is inside the mask: 1 at its edge, up to `limit`; 0 outside.
  * The border of the image is no edge of the mask. One pass down and one up.
  */
-function edgeDistance({ width, height, data }: Mask, limit: number): Uint8Array {
-  const depth = Uint8Array.from(data, (value) => (value ? limit : 0));
-  const relax = (x: number, y: number, nx: number, ny: number) => {
-    if (nx < 0 || ny < 0 || nx >= width || ny >= height) return;
-    const i = y * width + x;
-    depth[i] = Math.min(depth[i], depth[ny * width + nx] + 1);
-  };
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++) {
-      if (depth[y * width + x] === 0) continue;
-      relax(x, y, x - 1, y);
-      for (const dx of [-1, 0, 1]) relax(x, y, x + dx, y - 1);
+function edgeDistance({ width, height, data }: Mask, [x0, y0, x1, y1]: PixelBox, limit: number): Uint8Array {
+  const depth = new Uint8Array(data.length);
+  for (let i = 0; i < data.length; i++) if (data[i]) depth[i] = limit;
+  const at = (x: number, y: number) =>
+    x < 0 || y < 0 || x >= width || y >= height ? limit : depth[y * width + x];
+  for (let y = y0; y <= y1; y++)
+    for (let x = x0; x <= x1; x++) {
+      const least = Math.min(at(x - 1, y), at(x - 1, y - 1), at(x, y - 1), at(x + 1, y - 1));
+      depth[y * width + x] = Math.min(depth[y * width + x], least + 1);
     }
-  for (let y = height - 1; y >= 0; y--)
-    for (let x = width - 1; x >= 0; x--) {
-      if (depth[y * width + x] === 0) continue;
-      relax(x, y, x + 1, y);
-      for (const dx of [-1, 0, 1]) relax(x, y, x + dx, y + 1);
+  for (let y = y1; y >= y0; y--)
+    for (let x = x1; x >= x0; x--) {
+      const least = Math.min(at(x + 1, y), at(x + 1, y + 1), at(x, y + 1), at(x - 1, y + 1));
+      depth[y * width + x] = Math.min(depth[y * width + x], least + 1);
     }
   return depth;
 }

@@ -90,9 +90,13 @@ function readChunks(bytes: Uint8Array, name: string) {
     if (header === undefined) {
       if (type !== "IHDR" || body.length !== 13) throw damaged(name, "does not start with its header");
       header = readHeader(body, name);
-    } else if (type === "PLTE") palette = body;
-    else if (type === "IDAT") compressed.push(body);
-    else if (type === "IEND") {
+    }
+    if (type === "IDAT") compressed.push(body);
+    if (type === "PLTE") {
+      if (body.length % 3 !== 0) throw damaged(name, `palette of ${body.length} bytes`);
+      palette = body;
+    }
+    if (type === "IEND") {
       if (header.colourType === 3 && palette === undefined) throw damaged(name, "has no palette");
       return { header, palette, compressed };
     }

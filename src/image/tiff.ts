@@ -54,13 +54,16 @@ export async function readTiff(bytes: Uint8Array, name: string): Promise<Raster>
   try {
     const tiff = await fromArrayBuffer(bytes.slice().buffer);
     const image = await tiff.getImage();
+    // The library does not know that without this tag samples have one bit.
+    if (!directory.has(TAG.bitsPerSample)) image.fileDirectory.actualizedFields.set(TAG.bitsPerSample, [1]);
     rasters = await image.readRasters({ interleave: true, samples: channels === 3 ? [0, 1, 2] : [0] });
   } catch (error) {
     throw damaged(name, error instanceof Error ? error.message : String(error));
   }
+  // Copies, because the library hangs properties of its own on its arrays.
   const data: Samples =
     rasters instanceof Uint8Array || rasters instanceof Uint16Array
-      ? rasters
+      ? rasters.slice()
       : Float32Array.from(rasters as ArrayLike<number>);
   if (data instanceof Float32Array && !data.every(Number.isFinite))
     throw new ImageError(`${name}: has values that are not finite numbers; replace them first`);
