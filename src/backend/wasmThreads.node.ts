@@ -53,8 +53,12 @@ async function startModule(threads: number): Promise<ThreadedModule> {
     disposeData: wasm.cwrap("dispose_data", null, ["number"]),
     dispose: wasm.cwrap("dispose", null, []),
   };
-  // Idle threads must not keep a script that has ended from exiting.
-  for (const thread of [...wasm.PThread.unusedWorkers, ...wasm.PThread.runningWorkers]) thread.unref();
+  // Threads must not keep a script that has ended from exiting; the module counts each one in again when it first
+  // gets work, which is waited for synchronously anyway.
+  for (const thread of [...wasm.PThread.unusedWorkers, ...wasm.PThread.runningWorkers]) {
+    thread.unref();
+    thread.ref = () => undefined;
+  }
   return wasm;
 }
 
