@@ -1,0 +1,77 @@
+import { Command, Option } from "commander";
+import { basename } from "node:path";
+import type { CheckpointSummary } from "../inspect/checkpointSummary.js";
+import type { FloatDType } from "../weights/convert.node.js";
+import { UsageError } from "./errors.js";
+import { megabytes, names, thousands } from "./format.js";
+import { Progress } from "./progress.js";
+
+interface ConvertFlags {
+  readonly dtype?: FloatDType;
+  readonly json: boolean;
+}
+
+/** `medsam convert`: any checkpoint to safetensors. */
+export function convertCommand(): Command {
+  return new Command("convert")
+    .summary("a checkpoint to safetensors")
+    .description(
+      "Writes a checkpoint of SAM or MedSAM (.pth, Hugging Face, safetensors) as safetensors under the original\n" +
+        "names, and says what was renamed, missing and unexpected. Nothing in a .pth is executed.",
+    )
+    .argument("<in>", "checkpoint: .pth, .safetensors or a .safetensors.index.json")
+    .argument("<out>", "file to write: .safetensors")
+    .addOption(
+      new Option("--dtype <type>", "type of the floating-point tensors (default: as they are)").choices([
+        "F32",
+        "F16",
+        "BF16",
+      ]),
+    )
+    .option("--json", "print one JSON document and nothing else", false)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  MedSAM's published weights, byte for byte the same values:
+    $ medsam convert medsam_vit_b.pth medsam_vit_b.safetensors
+  The same in half the size:
+    $ medsam convert medsam_vit_b.pth medsam_vit_b_f16.safetensors --dtype F16`,
+    )
+    .action(convert);
+}
+
+async function convert(input: string, output: string, { dtype, json }: ConvertFlags): Promise<void> {
+  if (!output.endsWith(".safetensors"))
+    throw new UsageError(`${output}: expected a name that ends in .safetensors, the format that is written`);
+  const { convertCheckpoint } = await import("../weights/convert.node.js");
+  const { hashFile } = await import("../weights/open.node.js");
+  const { summariseFile } = await import("./summariseFile.js");
+
+  const progress = new Progress(`converting ${basename(input)}`);
+  const onProgress = (share: number) => progress.update(share);
+  const report = convertCheckpoint(input, output, { ...(dtype !== undefined && { dtype }), onProgress });
+  progress.stop();
+  const { model } = await summariseFile(output);
+  if (json) {
+    const files = { input: basename(input), output: basename(output), sha256: await hashFile(output) };
+    console.log(JSON.stringify({ ...files, ...report, model: model ?? null }, null, 2));
+    return;
+  }
+  const { tensors, parameters, bytes, renamed, dropped } = report;
+  console.log(`${output}: ${tensors} tensors, ${thousands(parameters)} values, ${megabytes(bytes)}`);
+  console.log(`  renamed: ${names(renamed.map(([from, to]) => `${from} to ${to}`))}`);
+  console.log(`  left out: ${names(dropped)}`);
+  printFit(model);
+}
+
+function printFit(model: CheckpointSummary | undefined): void {
+  if (model === undefined) {
+    console.log("  not recognised as a SAM; written as it is");
+    return;
+  }
+  console.log(`  recognised: ${model.name}`);
+  console.log(`  missing: ${names(model.missing)}`);
+  if (model.misshapen.length > 0) console.log(`  of another shape: ${names(model.misshapen)}`);
+  console.log(`  unexpected: ${names(model.unexpected)}`);
+}

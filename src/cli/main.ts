@@ -1,0 +1,52 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from "commander";
+import { convertCommand } from "./convert.js";
+import { messageOf, UsageError } from "./errors.js";
+import { inspectCommand } from "./inspect.js";
+import { segmentCommand } from "./segment.js";
+import { PACKAGE_VERSION } from "./version.js";
+
+/** What the process ends with. */
+const EXIT = { failed: 1, wrongUse: 2, interrupted: 130 } as const;
+
+// The first Ctrl-C lets the running step end, so that no output is left half written; the second ends at once.
+const interruption = new AbortController();
+process.once("SIGINT", () => interruption.abort(new Error("interrupted")));
+
+const program = new Command("medsam")
+  .description("Segments medical images by boxes and points, with MedSAM on TensorFlow.js.")
+  .version(PACKAGE_VERSION)
+  .addHelpText(
+    "after",
+    `
+Examples:
+  $ medsam segment slice.png --box 95,255,190,350
+  $ medsam segment slice.png --box 95,255,190,350 --checkpoint medsam_vit_b.pth
+  $ medsam convert medsam_vit_b.pth medsam_vit_b.safetensors
+
+Help on one command, with examples: medsam segment --help
+Results are not for clinical use.`,
+  );
+for (const command of [segmentCommand(interruption.signal), convertCommand(), inspectCommand()])
+  program.addCommand(command);
+for (const command of [program, ...program.commands])
+  command.exitOverride().configureOutput({ outputError: () => undefined });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+/** Says what went wrong in one line on standard error. @returns the exit code. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError && error.exitCode === 0) return 0; // --help, --version
+  if (error instanceof CommanderError && error.code === "commander.help") return EXIT.wrongUse; // help was shown
+  const wrongUse = error instanceof UsageError || error instanceof CommanderError;
+  const message = messageOf(error).replace(/^error: /, "");
+  const command = program.commands.find((known) => known.name() === process.argv[2]);
+  const help = ["medsam", command?.name(), "--help"].filter((word) => word !== undefined).join(" ");
+  console.error(`medsam: ${message}${wrongUse ? ` (see: ${help})` : ""}`);
+  if (interruption.signal.aborted) return EXIT.interrupted;
+  return wrongUse ? EXIT.wrongUse : EXIT.failed;
+}

@@ -1,0 +1,52 @@
+import { InvalidArgumentError } from "commander";
+import { checkPrompt } from "../predictor/checkPrompt.js";
+import type { Box, Point, Prompt } from "../predictor/types.js";
+import { messageOf } from "./errors.js";
+
+/** A point as it is written: `x,y,1` is in the object, `x,y,0` outside. */
+export interface LabelledPoint {
+  readonly point: Point;
+  readonly label: 0 | 1;
+}
+
+/** For an option `--box x0,y0,x1,y1` that may be given many times. */
+export function collectBox(text: string, boxes: readonly Box[] = []): readonly Box[] {
+  const [x0, y0, x1, y1] = numbers(text, 4, "four numbers x0,y0,x1,y1 in pixels (left, top, right, bottom)");
+  const box: Box = [x0, y0, x1, y1];
+  assertPossible({ box });
+  return [...boxes, box];
+}
+
+/** For an option `--point x,y,1` that may be given many times. */
+export function collectPoint(text: string, points: readonly LabelledPoint[] = []): readonly LabelledPoint[] {
+  const [x, y, label] = numbers(text, 3, "x,y,1 for a point in the object or x,y,0 for one outside it");
+  if (label !== 0 && label !== 1)
+    throw new InvalidArgumentError(`Expected 1 (in the object) or 0 (outside it) as the third number.`);
+  assertPossible({ pointCoords: [[x, y]], pointLabels: [label] });
+  return [...points, { point: [x, y], label }];
+}
+
+/**
+ * What one object's prompt is made of, as the predictor takes it.
+ *
+ * @throws PromptError when there is no image that it could be right for.
+ */
+export function assertPossibleOnSomeImage(prompt: Prompt): void {
+  checkPrompt(prompt, { width: Infinity, height: Infinity, maskSide: 0 });
+}
+
+function assertPossible(prompt: Prompt): void {
+  try {
+    assertPossibleOnSomeImage(prompt);
+  } catch (error) {
+    throw new InvalidArgumentError(messageOf(error));
+  }
+}
+
+function numbers(text: string, count: number, expected: string): number[] {
+  const parts = text.split(",").map((part) => part.trim());
+  const values = parts.map(Number);
+  if (values.length !== count || parts.includes("") || !values.every(Number.isFinite))
+    throw new InvalidArgumentError(`Expected ${expected}.`);
+  return values;
+}

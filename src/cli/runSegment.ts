@@ -1,0 +1,116 @@
+import { findPreset, withIntensity } from "../predictor/presetTable.js";
+import { SamPredictor } from "../predictor/samPredictor.js";
+import { useBackend } from "../backend/useBackend.node.js";
+import type { BackendName } from "../backend/useBackend.js";
+import { intensityPreset } from "../image/intensity.js";
+import type { Preset } from "../predictor/presets.js";
+import { messageOf, UsageError } from "./errors.js";
+import { columns, thousands } from "./format.js";
+import { openModel } from "./openModel.js";
+import { Progress } from "./progress.js";
+import type { RunSettings } from "./provenance.js";
+import { assertMayWrite } from "./segmentFiles.js";
+import { segmentImage, type SegmentResult } from "./segmentImage.js";
+import { collectJobs, type PromptOptions } from "./segmentJobs.js";
+
+/** The options of `medsam segment`. */
+export interface SegmentOptions extends PromptOptions {
+  readonly checkpoint?: string;
+  readonly backend: string;
+  readonly preset: string;
+  readonly intensity?: string;
+  readonly multimask: boolean;
+  readonly out: string;
+  readonly json: boolean;
+}
+
+interface Failure {
+  readonly image: string;
+  readonly error: string;
+}
+
+/** Segments all images, one after the other. One that fails does not keep the others from being done. */
+export async function runSegment(
+  images: readonly string[],
+  options: SegmentOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const jobs = collectJobs(images, options);
+  const preset = choosePreset(options);
+  for (const job of jobs) assertMayWrite(job, options.out);
+
+  const backend = await useBackend(options.backend as BackendName);
+  const { model, checkpoint } = await openModel(options.checkpoint);
+  const settings: RunSettings = {
+    checkpoint,
+    preset: preset.name,
+    ...(options.intensity !== undefined && { intensity: options.intensity }),
+    backend,
+    multimask: options.multimask,
+  };
+  const predictor = new SamPredictor(model, { preset });
+  const progress = new Progress("segmenting");
+  const results: SegmentResult[] = [];
+  const failed: Failure[] = [];
+  try {
+    for (const [index, job] of jobs.entries()) {
+      const onProgress = (share: number) => progress.update((index + share) / jobs.length, job.image);
+      try {
+        results.push(await segmentImage(predictor, job, { settings, out: options.out, signal, onProgress }));
+      } catch (error) {
+        signal.throwIfAborted();
+        failed.push({ image: job.image, error: messageOf(error) });
+      }
+    }
+  } finally {
+    progress.stop();
+    predictor.dispose();
+    model.dispose();
+  }
+  if (options.json) console.log(JSON.stringify({ results, failed }, null, 2));
+  else results.forEach(printResult);
+  for (const { image, error } of failed) console.error(`medsam: ${named(image, error)}`);
+  if (!options.json && results.length > 0) printSettings(settings);
+  if (failed.length > 0) process.exitCode = 1;
+}
+
+function choosePreset({ preset, intensity }: SegmentOptions): Preset {
+  try {
+    const found = findPreset(preset);
+    return intensity === undefined ? found : withIntensity(found, intensityPreset(intensity));
+  } catch (error) {
+    throw new UsageError(messageOf(error));
+  }
+}
+
+function printResult({ image, objects, files }: SegmentResult): void {
+  console.log(`${image.file}, ${image.width} x ${image.height} pixels`);
+  for (const { value, label, pixels } of objects) {
+    const name = label === undefined ? "" : ` (${label})`;
+    console.log(
+      `  object ${value}${name}: ${pixels === 0 ? "nothing found" : `${thousands(pixels)} pixels`}`,
+    );
+  }
+  const rows = [
+    [`  ${files.overlay}`, "to look at"],
+    [`  ${files.mask}`, "0 and 255"],
+    [`  ${files.labels}`, "object k has the value k"],
+    [`  ${files.json}`, "numbers, and how to make it again"],
+  ];
+  console.log(columns(rows));
+}
+
+function printSettings({ checkpoint, preset, backend }: RunSettings): void {
+  console.log(`Preset ${preset}, backend ${backend}, weights ${checkpoint.name}`);
+  if (checkpoint.embedded)
+    console.log(
+      "These are the small weights in the package, trained on generated shapes: a demonstration. For MedSAM's own\n" +
+        "weights: --checkpoint medsam_vit_b.pth (see docs/your-own-weights.md)",
+    );
+  console.log("Not for clinical use.");
+}
+
+/** An error message that begins with the image it is about. */
+function named(image: string, message: string): string {
+  return message.startsWith(`${image}:`) ? message : `${image}: ${message}`;
+}

@@ -1,0 +1,45 @@
+import { Command } from "commander";
+import { collectBox, collectPoint } from "./prompts.js";
+import type { SegmentOptions } from "./runSegment.js";
+
+/** `medsam segment`: masks for boxes and points on images. */
+export function segmentCommand(signal: AbortSignal): Command {
+  return new Command("segment")
+    .summary("masks for boxes and points on images")
+    .description(
+      "Segments what the boxes and points show. For every image NAME it writes NAME_mask.png (0 and 255),\n" +
+        "NAME_labels.png (object k has the value k), NAME_overlay.png (to look at) and NAME.json (numbers, and how\n" +
+        "to make it again).",
+    )
+    .argument("[image...]", "PNG, JPEG or TIFF files")
+    .option("--box <x0,y0,x1,y1>", "a box around an object, in pixels; may be given many times", collectBox)
+    .option("--point <x,y,label>", "a point in the object (label 1) or outside it (0); many", collectPoint)
+    .option("--boxes <file>", "CSV or JSON with the columns image, x0, y0, x1, y1, label")
+    .option("--checkpoint <file>", "weights, .pth or .safetensors (default: the small ones in the package)")
+    .option("--backend <name>", "auto, wasm or cpu", "auto")
+    .option("--preset <name>", "what is done to the image before and to the mask after", "MedSAM_Inference")
+    .option("--intensity <name>", "how values become 0..255, such as ct-soft-tissue (default: the preset's)")
+    .option("--multimask", "decode three candidates an object and take the one scored best", false)
+    .option("--out <folder>", "where the files go", "out")
+    .option("--json", "print one JSON document and nothing else", false)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  One box, drawn around the object from its left top to its right bottom corner:
+    $ medsam segment slice.png --box 95,255,190,350
+  Two objects, with MedSAM's own weights:
+    $ medsam segment slice.png --box 95,255,190,350 --box 160,170,210,220 --checkpoint medsam_vit_b.pth
+  All rows of a table; file names are relative to the table's folder:
+    $ medsam segment --boxes boxes.csv --out masks
+  A CT slice stored with 16 bits, in Hounsfield units:
+    $ medsam segment slice.tif --box 95,255,190,350 --preset pre_CT_MR --intensity ct-soft-tissue
+
+Presets: MedSAM_Inference, MedSAM_demo, pre_CT_MR, pre_grey_rgb, SamPredictor (see docs/presets.md).
+Exit codes: 0 done, 1 failed (for at least one image), 2 wrong use. Results are not for clinical use.`,
+    )
+    .action(async (images: string[], options: SegmentOptions) => {
+      const { runSegment } = await import("./runSegment.js");
+      await runSegment(images, options, signal);
+    });
+}

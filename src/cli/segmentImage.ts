@@ -1,0 +1,128 @@
+import { basename } from "node:path";
+import { readImageFile } from "../image/decode.node.js";
+import { encodePng } from "../image/encode.js";
+import { writeFileAtomic } from "../image/encode.node.js";
+import { labelMap, maskArea, maskBox, maskImage, type Mask, type PixelBox } from "../image/mask.js";
+import { drawOverlay } from "../image/overlay.js";
+import { checkPrompt } from "../predictor/checkPrompt.js";
+import type { LongCall, SamPredictor } from "../predictor/samPredictor.js";
+import type { Box, Point, Prediction } from "../predictor/types.js";
+import { hashFile } from "../weights/open.node.js";
+import { provenanceOf, type Provenance, type RunSettings } from "./provenance.js";
+import { outputFiles, type OutputFiles } from "./segmentFiles.js";
+import type { SegmentJob, Target } from "./segmentJobs.js";
+
+/** What is known of one object afterwards. */
+export interface SegmentedObject {
+  /** Its value in the label map. */
+  readonly value: number;
+  readonly label?: string;
+  readonly box?: Box;
+  readonly points?: readonly { readonly point: Point; readonly label: 0 | 1 }[];
+  /** Pixels in its mask. */
+  readonly pixels: number;
+  /** First and last column and row of its mask; `null` when it is empty. */
+  readonly maskBox: PixelBox | null;
+  /** The model's own estimate of the overlap; means something only where the weights were trained for it. */
+  readonly score: number;
+}
+
+/** What NAME.json holds. */
+export interface SegmentResult {
+  readonly image: {
+    readonly file: string;
+    readonly width: number;
+    readonly height: number;
+    readonly sha256: string;
+  };
+  readonly objects: readonly SegmentedObject[];
+  /** In NAME.json itself without their folder. */
+  readonly files: OutputFiles;
+  readonly provenance: Provenance;
+}
+
+/** Where and how to work. */
+interface SegmentContext extends LongCall {
+  readonly settings: RunSettings;
+  readonly out: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Segments one image and writes its files; all of them or, when it fails or is interrupted, none.
+ *
+ * @throws ImageError, PromptError, or whatever writing the files gives.
+ */
+export async function segmentImage(
+  predictor: SamPredictor,
+  job: SegmentJob,
+  { settings, out, signal, onProgress }: SegmentContext,
+): Promise<SegmentResult> {
+  const image = await readImageFile(job.image);
+  const { width, height } = image;
+  const { targets } = job;
+  // Before the image is encoded, which takes most of the time.
+  for (const { prompt } of targets) checkPrompt(prompt, { width, height, maskSide: 0 });
+
+  await predictor.setImage(image, { signal, onProgress });
+  const predictions = await predict(predictor, targets, settings.multimask, signal);
+  predictor.resetImage();
+  const chosen = predictions.map(best);
+  const masks = chosen.map(({ mask }) => mask);
+  const result: SegmentResult = {
+    image: { file: basename(job.image), width, height, sha256: await hashFile(job.image) },
+    objects: targets.map((target, k) => describe(target, k + 1, chosen[k])),
+    files: outputFiles(job, out),
+    provenance: provenanceOf(job, settings),
+  };
+
+  const boxes = targets.flatMap(({ prompt: { box } }) => (box ? [box] : []));
+  const points = targets.flatMap(({ prompt: { pointCoords = [], pointLabels = [] } }) =>
+    pointCoords.map(([x, y], n) => ({ x, y, foreground: pointLabels[n] === 1 })),
+  );
+  const labels = labelMap(masks);
+  const pictures = {
+    mask: encodePng(maskImage({ width, height, data: Uint8Array.from(labels.data, (v) => (v > 0 ? 1 : 0)) })),
+    labels: encodePng(labels),
+    overlay: encodePng(drawOverlay(image, { masks, boxes, points })),
+  };
+  signal.throwIfAborted();
+  const { files } = result;
+  const document = { ...result, files: outputFiles(job, "") };
+  await writeFileAtomic(files.json, JSON.stringify(document, null, 2) + "\n");
+  await writeFileAtomic(files.mask, pictures.mask);
+  await writeFileAtomic(files.labels, pictures.labels);
+  await writeFileAtomic(files.overlay, pictures.overlay);
+  return result;
+}
+
+/** Boxes alone go through the decoder together. */
+async function predict(
+  predictor: SamPredictor,
+  targets: readonly Target[],
+  multimaskOutput: boolean,
+  signal: AbortSignal,
+): Promise<Prediction[]> {
+  const boxes = targets.flatMap(({ prompt: { box, pointCoords } }) => (box && !pointCoords ? [box] : []));
+  if (boxes.length === targets.length) return predictor.predictBoxes(boxes, { multimaskOutput, signal });
+  return [await predictor.predict(targets[0].prompt, { multimaskOutput })];
+}
+
+/** The candidate with the highest score. */
+function best({ masks, scores }: Prediction): { mask: Mask; score: number } {
+  const index = scores.reduce((at, score, n) => (score > scores[at] ? n : at), 0);
+  return { mask: masks[index], score: scores[index] };
+}
+
+function describe({ prompt, label }: Target, value: number, { mask, score }: { mask: Mask; score: number }) {
+  const { box, pointCoords, pointLabels = [] } = prompt;
+  return {
+    value,
+    ...(label !== undefined && { label }),
+    ...(box && { box }),
+    ...(pointCoords && { points: pointCoords.map((point, n) => ({ point, label: pointLabels[n] })) }),
+    pixels: maskArea(mask),
+    maskBox: maskBox(mask) ?? null,
+    score,
+  };
+}

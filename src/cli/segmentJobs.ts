@@ -1,0 +1,123 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, parse, relative, resolve } from "node:path";
+import type { Box, Prompt } from "../predictor/types.js";
+import { messageOf, UsageError } from "./errors.js";
+import { parseManifest, type ManifestRow } from "./manifest.js";
+import type { LabelledPoint } from "./prompts.js";
+
+/** An object to segment. */
+export interface Target {
+  readonly prompt: Prompt;
+  readonly label?: string;
+}
+
+/** One image and what to segment in it. */
+export interface SegmentJob {
+  /** Path of the image, as messages show it. */
+  readonly image: string;
+  /** What the outputs are named after: the file name without folder and ending. */
+  readonly name: string;
+  /** Object k has the value k + 1 in the label map. */
+  readonly targets: readonly Target[];
+}
+
+/** What a command line says about images and prompts. */
+export interface PromptOptions {
+  readonly box?: readonly Box[];
+  readonly point?: readonly LabelledPoint[];
+  readonly boxes?: string;
+}
+
+/**
+ * Which images to segment by which prompts: `--box` and `--point` go for every image given; the rows of
+ * `--boxes FILE` each name their image.
+ *
+ * @throws UsageError, or an Error for a file that is not there, before anything is written.
+ */
+export function collectJobs(images: readonly string[], options: PromptOptions): SegmentJob[] {
+  const { box = [], point = [], boxes } = options;
+  if (boxes !== undefined) {
+    if (box.length > 0 || point.length > 0)
+      throw new UsageError("--boxes goes without --box and --point: put all boxes into the file");
+    return checked(jobsOfTable(images, boxes));
+  }
+  if (images.length === 0)
+    throw new UsageError("no image: expected medsam segment IMAGE... --box x0,y0,x1,y1, or --boxes FILE");
+  const targets = targetsOf(box, point);
+  return checked(images.map((image) => ({ image, name: parse(image).name, targets })));
+}
+
+/** One object a box; points make one object, together with the box if there is one. */
+function targetsOf(boxes: readonly Box[], points: readonly LabelledPoint[]): Target[] {
+  if (boxes.length === 0 && points.length === 0)
+    throw new UsageError(
+      "no prompt: expected --box x0,y0,x1,y1 around the object (or --point, or --boxes FILE)",
+    );
+  if (points.length === 0) return boxes.map((box) => ({ prompt: { box } }));
+  if (boxes.length > 1)
+    throw new UsageError(
+      `points with ${boxes.length} boxes: it is not clear which object they mean; give one box, or no points`,
+    );
+  return [
+    {
+      prompt: {
+        pointCoords: points.map(({ point }) => point),
+        pointLabels: points.map(({ label }) => label),
+        ...(boxes.length === 1 && { box: boxes[0] }),
+      },
+    },
+  ];
+}
+
+/** The images of a table, or those of them that are asked for. */
+function jobsOfTable(images: readonly string[], table: string): SegmentJob[] {
+  const rows = parseManifest(readText(table), table);
+  const folder = dirname(table);
+  const pathOf = (row: ManifestRow) => resolve(folder, row.image);
+  const job = (image: string, own: readonly ManifestRow[]): SegmentJob => ({
+    image,
+    name: parse(image).name,
+    targets: own.map(({ box, label }) => ({ prompt: { box }, ...(label !== undefined && { label }) })),
+  });
+  if (images.length === 0) {
+    const paths = [...new Set(rows.map(pathOf))];
+    return paths.map((path) =>
+      job(
+        relative("", path),
+        rows.filter((row) => pathOf(row) === path),
+      ),
+    );
+  }
+  return images.map((image) => {
+    // A row that gives no folder also means an image of that name elsewhere.
+    const own = rows.filter((row) => pathOf(row) === resolve(image) || row.image === basename(image));
+    if (own.length === 0) throw new UsageError(`${table}: has no row for ${image} in its column image`);
+    return job(image, own);
+  });
+}
+
+/** Every image is a file, and no two write the same outputs. */
+function checked(jobs: SegmentJob[]): SegmentJob[] {
+  const byName = new Map<string, string>();
+  for (const { image, name } of jobs) {
+    if (!existsSync(image)) throw new Error(`${image}: no such file; expected a PNG, JPEG or TIFF image`);
+    if (!statSync(image).isFile())
+      throw new Error(`${image}: is a folder; name the images in it, such as ${image}/*.png`);
+    const key = name.toLowerCase(); // some file systems do not tell A from a
+    const other = byName.get(key);
+    if (other !== undefined)
+      throw new UsageError(
+        `${other} and ${image} would both write ${name}_mask.png; segment them one by one with different --out`,
+      );
+    byName.set(key, image);
+  }
+  return jobs;
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new Error(`${path}: cannot be read (${messageOf(error)})`, { cause: error });
+  }
+}

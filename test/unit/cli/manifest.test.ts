@@ -1,0 +1,64 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { UsageError } from "../../../src/cli/errors.js";
+import { parseManifest } from "../../../src/cli/manifest.js";
+
+const HEADER = "image,x0,y0,x1,y1,label\n";
+
+describe("parseManifest", () => {
+  test("reads CSV, with quotes, a byte order mark, blanks and other columns", () => {
+    const csv =
+      '\uFEFFnote,image, x0,y0,x1,y1,label\r\nx,"a, b.png",1,2.5, 3,4,liver\r\n\r\n,c.png,0,0,9,9,\r\n';
+    expect(parseManifest(csv, "boxes.csv")).toEqual([
+      { image: "a, b.png", box: [1, 2.5, 3, 4], label: "liver" },
+      { image: "c.png", box: [0, 0, 9, 9] },
+    ]);
+  });
+
+  test("reads JSON", () => {
+    const json = '[{"image":"a.png","x0":1,"y0":2,"x1":3,"y1":4,"label":"liver"}]';
+    expect(parseManifest(json, "boxes.json")).toEqual([
+      { image: "a.png", box: [1, 2, 3, 4], label: "liver" },
+    ]);
+  });
+
+  test.each([
+    ["", "has no rows"],
+    [HEADER, "has no rows"],
+    ["[]", "has no rows"],
+    ["[1]", "row 1: is not an object"],
+    ["[{", "is not JSON"],
+    ['[{"x0":1}]', "row 1: column image is missing; expected the file name"],
+    [HEADER + "a.png,1,2,3,4,\na.png,1,2,3,x,", 'row 2: column y1 is "x"; expected a number of pixels'],
+    [HEADER + "a.png,1,2,3,,", 'row 1: column y1 is ""; expected a number'],
+    [HEADER + "a.png,1,2,3", "is not CSV"],
+    [HEADER + "a.png,5,2,3,4,", "row 1: box [5,2,3,4] is empty or turned around"],
+    [HEADER + "a.png,-1,2,3,4,", "row 1: box [-1,2,3,4] lies partly outside"],
+    ["image;x0;y0;x1;y1\na.png;1;2;3;4", "column image is missing"],
+    ['[{"image":"a.png","x0":1,"y0":2,"x1":3,"y1":4,"label":7}]', "column label is 7; expected text"],
+    ['[{"image":"a.png","x0":true,"y0":2,"x1":3,"y1":4}]', "column x0 is true; expected a number"],
+  ])("refuses %j: %s", (text, message) => {
+    expect(() => parseManifest(text, "boxes.csv")).toThrow(UsageError);
+    expect(() => parseManifest(text, "boxes.csv")).toThrow(`boxes.csv`);
+    expect(() => parseManifest(text, "boxes.csv")).toThrow(message);
+  });
+
+  test("gives rows or a UsageError on any text", () => {
+    const nearlyCsv = fc
+      .array(fc.array(fc.oneof(fc.string(), fc.double().map(String), fc.constant('"'))), { maxLength: 5 })
+      .map((rows) => HEADER + rows.map((row) => row.join(",")).join("\n"));
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json(), nearlyCsv), (text) => {
+        try {
+          for (const { image, box } of parseManifest(text, "t")) {
+            expect(image).not.toBe("");
+            expect(box.every(Number.isFinite)).toBe(true);
+          }
+        } catch (error) {
+          expect(error).toBeInstanceOf(UsageError);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
