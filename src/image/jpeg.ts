@@ -26,7 +26,8 @@ export async function readJpeg(bytes: Uint8Array, name: string): Promise<Raster>
         `${name}: JPEG with ${channels} components of ${bitsPerSample} bits; expected grey or RGB of 8 bits`,
       );
     decoder.decode();
-    const data = decoder.getDecodedBuffer().slice();
+    // A copy: the decoded bytes are a clamped view into the codec's memory.
+    const data = Uint8Array.from(decoder.getDecodedBuffer());
     return { width, height, channels, depth: 8, data };
   } catch (error) {
     if (error instanceof ImageError) throw error;

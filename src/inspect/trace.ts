@@ -17,15 +17,26 @@ export interface TracedTensor {
 export async function trace<T>(
   model: { namedLayers(): Iterable<[path: string, layer: AnyLayer]> },
   patterns: readonly string[],
-  body: () => T,
+  body: () => T | Promise<T>,
 ): Promise<{ result: T; tensors: Map<string, TracedTensor> }> {
   const paths = new Map([...model.namedLayers()].map(([path, layer]) => [layer, path]));
   const expressions = patterns.map(globToRegExp);
   const pathOf = (layer: AnyLayer, name: string) =>
     [paths.get(layer), name].filter((part) => part !== "").join(".");
+  const tensors = new Map<string, TracedTensor>();
   const kept = new Map<string, tf.Tensor>();
+  // WebGPU cannot be read in the middle of a forward pass; elsewhere values leave the device at once, so that its
+  // memory holds one at a time.
+  const readLater = tf.getBackend() === "webgpu";
+  const keep = (path: string, value: tf.Tensor) => {
+    if (readLater) {
+      // A layer that runs twice leaves its last value.
+      kept.get(path)?.dispose();
+      kept.set(path, tf.keep(value.clone()));
+    } else tensors.set(path, { shape: value.shape, values: Float32Array.from(value.dataSync()) });
+  };
   try {
-    const result = observeLayers(
+    const result = await observeLayers(
       {
         wants: (layer, name) => {
           if (!paths.has(layer)) return false;
@@ -33,16 +44,12 @@ export async function trace<T>(
           return expressions.some((expression) => expression.test(path));
         },
         observe: (layer, name, value) => {
-          const path = pathOf(layer, name);
           const isMap = name === "" ? layer.layout === "nhwc" : layer.mapOutputs.includes(name);
-          // A layer that runs twice leaves its last value.
-          kept.get(path)?.dispose();
-          kept.set(path, tf.keep(isMap ? value.transpose([0, 3, 1, 2]) : value.clone()));
+          tf.tidy(() => keep(pathOf(layer, name), isMap ? value.transpose([0, 3, 1, 2]) : value));
         },
       },
       body,
     );
-    const tensors = new Map<string, TracedTensor>();
     for (const [path, tensor] of kept)
       tensors.set(path, { shape: tensor.shape, values: Float32Array.from(await tensor.data()) });
     return { result, tensors };

@@ -12,15 +12,17 @@ export interface LayerObserver {
   observe(layer: AnyLayer, name: string, value: tf.Tensor): void;
 }
 
-// One observer at a time is enough: forward passes are synchronous.
 let observer: LayerObserver | undefined;
 
-/** Runs `body` with every layer's outputs and taps announced to `to`. */
-export function observeLayers<T>(to: LayerObserver, body: () => T): T {
+/**
+ * Runs `body` with every layer's outputs and taps announced to `to`, until it ends or its promise settles. One
+ * observer listens at a time; one inside another takes its place meanwhile.
+ */
+export async function observeLayers<T>(to: LayerObserver, body: () => T | Promise<T>): Promise<T> {
   const outer = observer;
   observer = to;
   try {
-    return body();
+    return await body();
   } finally {
     observer = outer;
   }

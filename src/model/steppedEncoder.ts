@@ -40,7 +40,8 @@ export abstract class SteppedEncoder extends Layer {
         x = next;
         yield (index + 1) / (stages.length + 1);
       }
-      return this.neck.call(x);
+      // Announced here too, for callers that step instead of calling.
+      return this.tap("", this.neck.call(x));
     } finally {
       x.dispose();
     }

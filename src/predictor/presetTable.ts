@@ -1,5 +1,5 @@
 import { FULL_RANGE, PERCENTILES, scaleIntensity, type IntensityPreset } from "../image/intensity.js";
-import type { PixelImage } from "../image/pixels.js";
+import { toRgb, type PixelImage } from "../image/pixels.js";
 import { resizeCubicAntialiased } from "../image/resizeCubic.js";
 import { resizeOpenCvCubic } from "../image/resizeOpenCv.js";
 import { resizePillowBilinear } from "../image/resizePillow.js";
@@ -76,11 +76,10 @@ export const SAM_PREDICTOR: Preset = {
     const [width, height] = [image.width, image.height].map((length) => Math.floor(length * scale + 0.5));
     const resized = resizePillowBilinear(image, width, height);
     const pixels = new Float32Array(side * side * 3);
-    const { channels } = image;
     for (let y = 0; y < height; y++)
       for (let x = 0; x < width; x++)
         for (let c = 0; c < 3; c++) {
-          const value = resized[(y * width + x) * channels + (channels === 3 ? c : 0)];
+          const value = resized[(y * width + x) * 3 + c];
           pixels[(y * side + x) * 3 + c] = (value - SAM_MEAN[c]) / SAM_STD[c];
         }
     return { pixels, frame: { imageSize: [image.height, image.width], inputSize: [height, width], side } };
@@ -113,7 +112,9 @@ export function withIntensity(preset: Preset, intensity: IntensityPreset): Prese
 
 /** An image of any depth to the encoder's input: intensities first, then the preset's own steps. */
 export function prepareImage(preset: Preset, image: PixelImage, side: number): PreparedImage {
-  return preset.prepare(scaleIntensity(image, preset.intensity), side);
+  // Three channels before the resize, as upstream: SciPy's filters take channels for an axis, and the last bit of a
+  // grey image depends on their number.
+  return preset.prepare(toRgb(scaleIntensity(image, preset.intensity)) as Bytes, side);
 }
 
 /** Values to 0..1 by their smallest and largest. */
@@ -129,12 +130,7 @@ function stretchToUnit(values: Uint8Array | Float64Array): Float32Array {
   return out;
 }
 
-/** Values that fill the whole square; a grey image becomes three equal channels. */
-function square({ width, height, channels }: Bytes, side: number, values: Float32Array): PreparedImage {
-  let pixels = values;
-  if (channels === 1) {
-    pixels = new Float32Array(3 * values.length);
-    for (let i = 0; i < pixels.length; i++) pixels[i] = values[Math.floor(i / 3)];
-  }
+/** Values that fill the whole square. */
+function square({ width, height }: PixelImage, side: number, pixels: Float32Array): PreparedImage {
   return { pixels, frame: { imageSize: [height, width], inputSize: [side, side], side } };
 }

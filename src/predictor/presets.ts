@@ -29,7 +29,7 @@ export interface Preset {
   readonly description: string;
   /** How stored values become 8 bits, the first step. */
   readonly intensity: IntensityPreset;
-  /** The steps from 8 bits to the encoder's input. Use `prepareImage`, which does both. */
+  /** The steps from an 8-bit RGB image to the encoder's input. Use `prepareImage`, which does both. */
   prepare(image: PixelImage & { readonly data: Uint8Array }, side: number): PreparedImage;
   /** Low-resolution logits [n, h, w] to maps of the image's size, [n, H, W]. */
   upsample(logits: tf.Tensor3D, frame: Frame): tf.Tensor;

@@ -1,3 +1,7 @@
+import type { Mask } from "../image/mask.js";
+
+export type { Mask };
+
 /** A point of an image in pixels, `[x, y]`, the top left corner of the image at (0, 0). */
 export type Point = readonly [x: number, y: number];
 
@@ -19,13 +23,6 @@ export interface LogitMap {
   readonly width: number;
   readonly height: number;
   readonly data: Float32Array;
-}
-
-/** Pixels of an object: 1 inside, 0 outside, row by row. */
-export interface Mask {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8Array;
 }
 
 /** Candidates for one prompt: one, or with `multimaskOutput` several, the same order in all lists. */

@@ -27,6 +27,11 @@ function groupOf(name: string): string {
   return name.replace(/\.\d+(?=\.|$)/g, ".*");
 }
 
+/** Two digits say enough of a difference. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(2));
+}
+
 function tighten(limit: Tolerance, seen: Measured[string] | undefined): Tolerance {
   if (seen === undefined) return limit;
   const within = (most: number, largest: number) => Math.min(most, Math.max(HEADROOM * largest, FLOOR));
@@ -61,8 +66,8 @@ export function expectParity(
       const before = measured[group] ?? { limit, largest: 0, relative: 0 };
       measured[group] = {
         limit,
-        largest: Math.max(before.largest, comparison.largest),
-        relative: Math.max(before.relative, comparison.relative),
+        largest: Math.max(before.largest, rounded(comparison.largest)),
+        relative: Math.max(before.relative, rounded(comparison.relative)),
       };
     }
   }

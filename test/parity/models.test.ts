@@ -28,8 +28,8 @@ function load(name: string) {
   return { fixture, model, input };
 }
 
-function disposeInput({ multimaskOutput: _, ...tensors }: SamInput): void {
-  tf.dispose(tensors);
+function disposeInput(input: SamInput): void {
+  tf.dispose(Object.values(input).filter((value) => value instanceof tf.Tensor));
 }
 
 function limitOf(path: string): LimitName {

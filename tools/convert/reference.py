@@ -1,0 +1,115 @@
+"""Runs MedSAM in PyTorch with your own weights, image and box, and records everything that happens inside.
+
+    python tools/convert/reference.py --checkpoint medsam_vit_b.pth --image ct.png --box 95,255,190,350 --out dump.safetensors
+    python tools/convert/reference.py --seeded-weights vit_b.pth
+
+The dump holds PyTorch's tensors by state_dict path (see sam.py, `capture`), inputs under `input.*`, and the maps of the
+image's size under `expected.*`. The second form writes a checkpoint of ViT-B at full size whose weights come from the
+generator of oracle.py, for parity checks that need no download.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+import oracle
+from presets import predict_medsam
+from sam import Config, build, capture, recognise
+
+VIT_B: Config = {
+    "imageSize": 1024,
+    "patchSize": 16,
+    "imageEncoder": {
+        "embedDim": 768,
+        "depth": 12,
+        "numHeads": 12,
+        "mlpRatio": 4,
+        "windowSize": 14,
+        "globalAttnIndexes": [2, 5, 8, 11],
+    },
+    "promptEmbedDim": 256,
+    "maskInChans": 16,
+    "maskDecoder": {
+        "depth": 2,
+        "numHeads": 8,
+        "mlpDim": 2048,
+        "numMultimaskOutputs": 3,
+        "iouHeadDepth": 3,
+        "iouHeadHiddenDim": 256,
+    },
+}
+
+
+# Wide values inside the encoder's blocks; those that are kept around them tell as much, in a third of the space.
+INSIDE_BLOCK = re.compile(r"image_encoder\.blocks\.\d+\.(attn\.(qkv|proj|heads)|mlp\.(lin1|act|lin2))")
+
+
+def load(path: str) -> tuple[torch.nn.Module, Config]:
+    """A SAM with the weights of a `.pth`, as MedSAM publishes it or its training scripts save it."""
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    for key in ("model", "state_dict"):
+        if isinstance(state.get(key), dict):
+            state = state[key]
+    if all(key.startswith("module.") for key in state):
+        state = {key.removeprefix("module."): value for key, value in state.items()}
+    config = recognise(state)
+    sam = build(config)
+    sam.load_state_dict(state)
+    return sam, config
+
+
+def dump(checkpoint: str, image_path: str, box: list[float], out: str) -> None:
+    sam, config = load(checkpoint)
+    image = np.array(Image.open(image_path).convert("RGB"))
+    boxes = torch.tensor([box])
+    started = time.monotonic()
+    with torch.no_grad(), capture(sam, attention=False) as record:
+        result = predict_medsam(sam, image, boxes)
+        record["prompt_encoder.dense_pe"] = sam.prompt_encoder.get_dense_pe()
+    print(f"PyTorch {torch.__version__}: {time.monotonic() - started:.1f} s", file=sys.stderr)
+    tensors = {
+        "input.image": result["prepared"],
+        "input.boxes": boxes,
+        "expected.low_res_logits": result["low_res_logits"],
+        "expected.maps": result["maps"],
+        **record,
+    }
+    kept = {k: v.contiguous() for k, v in tensors.items() if not INSIDE_BLOCK.fullmatch(k)}
+    metadata = {"case": json.dumps({"config": config, "preset": "medsam"}), "torch": torch.__version__}
+    temporary = Path(f"{out}.tmp")
+    save_file(kept, temporary, metadata)
+    temporary.replace(out)
+    print(f"{out}: {len(kept)} tensors, {Path(out).stat().st_size / 1e6:.0f} MB", file=sys.stderr)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint")
+    parser.add_argument("--image")
+    parser.add_argument("--box", help="x0,y0,x1,y1 in pixels of the image")
+    parser.add_argument("--out")
+    parser.add_argument("--seeded-weights", metavar="FILE", help="write the generator's ViT-B to FILE and stop")
+    args = parser.parse_args()
+    torch.set_num_threads(2)
+    if args.seeded_weights:
+        temporary = Path(f"{args.seeded_weights}.tmp")
+        torch.save(oracle.fill(build(VIT_B)).state_dict(), temporary)
+        temporary.replace(args.seeded_weights)
+        return
+    if not (args.checkpoint and args.image and args.box and args.out):
+        parser.error("expected --checkpoint, --image, --box and --out")
+    dump(args.checkpoint, args.image, [float(value) for value in args.box.split(",")], args.out)
+
+
+if __name__ == "__main__":
+    main()
