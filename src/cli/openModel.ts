@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { EMBEDDED_CHECKPOINT } from "../embedded.node.js";
+import { EMBEDDED_CHECKPOINT } from "../loadMedSam.node.js";
 import { buildSam } from "../model/load.js";
 import type { Sam } from "../model/sam.js";
 import { hashFile, openCheckpointFile } from "../weights/open.node.js";

@@ -22,7 +22,7 @@ export class BiasedWindowAttention extends Layer {
   norm: Layer;
   qkv: Layer;
   proj: Layer;
-  /** [heads, w²]: the bias of tokens |Δrow| rows and |Δcolumn| columns apart, at `|Δrow|·w + |Δcolumn|`. */
+  /** [heads, w²], the bias of tokens |Δrow| rows and |Δcolumn| columns apart, at `|Δrow|·w + |Δcolumn|`. */
   attentionBiases: Parameter;
   readonly numHeads: number;
   readonly windowSize: number;

@@ -9,7 +9,7 @@ import { Layer } from "./layer.js";
  * @see segment_anything/modeling/prompt_encoder.py, `PositionEmbeddingRandom`
  */
 export class FourierPositions extends Layer {
-  /** [2, dim/2]: row 0 multiplies x, row 1 multiplies y. A buffer upstream: never trained. */
+  /** [2, dim/2], row 0 multiplies x, row 1 multiplies y. A buffer upstream: never trained. */
   positionalEncodingGaussianMatrix: Parameter;
 
   constructor(params: ParamScope, { dim }: { readonly dim: number }) {

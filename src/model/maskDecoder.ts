@@ -11,7 +11,7 @@ import type { SamConfig } from "./config.js";
 import { TwoWayTransformer, type TokensAndImage } from "./twoWayTransformer.js";
 
 export interface MaskDecoderInput {
-  /** [1 or B, grid, grid, C]: one image for all prompts, or one a prompt. */
+  /** [1 or B, grid, grid, C], one image for all prompts, or one a prompt. */
   readonly imageEmbeddings: tf.Tensor;
   /** [1, grid, grid, C]. */
   readonly imagePe: tf.Tensor;

@@ -13,7 +13,7 @@ import { gridSize, type SamConfig } from "./config.js";
 export interface Prompts {
   /** [B, n, 2], (x, y). */
   readonly pointCoords?: tf.Tensor;
-  /** [B, n]: 1 foreground, 0 background, -1 no point (padding). */
+  /** [B, n], 1 foreground, 0 background, -1 no point (padding). */
   readonly pointLabels?: tf.Tensor;
   /** [B, 4], (x0, y0, x1, y1). */
   readonly boxes?: tf.Tensor;
@@ -21,7 +21,7 @@ export interface Prompts {
   readonly maskInputs?: tf.Tensor;
 }
 
-/** `sparse` [B, n, C]: a token a point and two a box. `dense` [B, grid, grid, C]: the mask prompt. */
+/** `sparse` [B, n, C], a token a point and two a box; `dense` [B, grid, grid, C], the mask prompt. */
 export type PromptEmbeddings = Readonly<Record<"sparseEmbeddings" | "denseEmbeddings", tf.Tensor>>;
 
 /**

@@ -1,0 +1,67 @@
+// What Node and browsers share. The entries index.ts and browser.ts add what differs: files, and how to start.
+
+// Prediction
+export { SamPredictor, type LongCall } from "./predictor/samPredictor.js";
+export * from "./predictor/types.js";
+export type { Frame, PreparedImage, Preset } from "./predictor/presets.js";
+export * from "./predictor/presetTable.js";
+export type { BackendName } from "./backend/useBackend.js";
+
+// Images
+export { decodeImage, decodeLabels } from "./image/decode.js";
+export { encodePng } from "./image/encode.js";
+export * from "./image/intensity.js";
+export * from "./image/mask.js";
+export { npzLabels, npzSlice, readNpz, type Npz } from "./image/npz.js";
+export type { NpyArray } from "./image/npy.js";
+export { drawOverlay, maskColour, type Overlay } from "./image/overlay.js";
+export type { Colour } from "./image/draw.js";
+export {
+  ImageError,
+  MAX_PIXELS,
+  type LabelImage,
+  type NumberArray,
+  type PixelImage,
+  type Samples,
+} from "./image/pixels.js";
+
+// Model and layers
+export * from "./model/config.js";
+export { buildSam, type BuildOptions } from "./model/load.js";
+export { recogniseConfig } from "./model/recognise.js";
+export { Sam, type SamInput } from "./model/sam.js";
+export { SteppedEncoder } from "./model/steppedEncoder.js";
+export * from "./model/imageEncoder.js";
+export * from "./model/maskDecoder.js";
+export * from "./model/promptEncoder.js";
+export * from "./model/tinyVit.js";
+export * from "./model/twoWayTransformer.js";
+export * from "./layers/activation.js";
+export * from "./layers/biasedWindowAttention.js";
+export * from "./layers/convBn.js";
+export * from "./layers/convolution.js";
+export * from "./layers/embedding.js";
+export * from "./layers/fourierPositions.js";
+export * from "./layers/gridAttention.js";
+export { Layer, type AnyLayer, type LayerOutput } from "./layers/layer.js";
+export * from "./layers/linear.js";
+export * from "./layers/mlp.js";
+export * from "./layers/norm.js";
+export * from "./layers/patchEmbed.js";
+export * from "./layers/sequential.js";
+export * from "./layers/tokenAttention.js";
+
+// Weights
+export { bytesSource, type ByteSource } from "./weights/byteSource.js";
+export * from "./weights/checkpoint.js";
+export { fanIn, NORMAL, ONES, ZEROS, type Initial } from "./weights/initial.js";
+export { fromHuggingFace, normaliseKeys, toHuggingFace, type NormalisedCheckpoint } from "./weights/keys.js";
+export type { Layout } from "./weights/layout.js";
+export { openCheckpoint } from "./weights/open.js";
+export * from "./weights/paramScope.js";
+export { safetensorsBytes, type TensorToWrite } from "./weights/safetensorsWriter.js";
+
+// Looking inside
+export { compareTensors, type Comparison, type Tolerance } from "./inspect/compare.js";
+export { parameterShapes, summariseCheckpoint, type CheckpointSummary } from "./inspect/checkpointSummary.js";
+export { trace, type TracedTensor } from "./inspect/trace.js";

@@ -1,0 +1,8 @@
+/**
+ * MedSAM in a browser: weights come from a URL, a File or bytes.
+ *
+ * @module
+ */
+export * from "./api.js";
+export { useBackend } from "./backend/useBackend.js";
+export { loadMedSam, type CheckpointInput } from "./loadMedSam.js";

@@ -1,0 +1,13 @@
+/**
+ * MedSAM in Node: files, all cores, and the small checkpoint in the package.
+ *
+ * @module
+ */
+export * from "./api.js";
+export { useBackend } from "./backend/useBackend.node.js";
+export { EMBEDDED_CHECKPOINT, loadMedSam, type CheckpointInput } from "./loadMedSam.node.js";
+export { readImageFile, readLabelFile, readNpzFile } from "./image/decode.node.js";
+export { writeFileAtomic } from "./image/encode.node.js";
+export { convertCheckpoint, type ConvertOptions, type ConvertReport } from "./weights/convert.node.js";
+export { hashFile, openCheckpointFile } from "./weights/open.node.js";
+export { saveSafetensors } from "./weights/safetensors.node.js";

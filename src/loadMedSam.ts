@@ -1,0 +1,36 @@
+import { buildSam, type BuildOptions } from "./model/load.js";
+import type { Sam } from "./model/sam.js";
+import { bytesSource } from "./weights/byteSource.js";
+import { CheckpointError } from "./weights/checkpoint.js";
+import { openCheckpoint } from "./weights/open.js";
+
+/** Where weights may come from: a URL, a File or Blob, or bytes. */
+export type CheckpointInput = string | URL | Blob | Uint8Array;
+
+/**
+ * Loads SAM or MedSAM from safetensors or `.pth`; the architecture is recognised. Call `useBackend` before.
+ *
+ * @throws CheckpointError when it cannot be fetched or read, or does not fit a SAM.
+ */
+export async function loadMedSam(source: CheckpointInput, options: BuildOptions = {}): Promise<Sam> {
+  const { bytes, name } = await readAll(source);
+  const checkpoint = openCheckpoint(bytesSource(bytes, name));
+  try {
+    return buildSam(checkpoint, options).model;
+  } finally {
+    checkpoint.close();
+  }
+}
+
+async function readAll(source: CheckpointInput): Promise<{ bytes: Uint8Array; name: string }> {
+  if (source instanceof Uint8Array) return { bytes: source, name: "bytes" };
+  if (source instanceof Blob) {
+    const name = "name" in source && typeof source.name === "string" ? source.name : "blob";
+    return { bytes: new Uint8Array(await source.arrayBuffer()), name };
+  }
+  const name = String(source);
+  const response = await fetch(source);
+  if (!response.ok)
+    throw new CheckpointError(`${name}: the server answered ${response.status} ${response.statusText}`);
+  return { bytes: new Uint8Array(await response.arrayBuffer()), name };
+}
