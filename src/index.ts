@@ -8,6 +8,11 @@ export { useBackend } from "./backend/useBackend.node.js";
 export { EMBEDDED_CHECKPOINT, loadMedSam, type CheckpointInput } from "./loadMedSam.node.js";
 export { readImageFile, readLabelFile, readNpzFile } from "./image/decode.node.js";
 export { writeFileAtomic } from "./image/encode.node.js";
-export { convertCheckpoint, type ConvertOptions, type ConvertReport } from "./weights/convert.node.js";
+export {
+  convertCheckpoint,
+  type ConvertOptions,
+  type ConvertReport,
+  type FloatDType,
+} from "./weights/convert.node.js";
 export { hashFile, openCheckpointFile } from "./weights/open.node.js";
 export { saveSafetensors } from "./weights/safetensors.node.js";

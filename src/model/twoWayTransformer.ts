@@ -18,7 +18,8 @@ export interface TwoWayTransformerConfig {
 /** Tokens `queries` [B, N, C] and image `keys` [B, grid², C] after a block. */
 export type TokensAndImage = Readonly<Record<"queries" | "keys", Tensor>>;
 
-type Attention = Layer<[q: Tensor, k: Tensor, v: Tensor]>;
+/** Any attention of tokens, `TokenAttention` unless replaced. */
+export type Attention = Layer<[q: Tensor, k: Tensor, v: Tensor]>;
 
 /**
  * One block: self-attention of the tokens, tokens to image, MLP on the tokens, image to tokens.
