@@ -46,6 +46,7 @@ function report(error: unknown): number {
   const message = messageOf(error).replace(/^error: /, "");
   const command = program.commands.find((known) => known.name() === process.argv[2]);
   const help = ["medsam", command?.name(), "--help"].filter((word) => word !== undefined).join(" ");
+  if (process.argv.includes("--json")) console.log(JSON.stringify({ error: message }));
   console.error(`medsam: ${message}${wrongUse ? ` (see: ${help})` : ""}`);
   if (interruption.signal.aborted) return EXIT.interrupted;
   return wrongUse ? EXIT.wrongUse : EXIT.failed;

@@ -11,12 +11,12 @@ import { Progress } from "./progress.js";
 import type { RunSettings } from "./provenance.js";
 import { assertMayWrite } from "./segmentFiles.js";
 import { segmentImage, type SegmentResult } from "./segmentImage.js";
-import { collectJobs, type PromptOptions } from "./segmentJobs.js";
+import type { PromptOptions, SegmentJob } from "./segmentJobs.js";
 
 /** The options of `medsam segment`. */
 export interface SegmentOptions extends PromptOptions {
   readonly checkpoint?: string;
-  readonly backend: string;
+  readonly backend: BackendName | "auto";
   readonly preset: string;
   readonly intensity?: string;
   readonly multimask: boolean;
@@ -31,15 +31,14 @@ interface Failure {
 
 /** Segments all images, one after the other. One that fails does not keep the others from being done. */
 export async function runSegment(
-  images: readonly string[],
+  jobs: readonly SegmentJob[],
   options: SegmentOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const jobs = collectJobs(images, options);
   const preset = choosePreset(options);
   for (const job of jobs) assertMayWrite(job, options.out);
 
-  const backend = await useBackend(options.backend as BackendName);
+  const backend = await useBackend(options.backend);
   const { model, checkpoint } = await openModel(options.checkpoint);
   const settings: RunSettings = {
     checkpoint,

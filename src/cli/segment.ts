@@ -1,6 +1,7 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { collectBox, collectPoint } from "./prompts.js";
 import type { SegmentOptions } from "./runSegment.js";
+import { collectJobs } from "./segmentJobs.js";
 
 /** `medsam segment`: masks for boxes and points on images. */
 export function segmentCommand(signal: AbortSignal): Command {
@@ -16,7 +17,9 @@ export function segmentCommand(signal: AbortSignal): Command {
     .option("--point <x,y,label>", "a point in the object (label 1) or outside it (0); many", collectPoint)
     .option("--boxes <file>", "CSV or JSON with the columns image, x0, y0, x1, y1, label")
     .option("--checkpoint <file>", "weights, .pth or .safetensors (default: the small ones in the package)")
-    .option("--backend <name>", "auto, wasm or cpu", "auto")
+    .addOption(
+      new Option("--backend <name>", "what computes").choices(["auto", "wasm", "cpu"]).default("auto"),
+    )
     .option("--preset <name>", "what is done to the image before and to the mask after", "MedSAM_Inference")
     .option("--intensity <name>", "how values become 0..255, such as ct-soft-tissue (default: the preset's)")
     .option("--multimask", "decode three candidates an object and take the one scored best", false)
@@ -39,7 +42,8 @@ Presets: MedSAM_Inference, MedSAM_demo, pre_CT_MR, pre_grey_rgb, SamPredictor (s
 Exit codes: 0 done, 1 failed (for at least one image), 2 wrong use. Results are not for clinical use.`,
     )
     .action(async (images: string[], options: SegmentOptions) => {
+      const jobs = collectJobs(images, options);
       const { runSegment } = await import("./runSegment.js");
-      await runSegment(images, options, signal);
+      await runSegment(jobs, options, signal);
     });
 }

@@ -1,0 +1,113 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { PACKAGE_VERSION } from "../../src/cli/version.js";
+import { medsam, ROOT, SAMPLE, temporaryFolder } from "./medsam.js";
+
+const EMBEDDED = join(ROOT, "models", "medsam-tiny.safetensors");
+
+describe("medsam", () => {
+  test.each([["--help"], ["segment", "--help"], ["convert", "--help"], ["inspect", "--help"]])(
+    "teaches by examples: %s %s",
+    (...args) => {
+      const { status, stdout, stderr } = medsam(args.filter((arg) => arg !== undefined));
+      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+      expect(stdout).toContain("$ medsam ");
+    },
+  );
+
+  test("knows its version", () => {
+    expect(medsam(["--version"])).toEqual({ status: 0, stdout: `${PACKAGE_VERSION}\n`, stderr: "" });
+  });
+
+  test.each([
+    [["sement"], "unknown command 'sement'"],
+    [["segment"], "no image"],
+    [["segment", SAMPLE], "no prompt"],
+    [["segment", SAMPLE, "--bax", "1,2,3,4"], "unknown option '--bax'"],
+    [["segment", SAMPLE, "--box", "1,2,3"], "Expected four numbers x0,y0,x1,y1"],
+    [["segment", SAMPLE, "--box", "9,2,3,4"], "empty or turned around"],
+    [["segment", SAMPLE, "--point", "1,2,3"], "Expected 1 (in the object) or 0"],
+    [["segment", SAMPLE, "--box", "1,2,3,4", "--preset", "x"], 'preset "x" does not exist; choose one of'],
+    [["segment", SAMPLE, "--box", "1,2,3,4", "--intensity", "x"], 'intensity preset "x" does not exist'],
+    [["segment", SAMPLE, "--box", "1,2,3,4", "--backend", "x"], "auto, wasm, cpu"],
+    [["convert", "a.pth"], "missing required argument 'out'"],
+    [["convert", "a.pth", "b.pth"], "ends in .safetensors"],
+    [["convert", "a.pth", "b.safetensors", "--dtype", "F8"], "F32, F16, BF16"],
+  ])("says in one line what is wrong with %j and ends with 2", (args, message) => {
+    const { status, stdout, stderr } = medsam(args);
+    expect(status).toBe(2);
+    expect(stdout).toBe("");
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+    expect(stderr).toMatch(/^medsam: .*\(see: medsam .*--help\)\n$/);
+    expect(stderr).toContain(message);
+  });
+
+  test.each([
+    [["segment", "none.png", "--box", "1,2,3,4"], "none.png: no such file"],
+    [["segment", SAMPLE, "--box", "1,2,3,4", "--checkpoint", "none.pth"], "none.pth: no such file"],
+    [["segment", SAMPLE, "--box", "1,2,3,4", "--checkpoint", SAMPLE], "sample.png: "],
+    [["inspect", "none.pth"], "none.pth: no such file"],
+    [["convert", "none.pth", "out.safetensors"], "none.pth: no such file"],
+  ])("says in one line what failed in %j and ends with 1", (args, message) => {
+    const { status, stdout, stderr } = medsam(args, temporaryFolder());
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+    expect(stderr).toMatch(/^medsam: /);
+    expect(stderr).toContain(message);
+  });
+
+  test("shows its help, for people, when nothing is asked", () => {
+    const { status, stdout, stderr } = medsam([]);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toContain("Usage: medsam");
+  });
+
+  test("prints one JSON document with --json also when it fails", () => {
+    const { status, stdout } = medsam(["inspect", "none.pth", "--json"], temporaryFolder());
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toEqual({
+      error: expect.stringContaining("none.pth: no such file") as string,
+    });
+  });
+
+  test("inspects a checkpoint and recognises the model", () => {
+    const { status, stdout } = medsam(["inspect", EMBEDDED]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/image_encoder\.patch_embed\.proj\.weight +F16 +\[192, 3, 8, 8\]/);
+    expect(stdout).toContain("configuration TINY");
+    expect(stdout).toMatch(/mask_decoder +120 tensors +756,340 parameters/);
+    const json = JSON.parse(medsam(["inspect", EMBEDDED, "--json"]).stdout) as Record<string, unknown>;
+    expect(json).toMatchObject({
+      file: "medsam-tiny.safetensors",
+      model: { name: "TINY", missing: [], unexpected: [], misshapen: [] },
+    });
+  });
+
+  test("converts, says what does not fit, and keeps what is no SAM", () => {
+    const folder = temporaryFolder();
+    const header = JSON.stringify({ "a.weight": { dtype: "F32", shape: [2], data_offsets: [0, 8] } });
+    const bytes = Buffer.concat([
+      Buffer.alloc(8),
+      Buffer.from(header),
+      Buffer.from(new Float32Array([1, 2]).buffer),
+    ]);
+    bytes.writeBigUInt64LE(BigInt(header.length));
+    writeFileSync(join(folder, "other.safetensors"), bytes);
+    const other = medsam(["convert", "other.safetensors", "half.safetensors", "--dtype", "F16"], folder);
+    expect(other).toMatchObject({ status: 0, stderr: "" });
+    expect(other.stdout).toContain("half.safetensors: 1 tensors, 2 values");
+    expect(other.stdout).toContain("not recognised as a SAM");
+
+    const sam = medsam(["convert", EMBEDDED, "full.safetensors", "--dtype", "F32", "--json"], folder);
+    expect(sam.status).toBe(0);
+    expect(JSON.parse(sam.stdout)).toMatchObject({
+      input: "medsam-tiny.safetensors",
+      output: "full.safetensors",
+      tensors: 230,
+      renamed: [],
+      dropped: [],
+      model: { name: "TINY", missing: [], unexpected: [] },
+    });
+  });
+});

@@ -1,0 +1,171 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { readImageFile, readLabelFile } from "../../src/image/decode.node.js";
+import { maskOfLabel, type Mask } from "../../src/image/mask.js";
+import type { SegmentResult } from "../../src/cli/segmentImage.js";
+import { MAIN, medsam, ROOT, SAMPLE, temporaryFolder } from "./medsam.js";
+
+const BOX = ["--box", "114,205,186,275"];
+const FILES = ["sample.json", "sample_labels.png", "sample_mask.png", "sample_overlay.png"];
+
+function dice(a: Mask, b: Mask): number {
+  let [both, sum] = [0, 0];
+  for (const [i, value] of a.data.entries()) {
+    both += value && b.data[i] ? 1 : 0;
+    sum += (value ? 1 : 0) + (b.data[i] ? 1 : 0);
+  }
+  return (2 * both) / sum;
+}
+
+const readJson = (path: string) => JSON.parse(readFileSync(path, "utf8")) as SegmentResult;
+
+describe("medsam segment", () => {
+  test("finds the lesion of the sample", async () => {
+    const out = temporaryFolder();
+    const { status, stdout, stderr } = medsam([
+      "segment",
+      "--boxes",
+      "examples/sample/boxes.json",
+      "--out",
+      out,
+    ]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toContain("sample_overlay.png");
+    expect(stdout).toContain("These are the small weights in the package");
+    expect(readdirSync(out).sort()).toEqual(FILES);
+
+    const labels = await readLabelFile(join(out, "sample_labels.png"));
+    const truth = await readLabelFile(join(ROOT, "examples", "sample", "lesion.png"));
+    expect(dice(maskOfLabel(labels, 1), maskOfLabel(truth, 1))).toBeGreaterThan(0.93);
+    const mask = await readImageFile(join(out, "sample_mask.png"));
+    expect(new Set(mask.data)).toEqual(new Set([0, 255]));
+    expect(mask.data.every((value, i) => (value === 255) === (labels.data[i] === 1))).toBe(true);
+    const overlay = await readImageFile(join(out, "sample_overlay.png"));
+    expect(overlay).toMatchObject({ width: 512, height: 512, channels: 3 });
+  });
+
+  test("says in NAME.json how to make it again, names no folder, and that command does", () => {
+    const [folder, images] = [temporaryFolder(), temporaryFolder()];
+    const image = join(images, "a slice.png");
+    copyFileSync(SAMPLE, image);
+    expect(medsam(["segment", image, ...BOX, "--box", "318,302,378,362"], folder).status).toBe(0);
+    const text = readFileSync(join(folder, "out", "a slice.json"), "utf8");
+    const { image: about, objects, provenance } = JSON.parse(text) as SegmentResult;
+    expect(text).not.toContain(images);
+    expect(text).not.toContain(ROOT);
+    expect(about).toMatchObject({ file: "a slice.png", width: 512, height: 512 });
+    expect(about.sha256).toMatch(/^[0-9a-f]{64}$/);
+    expect(objects.map(({ value, box }) => [value, box])).toEqual([
+      [1, [114, 205, 186, 275]],
+      [2, [318, 302, 378, 362]],
+    ]);
+    expect(provenance).toMatchObject({
+      package: "medsam-tfjs",
+      checkpoint: { name: "medsam-tiny.safetensors", embedded: true },
+      preset: "MedSAM_Inference",
+      backend: "wasm",
+      command:
+        "medsam segment 'a slice.png' --box 114,205,186,275 --box 318,302,378,362 " +
+        "--preset MedSAM_Inference --backend wasm",
+    });
+
+    const args = provenance.command.replace("'a slice.png'", "a_slice.png").split(" ").slice(1);
+    const again = args.map((arg) => (arg === "a_slice.png" ? "a slice.png" : arg));
+    expect(medsam(again, images).status).toBe(0);
+    for (const file of readdirSync(join(folder, "out")))
+      expect(readFileSync(join(images, "out", file)).equals(readFileSync(join(folder, "out", file)))).toBe(
+        true,
+      );
+  });
+
+  test("prints one JSON document with --json and nothing else", () => {
+    const folder = temporaryFolder();
+    const { status, stdout, stderr } = medsam(["segment", SAMPLE, ...BOX, "--json"], folder);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    const { results, failed } = JSON.parse(stdout) as { results: SegmentResult[]; failed: unknown[] };
+    expect(failed).toEqual([]);
+    const { files, ...document } = readJson(join(folder, "out", "sample.json"));
+    expect(results[0]).toMatchObject(document);
+    expect(results[0].files.mask).toBe(join("out", files.mask));
+  });
+
+  test("takes points with a box, and candidates", () => {
+    const folder = temporaryFolder();
+    const prompt = [...BOX, "--point", "150,240,1", "--point", "300,100,0", "--multimask"];
+    expect(medsam(["segment", SAMPLE, ...prompt], folder).status).toBe(0);
+    const { objects, provenance } = readJson(join(folder, "out", "sample.json"));
+    expect(objects).toHaveLength(1);
+    expect(objects[0]).toMatchObject({
+      box: [114, 205, 186, 275],
+      points: [
+        { point: [150, 240], label: 1 },
+        { point: [300, 100], label: 0 },
+      ],
+    });
+    expect(provenance.command).toContain("--point 150,240,1 --point 300,100,0");
+    expect(provenance.command).toContain("--multimask");
+  });
+
+  test("segments all images of a table, and goes on after one that fails", () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, "scans"));
+    for (const name of ["a", "b", "c"]) copyFileSync(SAMPLE, join(folder, "scans", `${name}.png`));
+    writeFileSync(join(folder, "scans", "b.png"), readFileSync(SAMPLE).subarray(0, 30_000));
+    const rows = [
+      "a.png,114,205,186,275,lesion",
+      "b.png,0,0,9,9,",
+      "c.png,0,0,900,9,",
+      "a.png,318,302,378,362,kidney",
+    ];
+    writeFileSync(join(folder, "scans", "boxes.csv"), `image,x0,y0,x1,y1,label\n${rows.join("\n")}\n`);
+    const run = medsam(["segment", "--boxes", "scans/boxes.csv", "--json"], folder);
+    expect(run.status).toBe(1);
+    const { results, failed } = JSON.parse(run.stdout) as {
+      results: SegmentResult[];
+      failed: { image: string; error: string }[];
+    };
+    expect(results.map(({ image }) => image.file)).toEqual(["a.png"]);
+    expect(results[0].objects.map(({ label }) => label)).toEqual(["lesion", "kidney"]);
+    expect(failed.map(({ image }) => image)).toEqual([join("scans", "b.png"), join("scans", "c.png")]);
+    expect(run.stderr.trim().split("\n")).toEqual([
+      expect.stringMatching(/^medsam: scans.b\.png: damaged PNG/),
+      expect.stringMatching(
+        /^medsam: scans.c\.png: box \[0,0,900,9\] lies partly outside the image of 512 x 512/,
+      ),
+    ]);
+    expect(readdirSync(join(folder, "out"))).toHaveLength(4);
+  });
+
+  test("does not overwrite a mask that it did not write", () => {
+    const folder = temporaryFolder();
+    copyFileSync(SAMPLE, join(folder, "sample.png"));
+    writeFileSync(join(folder, "sample_mask.png"), "drawn by hand");
+    const run = medsam(["segment", "sample.png", ...BOX, "--out", "."], folder);
+    expect(run.status).toBe(1);
+    expect(run.stderr).toContain("sample_mask.png: is there already");
+    expect(readFileSync(join(folder, "sample_mask.png"), "utf8")).toBe("drawn by hand");
+    expect(readdirSync(folder)).toHaveLength(2);
+  });
+
+  test.skipIf(process.platform === "win32")("leaves whole files when it is interrupted", async () => {
+    const folder = temporaryFolder();
+    for (const name of ["a", "b", "c"]) copyFileSync(SAMPLE, join(folder, `${name}.png`));
+    const args = [MAIN, "segment", "a.png", "b.png", "c.png", ...BOX, "--backend", "cpu"];
+    const child = spawn(process.execPath, args, { cwd: folder });
+    let stderr = "";
+    child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+    const ended = once(child, "exit");
+    while (!existsSync(join(folder, "out", "a_overlay.png")) && child.exitCode === null) await pause(20);
+    await pause(200);
+    child.kill("SIGINT");
+    const [code] = (await ended) as [number];
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/medsam: interrupted\n$/);
+    const written = readdirSync(join(folder, "out")).sort();
+    expect(written).toEqual(["a.json", "a_labels.png", "a_mask.png", "a_overlay.png"]);
+  });
+});
