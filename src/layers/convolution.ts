@@ -36,8 +36,7 @@ export class Conv2d extends Layer {
 
   forward(x: tf.Tensor): tf.Tensor {
     const filter = this.weight.value as tf.Tensor4D;
-    // The same zeros on all sides, as PyTorch pads; TensorFlow's "same" is lopsided for strides above 1.
-    const out = tf.conv2d(x as tf.Tensor4D, filter, this.stride, this.padding);
+    const out = tf.conv2d(padSides(x, this.padding), filter, this.stride, "valid");
     return this.bias === undefined ? out : out.add(this.bias.value);
   }
 }
@@ -74,7 +73,8 @@ export class DepthwiseConv2d extends Layer {
   }
 
   forward(x: tf.Tensor): tf.Tensor {
-    return tf.depthwiseConv2d(x as tf.Tensor4D, this.weight.value as tf.Tensor4D, this.stride, this.padding);
+    const filter = this.weight.value as tf.Tensor4D;
+    return tf.depthwiseConv2d(padSides(x, this.padding), filter, this.stride, "valid");
   }
 }
 
@@ -122,4 +122,15 @@ export class ConvTranspose2d extends Layer {
       .reshape([batch, h * k, w * k, outChannels])
       .add(this.bias.value);
   }
+}
+
+/**
+ * The same zeros on all sides of maps [B, h, w, C], as PyTorch pads. TensorFlow's own "same" is lopsided for
+ * strides above 1, and its native library takes no numbers.
+ */
+function padSides(x: tf.Tensor, padding: number): tf.Tensor4D {
+  const maps = x as tf.Tensor4D;
+  if (padding === 0) return maps;
+  const sides: [number, number] = [padding, padding];
+  return maps.pad([[0, 0], sides, sides, [0, 0]]);
 }
