@@ -8,7 +8,7 @@ import { Progress } from "./progress.js";
 
 interface ConvertFlags {
   readonly dtype?: FloatDType;
-  readonly json: boolean;
+  readonly json?: boolean;
 }
 
 /** `medsam convert`: any checkpoint to safetensors. */
@@ -16,7 +16,7 @@ export function convertCommand(): Command {
   return new Command("convert")
     .summary("a checkpoint to safetensors")
     .description(
-      "Writes a checkpoint of SAM or MedSAM (.pth, Hugging Face, safetensors) as safetensors under the original\n" +
+      "Writes a checkpoint of SAM or MedSAM (.pth, Hugging Face, safetensors) as safetensors under the original " +
         "names, and says what was renamed, missing and unexpected. Nothing in a .pth is executed.",
     )
     .argument("<in>", "checkpoint: .pth, .safetensors or a .safetensors.index.json")
@@ -28,7 +28,7 @@ export function convertCommand(): Command {
         "BF16",
       ]),
     )
-    .option("--json", "print one JSON document and nothing else", false)
+    .option("--json", "print one JSON document and nothing else")
     .addHelpText(
       "after",
       `

@@ -10,11 +10,11 @@ export function inspectCommand(): Command {
   return new Command("inspect")
     .summary("what a checkpoint holds")
     .description(
-      "Lists the tensors of a checkpoint (name, type, PyTorch's shape). For a SAM or MedSAM it adds the\n" +
+      "Lists the tensors of a checkpoint (name, type, PyTorch's shape). For a SAM or MedSAM it adds the " +
         "configuration, the parameters of each part, and what is missing or unexpected. Only headers are read.",
     )
     .argument("<file>", "checkpoint: .pth, .safetensors or a .safetensors.index.json")
-    .option("--json", "print one JSON document and nothing else", false)
+    .option("--json", "print one JSON document and nothing else")
     .addHelpText(
       "after",
       `
@@ -25,7 +25,7 @@ Examples:
     .action(inspect);
 }
 
-async function inspect(path: string, { json }: { readonly json: boolean }): Promise<void> {
+async function inspect(path: string, { json }: { readonly json?: boolean }): Promise<void> {
   const { summariseFile } = await import("./summariseFile.js");
   const { tensors, metadata, model } = await summariseFile(path);
   if (json) {

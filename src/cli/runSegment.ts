@@ -19,9 +19,9 @@ export interface SegmentOptions extends PromptOptions {
   readonly backend: BackendName | "auto";
   readonly preset: string;
   readonly intensity?: string;
-  readonly multimask: boolean;
+  readonly multimask?: boolean;
   readonly out: string;
-  readonly json: boolean;
+  readonly json?: boolean;
 }
 
 interface Failure {
@@ -45,7 +45,7 @@ export async function runSegment(
     preset: preset.name,
     ...(options.intensity !== undefined && { intensity: options.intensity }),
     backend,
-    multimask: options.multimask,
+    multimask: options.multimask === true,
   };
   const predictor = new SamPredictor(model, { preset });
   const progress = new Progress("segmenting");

@@ -8,9 +8,9 @@ export function segmentCommand(signal: AbortSignal): Command {
   return new Command("segment")
     .summary("masks for boxes and points on images")
     .description(
-      "Segments what the boxes and points show. For every image NAME it writes NAME_mask.png (0 and 255),\n" +
-        "NAME_labels.png (object k has the value k), NAME_overlay.png (to look at) and NAME.json (numbers, and how\n" +
-        "to make it again).",
+      "Segments what boxes and points show. For every image NAME it writes NAME_mask.png (0 and 255), " +
+        "NAME_labels.png (object k has the value k), NAME_overlay.png (to look at) and NAME.json (numbers, and " +
+        "how to make it again).",
     )
     .argument("[image...]", "PNG, JPEG or TIFF files")
     .option("--box <x0,y0,x1,y1>", "a box around an object, in pixels; may be given many times", collectBox)
@@ -22,9 +22,9 @@ export function segmentCommand(signal: AbortSignal): Command {
     )
     .option("--preset <name>", "what is done to the image before and to the mask after", "MedSAM_Inference")
     .option("--intensity <name>", "how values become 0..255, such as ct-soft-tissue (default: the preset's)")
-    .option("--multimask", "decode three candidates an object and take the one scored best", false)
+    .option("--multimask", "decode three candidates an object and take the one scored best")
     .option("--out <folder>", "where the files go", "out")
-    .option("--json", "print one JSON document and nothing else", false)
+    .option("--json", "print one JSON document and nothing else")
     .addHelpText(
       "after",
       `
@@ -38,8 +38,9 @@ Examples:
   A CT slice stored with 16 bits, in Hounsfield units:
     $ medsam segment slice.tif --box 95,255,190,350 --preset pre_CT_MR --intensity ct-soft-tissue
 
-Presets: MedSAM_Inference, MedSAM_demo, pre_CT_MR, pre_grey_rgb, SamPredictor (see docs/presets.md).
-Exit codes: 0 done, 1 failed (for at least one image), 2 wrong use. Results are not for clinical use.`,
+Presets: MedSAM_Inference, MedSAM_demo, pre_CT_MR, pre_grey_rgb, SamPredictor (docs/presets.md).
+Exit codes: 0 done, 1 failed for at least one image, 2 wrong use, 130 interrupted.
+Results are not for clinical use.`,
     )
     .action(async (images: string[], options: SegmentOptions) => {
       const jobs = collectJobs(images, options);
