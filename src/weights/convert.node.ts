@@ -1,8 +1,10 @@
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { CheckpointError, sizeOf, type Checkpoint, type DType } from "./checkpoint.js";
+import { quoted } from "./jsonReader.js";
 import { normaliseKeys } from "./keys.js";
 import { fromFloat32, toFloat32 } from "./numbers.js";
-import { openCheckpointFile } from "./open.node.js";
+import { findCheckpoint, INDEX_ENDING, openCheckpointFile } from "./open.node.js";
 import { saveSafetensors } from "./safetensors.node.js";
 import type { TensorToWrite } from "./safetensorsWriter.js";
 
@@ -39,15 +41,14 @@ export function convertCheckpoint(
   options: ConvertOptions = {},
 ): ConvertReport {
   const { dtype, onProgress } = options;
+  checkOutput(findCheckpoint(input), output);
   const opened = openCheckpointFile(input);
   try {
-    if (sameFile(input, output))
-      throw new CheckpointError(`${output}: is the input itself; give the output another name`);
     const { checkpoint, renamed, dropped } = normaliseKeys(opened);
     const total = [...checkpoint.tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
     let written = 0;
     const tensors = [...checkpoint.tensors].map(([name, info]): TensorToWrite => {
-      const target = dtype !== undefined && isFloat(info.dtype) ? dtype : info.dtype;
+      const target = isFloat(info.dtype) ? (dtype ?? info.dtype) : info.dtype;
       return {
         name,
         dtype: target,
@@ -67,25 +68,33 @@ export function convertCheckpoint(
   }
 }
 
+/** Converting must not destroy what it converts. */
+function checkOutput(input: string, output: string): void {
+  if (!existsSync(output)) return;
+  const [from, to] = [input, output].map((path) => statSync(path));
+  if (from.ino === to.ino && from.dev === to.dev)
+    throw new CheckpointError(`${output}: is the input itself; give the output another name`);
+  if (input.endsWith(INDEX_ENDING) && dirname(resolve(input)) === dirname(resolve(output)))
+    throw new CheckpointError(
+      `${output}: exists beside the input's index and may be one of its files; give the output another name`,
+    );
+}
+
 function convertTensor(checkpoint: Checkpoint, name: string, from: DType, to: DType): Uint8Array {
   const bytes = checkpoint.readBytes(name);
   if (from === to) return bytes;
   const values = toFloat32(bytes, from);
   const converted = fromFloat32(values, to as FloatDType);
-  const back = toFloat32(converted, to);
-  const lost = back.findIndex((value, index) => !Number.isFinite(value) && Number.isFinite(values[index]));
+  const exact = from === "F64" ? new Float64Array(new Uint8Array(bytes).buffer) : values;
+  const lost = toFloat32(converted, to).findIndex((value, n) => !isFinite(value) && isFinite(exact[n]));
   if (lost >= 0)
     throw new CheckpointError(
-      `${checkpoint.source}: tensor "${name}" has the value ${values[lost]}, too large for ${to}; choose BF16 or F32`,
+      `${checkpoint.source}: tensor ${quoted(name)} has the value ${exact[lost]}, too large for ${to}; ` +
+        `choose ${to === "F16" ? "BF16 or F32" : "no dtype, which keeps it as it is"}`,
     );
   return converted;
 }
 
 function isFloat(dtype: DType): boolean {
   return dtype === "F64" || dtype === "F32" || dtype === "F16" || dtype === "BF16";
-}
-
-function sameFile(a: string, b: string): boolean {
-  const [first, second] = [a, b].map((path) => statSync(path, { throwIfNoEntry: false }));
-  return first !== undefined && second !== undefined && first.ino === second.ino && first.dev === second.dev;
 }

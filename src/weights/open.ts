@@ -12,21 +12,25 @@ import { readSafetensors } from "./safetensors.js";
 export function openCheckpoint(source: ByteSource): Checkpoint {
   const start = source.read(0, Math.min(source.size, 64));
   const text = String.fromCharCode(...start);
-  if (text.startsWith("PK\x03\x04")) return readPth(source);
-  const reason = unlike(start, text);
-  if (reason === undefined) return readSafetensors(source);
+  if (text.startsWith("PK")) return readPth(source);
+  // Safetensors start with the length of a JSON object.
+  if (text[8] === "{") return readSafetensors(source);
   source.close();
-  throw new CheckpointError(`${source.name}: is no checkpoint: ${reason}`);
+  throw new CheckpointError(`${source.name}: is no checkpoint: ${describe(text)}`);
 }
 
-/** What a file that is certainly no safetensors looks like. */
-function unlike(start: Uint8Array, text: string): string | undefined {
-  if (start.length === 0) return "the file is empty";
+/** What a file that starts like this is, and what to do. */
+function describe(text: string): string {
+  if (text === "") return "the file is empty";
   if (/^\s*<(!doctype|html|\?xml)/i.test(text)) return "it is a web page; download the file itself";
   if (text.startsWith("version https://git-lfs"))
-    return "it is a pointer of Git LFS; fetch the file with git lfs pull";
-  if (text.startsWith("\x80") && start[1] <= 5 && start[8] !== 0x7b)
-    return "it is of PyTorch before 1.6; load it there and save it again with torch.save";
+    return "it is a pointer of Git LFS, not the file; fetch that with git lfs pull";
+  if (text.startsWith("\x80"))
+    return (
+      "it is a pickle without an archive, as PyTorch before 1.6 wrote it; in Python, " +
+      "torch.save(torch.load(path), other) makes an archive"
+    );
   if (text.startsWith("\x1f\x8b")) return "it is compressed with gzip; unpack it first";
-  return undefined;
+  if (/^\s*[{[]/.test(text)) return "it is JSON; give the file that holds the tensors";
+  return "expected safetensors, or an archive that torch.save wrote (.pth, .pt, .bin)";
 }

@@ -1,9 +1,13 @@
 import { CheckpointError } from "./checkpoint.js";
+import { quoted } from "./jsonReader.js";
+import { PickleBytes } from "./pickleBytes.js";
 
-/**
- * Reads the data of a pickle and runs nothing. Classes and functions that it names are looked up in a list; any
- * other is refused by its name. What comes out is plain data, tuples, dictionaries and what the list's entries
- * build.
+/*
+ * Reads the data of a pickle and runs nothing of it. Classes and functions that it names are looked up in a list;
+ * any other is refused by its name, called or not. What comes out is plain data, tuples, dictionaries and what the
+ * list's entries build. A value may hold itself: nothing here or in the entries walks values to any depth.
+ *
+ * The opcodes are those that `torch.save` writes with protocols 2 to 5.
  *
  * @see CPython, Lib/pickletools.py, for the opcodes
  */
@@ -17,9 +21,9 @@ export class Tuple {
 export type Dictionary = Map<unknown, unknown>;
 
 export interface Allowed {
-  /** By `module.name`: what calling it with these arguments gives. */
+  /** By `module.name`: what calling it with these arguments gives. Throws a CheckpointError for wrong arguments. */
   readonly callables: ReadonlyMap<string, (args: readonly unknown[]) => unknown>;
-  /** What an object that is stored outside of the pickle is, from its identifier. */
+  /** What an object that is stored outside of the pickle is, from its identifier. Throws likewise. */
   persistent(id: unknown): unknown;
 }
 
@@ -29,45 +33,34 @@ export class Global {
 }
 
 const MARK = Symbol("mark");
-/** Far above what a state dict has; a bound for a hostile file. */
-const MAX_STACK = 10_000_000;
+/** ViT-H with its optimizer's state takes 71,000. It bounds time and memory: each makes one value at most. */
+const MAX_OPCODES = 300_000;
 
 /** @throws CheckpointError for a forbidden name, an unknown opcode, or a damaged pickle. */
 export function readPickle(bytes: Uint8Array, source: string, allowed: Allowed): unknown {
-  return new Unpickler(bytes, source, allowed).run();
+  return new Unpickler(new PickleBytes(bytes, source), source, allowed).run();
 }
 
 class Unpickler {
-  private at = 0;
   private readonly stack: unknown[] = [];
   private readonly memo = new Map<number, unknown>();
-  private readonly view: DataView;
 
   constructor(
-    private readonly bytes: Uint8Array,
+    readonly input: PickleBytes,
     private readonly source: string,
     private readonly allowed: Allowed,
-  ) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
+  ) {}
 
   run(): unknown {
-    for (;;) {
-      const start = this.at;
-      const opcode = String.fromCharCode(this.uint(1));
-      if (opcode === ".") return this.pop();
-      const handler = HANDLERS[opcode];
+    for (let count = 0; count < MAX_OPCODES; count++) {
+      const opcode = this.input.uint(1);
+      if (opcode === STOP) return this.pop();
+      const handler = HANDLERS[String.fromCharCode(opcode)];
       if (handler === undefined)
-        throw this.damaged(
-          `opcode 0x${opcode.charCodeAt(0).toString(16)} at byte ${start} is not of a state dict`,
-        );
+        throw this.input.damaged(`opcode 0x${opcode.toString(16)} is none that torch.save writes`);
       handler(this);
-      if (this.stack.length > MAX_STACK) throw this.damaged("its stack grows without end");
     }
-  }
-
-  damaged(message: string): CheckpointError {
-    return new CheckpointError(`${this.source}: its pickle is damaged: ${message}`);
+    throw this.input.damaged(`it has more than ${MAX_OPCODES} opcodes`);
   }
 
   push(value: unknown): void {
@@ -75,9 +68,9 @@ class Unpickler {
   }
 
   pop(): unknown {
-    if (this.stack.length === 0) throw this.damaged(`nothing on the stack at byte ${this.at}`);
+    if (this.stack.length === 0) throw this.input.damaged("the stack is empty");
     const value = this.stack.pop();
-    if (value === MARK) throw this.damaged(`a mark instead of a value at byte ${this.at}`);
+    if (value === MARK) throw this.input.damaged("a mark instead of a value");
     return value;
   }
 
@@ -93,7 +86,7 @@ class Unpickler {
 
   popToMark(): unknown[] {
     const mark = this.stack.lastIndexOf(MARK);
-    if (mark < 0) throw this.damaged(`no mark on the stack at byte ${this.at}`);
+    if (mark < 0) throw this.input.damaged("no mark on the stack");
     const items = this.stack.splice(mark);
     items.shift();
     return items;
@@ -108,66 +101,19 @@ class Unpickler {
   }
 
   get(index: number): void {
-    if (!this.memo.has(index)) throw this.damaged(`value ${index} is used before it is stored`);
+    if (!this.memo.has(index)) throw this.input.damaged(`value ${index} is used but was not stored`);
     this.push(this.memo.get(index));
   }
 
-  /** Unsigned little-endian number of 1, 2, 4 or 8 bytes. */
-  uint(size: 1 | 2 | 4 | 8): number {
-    const from = this.advance(size);
-    switch (size) {
-      case 1:
-        return this.view.getUint8(from);
-      case 2:
-        return this.view.getUint16(from, true);
-      case 4:
-        return this.view.getUint32(from, true);
-      case 8:
-        return Number(this.view.getBigUint64(from, true));
-    }
-  }
-
-  int32(): number {
-    return this.view.getInt32(this.advance(4), true);
-  }
-
-  float64(): number {
-    return this.view.getFloat64(this.advance(8), false);
-  }
-
-  take(length: number): Uint8Array {
-    const from = this.advance(length);
-    return this.bytes.subarray(from, from + length);
-  }
-
-  text(length: number): string {
-    return new TextDecoder().decode(this.take(length));
-  }
-
-  line(): string {
-    const end = this.bytes.indexOf(0x0a, this.at);
-    if (end < 0) throw this.damaged(`a name at byte ${this.at} does not end`);
-    const text = this.text(end - this.at);
-    this.at++;
-    return text;
-  }
-
-  /** Little-endian two's complement of any length. */
-  long(length: number): number | bigint {
-    const bytes = this.take(length);
-    let value = 0n;
-    for (let n = length - 1; n >= 0; n--) value = (value << 8n) | BigInt(bytes[n]);
-    if (length > 0 && bytes[length - 1] >= 0x80) value -= 1n << BigInt(8 * length);
-    const plain = Number(value);
-    return Number.isSafeInteger(plain) ? plain : value;
-  }
-
-  global(module: string, name: string): void {
+  global(module: unknown, name: unknown): void {
+    if (typeof module !== "string" || typeof name !== "string")
+      throw this.input.damaged("a class or function whose name is no string");
     const full = `${module}.${name}`;
     if (!this.allowed.callables.has(full))
       throw new CheckpointError(
-        `${this.source}: its pickle asks for ${full}, which is not needed for a state dict and is refused; ` +
-          `nothing was run. Load it in Python if you trust it, and save the plain state dict with torch.save`,
+        `${this.source}: its pickle asks for ${quoted(full)}, which no state dict of plain tensors needs; it is ` +
+          `refused, and nothing was run. If you trust the file, load it in Python and save the state dict alone: ` +
+          `torch.save(model.state_dict(), path)`,
       );
     this.push(new Global(full));
   }
@@ -176,8 +122,14 @@ class Unpickler {
     const args = this.pop();
     const callable = this.pop();
     if (!(callable instanceof Global) || !(args instanceof Tuple))
-      throw this.damaged(`a call of something that is no function at byte ${this.at}`);
+      throw this.input.damaged("a call of something that is no function");
     this.push(this.allowed.callables.get(callable.name)?.(args.items));
+  }
+
+  /** The state of an object: attributes such as `_metadata` of a dictionary, which say nothing of the tensors. */
+  build(): void {
+    this.pop();
+    if (!(this.top() instanceof Map)) throw this.input.damaged("a state for something that is no dictionary");
   }
 
   persistent(): void {
@@ -187,77 +139,75 @@ class Unpickler {
   setItems(items: readonly unknown[]): void {
     const target = this.top();
     if (!(target instanceof Map) || items.length % 2 !== 0)
-      throw this.damaged(`items for something that is no dictionary at byte ${this.at}`);
+      throw this.input.damaged("items for something that is no dictionary, or a key without a value");
     for (let n = 0; n < items.length; n += 2) target.set(items[n], items[n + 1]);
   }
 
   append(items: readonly unknown[]): void {
     const target = this.top();
-    if (!Array.isArray(target)) throw this.damaged(`items for something that is no list at byte ${this.at}`);
+    if (!Array.isArray(target)) throw this.input.damaged("items for something that is no list");
     for (const item of items) target.push(item);
-  }
-
-  private advance(length: number): number {
-    const from = this.at;
-    if (length > this.bytes.length - from)
-      throw this.damaged(`it ends at byte ${this.bytes.length}, in a value`);
-    this.at += length;
-    return from;
   }
 }
 
+const STOP = 0x2e; // "."
+
+/** By opcode. */
 const HANDLERS: Readonly<Record<string, ((u: Unpickler) => void) | undefined>> = {
-  "\x80": (u) => void u.uint(1), // PROTO
-  "\x95": (u) => void u.uint(8), // FRAME
-  "(": (u) => u.mark(),
-  "0": (u) => void u.pop(),
-  "1": (u) => void u.popToMark(),
-  "2": (u) => u.push(u.top()),
-  N: (u) => u.push(null),
-  "\x88": (u) => u.push(true),
-  "\x89": (u) => u.push(false),
-  K: (u) => u.push(u.uint(1)),
-  M: (u) => u.push(u.uint(2)),
-  J: (u) => u.push(u.int32()),
-  "\x8a": (u) => u.push(u.long(u.uint(1))), // LONG1
-  G: (u) => u.push(u.float64()),
-  X: (u) => u.push(u.text(u.uint(4))),
-  "\x8c": (u) => u.push(u.text(u.uint(1))), // SHORT_BINUNICODE
-  "\x8d": (u) => u.push(u.text(u.uint(8))), // BINUNICODE8
-  C: (u) => u.push(u.take(u.uint(1))), // SHORT_BINBYTES
-  B: (u) => u.push(u.take(u.uint(4))), // BINBYTES
-  ")": (u) => u.push(new Tuple([])),
-  t: (u) => u.push(new Tuple(u.popToMark())),
-  "\x85": (u) => u.push(new Tuple([u.pop()])),
+  "\x80": (u) => void u.input.uint(1), // PROTO
+  "\x95": (u) => void u.input.uint(8), // FRAME
+  "(": (u) => u.mark(), // MARK
+  "0": (u) => void u.pop(), // POP
+  "1": (u) => void u.popToMark(), // POP_MARK
+  "2": (u) => u.push(u.top()), // DUP
+  N: (u) => u.push(null), // NONE
+  "\x88": (u) => u.push(true), // NEWTRUE
+  "\x89": (u) => u.push(false), // NEWFALSE
+  K: (u) => u.push(u.input.uint(1)), // BININT1
+  M: (u) => u.push(u.input.uint(2)), // BININT2
+  J: (u) => u.push(u.input.int32()), // BININT
+  "\x8a": (u) => u.push(u.input.long(u.input.uint(1))), // LONG1
+  G: (u) => u.push(u.input.float64()), // BINFLOAT
+  X: (u) => u.push(u.input.text(u.input.uint(4))), // BINUNICODE
+  "\x8c": (u) => u.push(u.input.text(u.input.uint(1))), // SHORT_BINUNICODE
+  "\x8d": (u) => u.push(u.input.text(u.input.uint(8))), // BINUNICODE8
+  C: (u) => u.push(u.input.take(u.input.uint(1))), // SHORT_BINBYTES
+  B: (u) => u.push(u.input.take(u.input.uint(4))), // BINBYTES
+  ")": (u) => u.push(new Tuple([])), // EMPTY_TUPLE
+  t: (u) => u.push(new Tuple(u.popToMark())), // TUPLE
+  "\x85": (u) => u.push(new Tuple([u.pop()])), // TUPLE1
   "\x86": (u) => {
+    // TUPLE2
     const [b, a] = [u.pop(), u.pop()];
     u.push(new Tuple([a, b]));
   },
   "\x87": (u) => {
+    // TUPLE3
     const [c, b, a] = [u.pop(), u.pop(), u.pop()];
     u.push(new Tuple([a, b, c]));
   },
-  "]": (u) => u.push([]),
-  "}": (u) => u.push(new Map()),
-  a: (u) => u.append([u.pop()]),
-  e: (u) => u.append(u.popToMark()),
+  "]": (u) => u.push([]), // EMPTY_LIST
+  "}": (u) => u.push(new Map()), // EMPTY_DICT
+  a: (u) => u.append([u.pop()]), // APPEND
+  e: (u) => u.append(u.popToMark()), // APPENDS
   s: (u) => {
+    // SETITEM
     const [value, key] = [u.pop(), u.pop()];
     u.setItems([key, value]);
   },
-  u: (u) => u.setItems(u.popToMark()),
-  q: (u) => u.put(u.uint(1)),
-  r: (u) => u.put(u.uint(4)),
+  u: (u) => u.setItems(u.popToMark()), // SETITEMS
+  q: (u) => u.put(u.input.uint(1)), // BINPUT
+  r: (u) => u.put(u.input.uint(4)), // LONG_BINPUT
   "\x94": (u) => u.memoize(), // MEMOIZE
-  h: (u) => u.get(u.uint(1)),
-  j: (u) => u.get(u.uint(4)),
-  c: (u) => u.global(u.line(), u.line()),
+  h: (u) => u.get(u.input.uint(1)), // BINGET
+  j: (u) => u.get(u.input.uint(4)), // LONG_BINGET
+  c: (u) => u.global(u.input.line(), u.input.line()), // GLOBAL
   "\x93": (u) => {
-    const [name, module] = [u.pop(), u.pop()]; // STACK_GLOBAL
-    u.global(String(module), String(name));
+    // STACK_GLOBAL
+    const [name, module] = [u.pop(), u.pop()];
+    u.global(module, name);
   },
-  R: (u) => u.reduce(),
-  // A state for an object that was built: attributes such as `_metadata`, which say nothing of the tensors.
-  b: (u) => void u.pop(),
-  Q: (u) => u.persistent(),
+  R: (u) => u.reduce(), // REDUCE
+  b: (u) => u.build(), // BUILD
+  Q: (u) => u.persistent(), // BINPERSID
 };
