@@ -3,8 +3,8 @@
     python tools/convert/make_fixtures.py
 
 Weights come from the generator (oracle.py) by their names, so a file holds inputs, outputs, intermediates and
-gradients alone. Tensors are PyTorch's: maps are [B, C, H, W] where upstream has them so. Metadata of each file:
-`case` (JSON: what to build, see `LAYERS`, or the configuration of a model) and the versions that made it.
+gradients alone. Tensors are PyTorch's: maps are [B, C, H, W] where upstream has them so. Metadata of each file is
+`case`, JSON: what to build (see `LAYERS`, or the configuration of a model) and the version of PyTorch that made it.
 
 Gradients are of the sum of the output's elements, each times element n of the stream `loss:<name of the output>`,
 so that no symmetry hides an error. They stand under `grad.<state_dict path>` and `grad.input.<name>`.
@@ -44,7 +44,8 @@ def loss_of(outputs: dict[str, torch.Tensor]) -> torch.Tensor:
 
 def save(name: str, case: dict[str, Any], tensors: Record) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
-    metadata = {"case": json.dumps(case), "torch": torch.__version__}
+    # One entry: safetensors writes several in an order that changes from run to run.
+    metadata = {"case": json.dumps({**case, "torch": torch.__version__})}
     save_file({key: value.detach().contiguous().float() for key, value in tensors.items()}, FOLDER / f"{name}.safetensors", metadata)
 
 
@@ -184,13 +185,14 @@ def make_layers() -> None:
         save(f"layer-{name}", {"layer": layer, "options": options}, tensors)
 
 
-# Grid 6 x 6 in windows of 4: padding on both sides. Few channels, so that all intermediates fit.
+# Grid 6 x 6 in windows of 4: padding on both sides. Few channels, so that all intermediates fit; but as many for
+# masks as SAM has: the first norm on their way has a quarter of them, and over one channel a norm is constant.
 SMALL: Config = {
     "imageSize": 48,
     "patchSize": 8,
     "imageEncoder": {"embedDim": 16, "depth": 3, "numHeads": 2, "mlpRatio": 2, "windowSize": 4, "globalAttnIndexes": [1]},
     "promptEmbedDim": 16,
-    "maskInChans": 4,
+    "maskInChans": 16,
     "maskDecoder": {
         "depth": 2,
         "numHeads": 2,
@@ -261,6 +263,38 @@ def make_models() -> None:
         save(f"model-{name}", {"config": SMALL, "multimask": multimask}, tensors)
 
 
+def dice_and_bce(logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """MedSAM's two losses: MONAI's `DiceLoss(sigmoid=True, squared_pred=True)`, and PyTorch's BCE with logits."""
+    p = torch.sigmoid(logits)
+    both, sizes = (p * target).sum((2, 3)), (target**2).sum((2, 3)) + (p**2).sum((2, 3))
+    dice = (1 - (2 * both + 1e-5) / (sizes + 1e-5)).mean()
+    return dice, nn.functional.binary_cross_entropy_with_logits(logits, target)
+
+
+def make_training() -> None:
+    """A training step of MedSAM up to its gradients: two images with a box each, logits upsampled to the image's
+    size, Dice plus BCE. The prompt encoder's gradients are there too, though MedSAM's scripts freeze it; the head
+    for scores has none, the loss not depending on it.
+    """
+    sam = oracle.fill(build(SMALL))
+    images = oracle.inp("input", (2, 3, 48, 48)).requires_grad_()
+    boxes = THREE_BOXES[[0, 2]]
+    rows, columns = torch.meshgrid(torch.arange(48.0), torch.arange(48.0), indexing="ij")
+    x0, y0, x1, y1 = boxes[:, :, None, None].unbind(1)
+    # An ellipse in each box, of unlike sizes: the mean of two Dice losses is not the Dice of both together.
+    radius = ((2 * columns - x0 - x1) / (x1 - x0)) ** 2 + ((2 * rows - y0 - y1) / (y1 - y0)) ** 2
+    target = (radius <= 1).float()[:, None]
+    low_res, _ = run_model(sam, images, boxes=boxes)
+    logits = nn.functional.interpolate(low_res, size=(48, 48), mode="bilinear", align_corners=False)
+    dice, bce = dice_and_bce(logits, target)
+    (dice + bce).backward()
+    tensors: Record = {"input.image": images, "input.boxes": boxes, "input.target": target}
+    tensors |= {"low_res_logits": low_res, "logits": logits, "loss.dice": dice, "loss.bce": bce}
+    tensors["grad.input.image"] = images.grad
+    tensors |= {f"grad.{k}": p.grad for k, p in sam.named_parameters() if p.grad is not None}
+    save("training-two-images", {"config": SMALL}, tensors)
+
+
 # 60 rows of 90 columns: not square, and larger than the input of 48, so that both resizes smooth.
 PHOTO = (oracle.inp("photo", (60, 90, 3)).numpy() * 256).astype(np.uint8)
 PHOTO_BOXES = torch.tensor([[10.0, 8.0, 60.0, 50.0], [0.0, 0.0, 90.0, 60.0]])
@@ -283,6 +317,7 @@ if __name__ == "__main__":
         old.unlink()
     make_layers()
     make_models()
+    make_training()
     make_predictors()
     files = sorted(FOLDER.glob("*.safetensors"))
     print(f"{len(files)} files, {sum(f.stat().st_size for f in files) / 1e6:.1f} MB in {FOLDER.name}/")

@@ -85,7 +85,7 @@ def dump(checkpoint: str, image_path: str, box: list[float], out: str) -> None:
         **record,
     }
     kept = {k: v.contiguous() for k, v in tensors.items() if not INSIDE_BLOCK.fullmatch(k)}
-    metadata = {"case": json.dumps({"config": config, "preset": "medsam"}), "torch": torch.__version__}
+    metadata = {"case": json.dumps({"config": config, "preset": "medsam", "torch": torch.__version__})}
     temporary = Path(f"{out}.tmp")
     save_file(kept, temporary, metadata)
     temporary.replace(out)

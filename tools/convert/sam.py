@@ -143,6 +143,10 @@ def capture(root: nn.Module, *, attention: bool = True) -> Iterator[Record]:
         def hook(_module: nn.Module, args: tuple[Any, ...]) -> None:
             running.append((path, module))
             parent = running[-2] if len(running) > 1 else None
+            if parent and isinstance(module, modeling.TwoWayTransformer):
+                keep(join(parent[0], "tokens"), args[2])
+            elif parent and path.endswith("blocks.0") and isinstance(parent[1], modeling.ImageEncoderViT):
+                keep(join(parent[0], "tokens"), args[0])
             # The input of the last projection is what the heads attended to.
             if parent and path.endswith((".proj", ".out_proj")) and isinstance(parent[1], ATTENTIONS):
                 keep(join(parent[0], "heads"), args[0])
@@ -199,6 +203,9 @@ def capture(root: nn.Module, *, attention: bool = True) -> Iterator[Record]:
     def recorded_predict(decoder: nn.Module, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, torch.Tensor]:
         path = running[-1][0]
         masks, iou = predict(decoder, *args, **kwargs)
+        heads = [record[join(path, f"output_hypernetworks_mlps.{i}")] for i in range(decoder.num_mask_tokens)]
+        keep(join(path, "hyper_in"), torch.stack(heads, dim=1))
+        keep(join(path, "upscaled_embedding"), record[join(path, "output_upscaling")])
         keep(join(path, "all_masks"), masks)
         keep(join(path, "all_iou_predictions"), iou)
         return masks, iou
