@@ -2,7 +2,8 @@
 
     python tools/convert/score_images.py --checkpoint medsam_tiny.pth --data ../shared/data --out scores.json
 
-A prompt with ground truth runs twice: with its tight box, and with the box 5 pixels wider, clipped to the image.
+A prompt with ground truth runs twice: with its tight box, and with the box 5 pixels wider, clipped to the
+image; corners are inclusive, so the last column is `width - 1`.
 Masks are run lengths along the rows, background first.
 """
 
@@ -82,7 +83,7 @@ def main() -> None:
             x0, y0, x1, y1 = prompt["box"]
             boxes = {"tight": [x0, y0, x1, y1]}
             if truth is not None:
-                boxes["wider"] = [max(x0 - 5, 0), max(y0 - 5, 0), min(x1 + 5, width), min(y1 + 5, height)]
+                boxes["wider"] = [max(x0 - 5, 0), max(y0 - 5, 0), min(x1 + 5, width - 1), min(y1 + 5, height - 1)]
             for kind, box in boxes.items():
                 scaled = torch.tensor([box]) / torch.tensor([width, height, width, height]) * side
                 sparse, dense = sam.prompt_encoder(points=None, boxes=scaled, masks=None)
