@@ -12,9 +12,9 @@ import { readSafetensors } from "./safetensors.js";
 export function openCheckpoint(source: ByteSource): Checkpoint {
   const start = source.read(0, Math.min(source.size, 64));
   const text = String.fromCharCode(...start);
-  if (text.startsWith("PK")) return readPth(source);
-  // Safetensors start with the length of a JSON object.
+  // Safetensors start with the length of a JSON object. It may begin with a P and a K, which an archive does too.
   if (text[8] === "{") return readSafetensors(source);
+  if (text.startsWith("PK")) return readPth(source);
   source.close();
   throw new CheckpointError(`${source.name}: is no checkpoint: ${describe(text)}`);
 }

@@ -4,7 +4,7 @@ import { quoted } from "./jsonReader.js";
 import type { Dictionary } from "./pickle.js";
 import { gather, isContiguous, spanOf } from "./stridedView.js";
 import { PickledTensor, readTorchPickle } from "./torchPickle.js";
-import { readZipDirectory, readZipMember, type ZipMember } from "./zip.js";
+import { checkStored, readZipDirectory, readZipMember, type ZipMember } from "./zip.js";
 
 /** ViT-H with its optimizer's state takes 0.2 MB. */
 const MAX_PICKLE_BYTES = 16e6;
@@ -84,6 +84,7 @@ function checkKind(source: ByteSource, members: ReadonlyMap<string, ZipMember>, 
       `${source.name}: is a TorchScript program, not a state dict. Save its state dict in Python: ` +
         `torch.save(torch.jit.load(path).state_dict(), other)`,
     );
+  checkStored(source, members.values());
   const byteOrder = members.get(`${folder}byteorder`);
   if (byteOrder === undefined) return; // before PyTorch 2.1
   const order = new TextDecoder().decode(readZipMember(source, byteOrder, 0, Math.min(byteOrder.size, 16)));

@@ -27,7 +27,9 @@ const MAX_DIRECTORY_BYTES = 16e6;
 /** Where a member's bytes lie in the archive. */
 export interface ZipMember {
   readonly name: string;
+  /** In bytes, unpacked. */
   readonly size: number;
+  readonly packing: "stored" | "compressed" | "encrypted";
   /** Where its local header begins. Its bytes follow that. */
   readonly offset: number;
   /** Where the next member or the directory begins. */
@@ -37,7 +39,7 @@ export interface ZipMember {
 /**
  * Members of an archive by name, from its directory alone.
  *
- * @throws CheckpointError when the directory is damaged, members overlap, or one is compressed or encrypted.
+ * @throws CheckpointError when the directory is damaged or members overlap.
  */
 export function readZipDirectory(source: ByteSource): ReadonlyMap<string, ZipMember> {
   const { start, bytes, count } = findDirectory(source);
@@ -57,7 +59,17 @@ export function readZipDirectory(source: ByteSource): ReadonlyMap<string, ZipMem
   return placed(source, entries, start);
 }
 
-/** Bytes `[from, from + length)` of a member, whose local header is checked first. Default: all of it. */
+/** @throws CheckpointError when one of the members is not stored, so that `readZipMember` cannot read it. */
+export function checkStored(source: ByteSource, members: Iterable<ZipMember>): void {
+  for (const { name, packing } of members)
+    if (packing !== "stored")
+      throw new CheckpointError(
+        `${source.name}: its member ${quoted(name)} is ${packing}, which torch.save never does; load it in Python ` +
+          `and save it again with torch.save`,
+      );
+}
+
+/** Bytes `[from, from + length)` of a stored member, whose local header is checked first. Default: all of it. */
 export function readZipMember(
   source: ByteSource,
   { name, size, offset, limit }: ZipMember,
@@ -73,10 +85,9 @@ export function readZipMember(
   return source.read(start + from, length);
 }
 
-interface Entry {
-  readonly name: string;
-  readonly size: number;
-  readonly offset: number;
+interface Entry extends Omit<ZipMember, "limit"> {
+  /** Bytes that it takes in the archive. */
+  readonly packed: number;
   /** Where the next entry begins in the directory. */
   readonly next: number;
 }
@@ -92,21 +103,16 @@ function readEntry(source: ByteSource, directory: Uint8Array, at: number): Entry
 
   const name = new TextDecoder().decode(directory.subarray(at + ENTRY.bytes, at + extraAt));
   const [flags, method] = [view.getUint16(8, true), view.getUint16(10, true)];
-  if ((flags & ENCRYPTED) !== 0)
-    throw new CheckpointError(`${source.name}: its member ${quoted(name)} is encrypted; decrypt it first`);
-  if (method !== 0)
-    throw new CheckpointError(
-      `${source.name}: its member ${quoted(name)} is compressed, which torch.save never does; ` +
-        `load it in Python and save it again with torch.save`,
-    );
+  const packing = (flags & ENCRYPTED) !== 0 ? "encrypted" : method !== 0 ? "compressed" : "stored";
   let [packed, size, offset] = [20, 24, 42].map((field) => view.getUint32(field, true));
   const wide = wideNumbers(source, new DataView(view.buffer, view.byteOffset + extraAt, extraBytes));
   // Only the numbers that do not fit are there, in this order.
   if (size === ELSEWHERE) size = wide.shift() ?? size;
   if (packed === ELSEWHERE) packed = wide.shift() ?? packed;
   if (offset === ELSEWHERE) offset = wide.shift() ?? offset;
-  if (packed !== size) throw damaged(source, `member ${quoted(name)} has ${size} bytes, but takes ${packed}`);
-  return { name, size, offset, next: at + bytes };
+  if (packing === "stored" && packed !== size)
+    throw damaged(source, `member ${quoted(name)} has ${size} bytes, but takes ${packed}`);
+  return { name, size, packing, packed, offset, next: at + bytes };
 }
 
 /** The 64-bit numbers among an entry's extra fields. */
@@ -125,11 +131,11 @@ function wideNumbers(source: ByteSource, extra: DataView): number[] {
 function placed(source: ByteSource, entries: readonly Entry[], end: number): ReadonlyMap<string, ZipMember> {
   const members = new Map<string, ZipMember>();
   let limit = end;
-  for (const { name, size, offset } of entries.toSorted((a, b) => b.offset - a.offset)) {
-    if (offset + LOCAL_HEADER.bytes + size > limit)
-      throw damaged(source, `member ${quoted(name)} of ${size} bytes at ${offset} reaches beyond ${limit}`);
+  for (const { name, size, packing, packed, offset } of entries.toSorted((a, b) => b.offset - a.offset)) {
+    if (offset + LOCAL_HEADER.bytes + packed > limit)
+      throw damaged(source, `member ${quoted(name)} of ${packed} bytes at ${offset} reaches beyond ${limit}`);
     if (members.has(name)) throw damaged(source, `member ${quoted(name)} appears twice`);
-    members.set(name, { name, size, offset, limit });
+    members.set(name, { name, size, packing, offset, limit });
     limit = offset;
   }
   return members;
