@@ -54,7 +54,9 @@ function restoreUtil(): void {
 
 /** Lets files that lie elsewhere find the TensorFlow.js that this process already uses, while `body` runs. */
 function withOurTensorflow<T>(body: () => T): T {
-  const resolver = Module as unknown as { _resolveFilename(request: string, ...rest: unknown[]): string };
+  const resolver = Module as unknown as {
+    _resolveFilename: (this: unknown, request: string, ...rest: unknown[]) => string;
+  };
   const original = resolver._resolveFilename;
   const tfjs = require.resolve("@tensorflow/tfjs");
   const core = createRequire(tfjs).resolve("@tensorflow/tfjs-core");

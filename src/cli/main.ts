@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { convertCommand } from "./convert.js";
 import { messageOf, UsageError } from "./errors.js";
 import { inspectCommand } from "./inspect.js";
+import { nativeCommand } from "./native.js";
 import { segmentCommand } from "./segment.js";
 import { PACKAGE_VERSION } from "./version.js";
 
@@ -27,7 +28,12 @@ Examples:
 Help on one command, with examples: medsam segment --help
 Results are not for clinical use.`,
   );
-for (const command of [segmentCommand(interruption.signal), convertCommand(), inspectCommand()])
+for (const command of [
+  segmentCommand(interruption.signal),
+  convertCommand(),
+  inspectCommand(),
+  nativeCommand(interruption.signal),
+])
   program.addCommand(command);
 for (const command of [program, ...program.commands])
   command.exitOverride().configureOutput({ outputError: () => undefined });
