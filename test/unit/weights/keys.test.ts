@@ -1,0 +1,166 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { bytesSource } from "../../../src/weights/byteSource.js";
+import type { Checkpoint } from "../../../src/weights/checkpoint.js";
+import { fromHuggingFace, normaliseKeys, toHuggingFace } from "../../../src/weights/keys.js";
+import { readPth } from "../../../src/weights/pth.js";
+import { readSafetensors } from "../../../src/weights/safetensors.js";
+import { safetensorsBytes } from "../../../src/weights/safetensorsWriter.js";
+import { fixture, FIXTURES } from "./pthFile.js";
+import { countingTensor, rejection } from "./safetensorsFile.js";
+
+/** Names and shapes of ViT-B's state dict; see tools/convert/make_name_fixtures.py. */
+const { "segment-anything": ORIGINAL, transformers: HUGGING_FACE } = JSON.parse(
+  readFileSync(`${FIXTURES}names.json`, "utf8"),
+) as Readonly<Record<"segment-anything" | "transformers", Readonly<Record<string, readonly number[]>>>>;
+
+const GAUSSIAN = "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix";
+const TIED = ["shared_image_embedding", "prompt_encoder.shared_embedding"].map(
+  (module) => `${module}.positional_embedding`,
+);
+
+/** A checkpoint of these names. Each tensor's values begin with the number behind it; by default all are 0, 1, 2, ... */
+function checkpointOf(names: readonly (string | readonly [string, number])[]): Checkpoint {
+  const tensors = names.map((entry) => {
+    const [name, first] = typeof entry === "string" ? [entry, 0] : entry;
+    return countingTensor(name, "F32", [2], first);
+  });
+  return readSafetensors(bytesSource(safetensorsBytes(tensors, { format: "pt" }), "x"));
+}
+
+describe("Hugging Face's names", () => {
+  it("are those of all 314 original ones, with the same shapes", () => {
+    const translated = Object.entries(ORIGINAL).map(([name, shape]) => [toHuggingFace(name), shape]);
+    expect(translated).toHaveLength(314);
+    const { [TIED[1]]: second, ...once } = HUGGING_FACE;
+    expect(Object.fromEntries(translated)).toEqual(once);
+    expect(second).toEqual(ORIGINAL[GAUSSIAN]);
+  });
+
+  it("come back to the original ones, all 315 of them", () => {
+    for (const name of Object.keys(ORIGINAL)) expect(fromHuggingFace(toHuggingFace(name))).toBe(name);
+    const back = Object.entries(HUGGING_FACE).map(([name, shape]) => [fromHuggingFace(name), shape]);
+    expect(back).toHaveLength(315);
+    expect(Object.fromEntries(back)).toEqual(ORIGINAL);
+  });
+
+  // Shapes cannot tell these from their neighbours.
+  it.each([
+    ["vision_encoder.layers.7.layer_norm2.bias", "image_encoder.blocks.7.norm2.bias"],
+    ["vision_encoder.neck.layer_norm2.weight", "image_encoder.neck.3.weight"],
+    [
+      "mask_decoder.transformer.layers.1.layer_norm3.weight",
+      "mask_decoder.transformer.layers.1.norm3.weight",
+    ],
+    ["mask_decoder.iou_prediction_head.proj_in.bias", "mask_decoder.iou_prediction_head.layers.0.bias"],
+    ["mask_decoder.iou_prediction_head.layers.0.bias", "mask_decoder.iou_prediction_head.layers.1.bias"],
+    ["mask_decoder.iou_prediction_head.proj_out.bias", "mask_decoder.iou_prediction_head.layers.2.bias"],
+    [
+      "mask_decoder.output_hypernetworks_mlps.3.layers.0.weight",
+      "mask_decoder.output_hypernetworks_mlps.3.layers.1.weight",
+    ],
+    ["prompt_encoder.point_embed.2.weight", "prompt_encoder.point_embeddings.2.weight"],
+    ["prompt_encoder.mask_embed.layer_norm1.weight", "prompt_encoder.mask_downscaling.1.weight"],
+    [TIED[0], GAUSSIAN],
+    [TIED[1], GAUSSIAN],
+  ])("%s is %s", (huggingFace, original) => {
+    expect(fromHuggingFace(huggingFace)).toBe(original);
+  });
+});
+
+describe("normalising names", () => {
+  it("leaves original ones alone", () => {
+    const names = Object.keys(ORIGINAL);
+    const { checkpoint, renamed, dropped } = normaliseKeys(checkpointOf(names));
+    expect(new Set(checkpoint.tensors.keys())).toEqual(new Set(names));
+    expect([renamed, dropped]).toEqual([[], []]);
+    expect(checkpoint).toMatchObject({ source: "x", metadata: { format: "pt" } });
+  });
+
+  it("translates Hugging Face's, and leaves the second of the tied copies out", () => {
+    const { checkpoint, renamed, dropped } = normaliseKeys(checkpointOf(Object.keys(HUGGING_FACE)));
+    expect(new Set(checkpoint.tensors.keys())).toEqual(new Set(Object.keys(ORIGINAL)));
+    expect(dropped).toHaveLength(1);
+    const [tied] = renamed.filter(([, path]) => path === GAUSSIAN);
+    expect(new Set([tied[0], dropped[0]])).toEqual(new Set(TIED));
+    expect([...checkpoint.readBytes(GAUSSIAN)]).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  it.each(TIED)("takes the positional embedding from %s where it is the only one", (name) => {
+    const names = Object.keys(HUGGING_FACE).filter((other) => other === name || !TIED.includes(other));
+    const { checkpoint, dropped } = normaliseKeys(checkpointOf(names));
+    expect(checkpoint.tensors.has(GAUSSIAN)).toBe(true);
+    expect(dropped).toEqual([]);
+  });
+
+  it("of a file with tied weights is what PyTorch saved", () => {
+    const { checkpoint, dropped } = normaliseKeys(readPth(bytesSource(fixture("hugging_face"))));
+    expect([...checkpoint.tensors.keys()]).toEqual([
+      GAUSSIAN,
+      "image_encoder.pos_embed",
+      "image_encoder.blocks.0.norm1.weight",
+      "mask_decoder.iou_prediction_head.layers.0.weight",
+      "mask_decoder.iou_prediction_head.layers.1.weight",
+      "mask_decoder.iou_prediction_head.layers.2.weight",
+    ]);
+    expect(dropped).toEqual([TIED[1]]);
+    const second = checkpoint.readBytes("mask_decoder.iou_prediction_head.layers.1.weight");
+    expect(new DataView(second.buffer, second.byteOffset).getFloat32(0, true)).toBe(10);
+  });
+
+  it("strips module. when all names have it, and only then", () => {
+    const all = normaliseKeys(checkpointOf(["module.image_encoder.pos_embed", "module.pixel_mean"]));
+    expect(all.renamed).toEqual([["module.image_encoder.pos_embed", "image_encoder.pos_embed"]]);
+    expect(all.dropped).toEqual(["module.pixel_mean"]);
+    const some = normaliseKeys(checkpointOf(["module.image_encoder.pos_embed", "b"]));
+    expect(some.renamed).toEqual([]);
+    const both = normaliseKeys(checkpointOf(["module.vision_encoder.layers.0.layer_norm1.bias"]));
+    expect([...both.checkpoint.tensors.keys()]).toEqual(["image_encoder.blocks.0.norm1.bias"]);
+  });
+
+  it("leaves out constants and counters that nothing uses", () => {
+    const names = [
+      "pixel_mean",
+      "pixel_std",
+      "image_encoder.a.bn.num_batches_tracked",
+      "image_encoder.a.bn.bias",
+    ];
+    const { checkpoint, dropped } = normaliseKeys(checkpointOf(names));
+    expect([...checkpoint.tensors.keys()]).toEqual(["image_encoder.a.bn.bias"]);
+    expect(new Set(dropped)).toEqual(new Set(names.slice(0, 3)));
+  });
+
+  it("refuses two tensors of one name that differ in a value, a shape or a type, and says both", () => {
+    const encoder = "vision_encoder.pos_embed";
+    const differing = checkpointOf([encoder, TIED[0], [TIED[1], 1]]);
+    const shaped = readSafetensors(
+      bytesSource(
+        safetensorsBytes([
+          countingTensor(encoder, "F32", [2]),
+          countingTensor(TIED[0], "F32", [2, 1]),
+          countingTensor(TIED[1], "F32", [1, 2]),
+        ]),
+      ),
+    );
+    const typed = readSafetensors(
+      bytesSource(
+        safetensorsBytes([
+          countingTensor(encoder, "F32", [2]),
+          countingTensor(TIED[0], "F32", [2]),
+          countingTensor(TIED[1], "I32", [2]),
+        ]),
+      ),
+    );
+    for (const checkpoint of [differing, shaped, typed]) {
+      const message = rejection(() => normaliseKeys(checkpoint));
+      for (const name of [...TIED, GAUSSIAN]) expect(message).toContain(name);
+    }
+  });
+
+  it("knows no tensor by its old name, and closes the checkpoint behind it", () => {
+    const { checkpoint } = normaliseKeys(checkpointOf(["module.a"]));
+    expect(rejection(() => checkpoint.readBytes("module.a"))).toContain('has no tensor "module.a"');
+    checkpoint.close();
+    expect(rejection(() => checkpoint.readBytes("a"))).toContain("closed");
+  });
+});
