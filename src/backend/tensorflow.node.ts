@@ -46,7 +46,7 @@ export function registerTensorflow(files: TensorflowFiles): void {
 }
 
 /** Functions of Node's util that the package calls and Node 23 removed. */
-function restoreUtil(): void {
+export function restoreUtil(): void {
   const old = util as unknown as Record<string, unknown>;
   old["isNullOrUndefined"] ??= (value: unknown) => value === null || value === undefined;
   old["isArray"] ??= Array.isArray;

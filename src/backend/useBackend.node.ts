@@ -1,18 +1,72 @@
 import * as tf from "@tensorflow/tfjs";
+import "@tensorflow/tfjs-backend-wasm";
+import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
-import { useBackend as useAnyBackend, type BackendName } from "./useBackend.js";
+import { installedTensorflow } from "./native/home.node.js";
+import {
+  BackendError,
+  startBackend,
+  type BackendName,
+  type BackendOptions,
+  type Prepare,
+} from "./startBackend.js";
+import { registerTensorflow, restoreUtil } from "./tensorflow.node.js";
 import { registerThreadedWasm } from "./wasmThreads.node.js";
+import { prepareWebGpuInNode } from "./webgpu.node.js";
+
+export { BackendError, type BackendName, type BackendOptions } from "./startBackend.js";
+
+export interface NodeBackendOptions extends BackendOptions {
+  /** Threads of `wasm`; default: one a core. */
+  readonly threads?: number;
+}
 
 /**
  * Chooses what tensors are computed with, for the whole process, and starts it. Nothing else in this library
- * does. In Node, WASM runs on all cores.
+ * does.
  *
- * @param name `auto` takes the first that starts of `wasm` and `cpu`.
+ * @param name `auto` is what the environment variable MEDSAM_BACKEND names, else the first that starts of
+ * `tensorflow` (see `medsam native install`), `webgpu`, `wasm` (on all cores) and `cpu`.
  * @returns the one in use.
- * @throws Error when it does not start.
+ * @throws BackendError when it does not start.
  */
-export async function useBackend(name: BackendName | "auto" = "auto"): Promise<BackendName> {
-  const wasmStarted = tf.engine().registry["wasm"] !== undefined;
-  if (name !== "cpu" && !wasmStarted) registerThreadedWasm(availableParallelism());
-  return useAnyBackend(name);
+export function useBackend(
+  name: BackendName | "auto" = "auto",
+  { threads = availableParallelism(), ...options }: NodeBackendOptions = {},
+): Promise<BackendName> {
+  const table = new Map<BackendName, Prepare>([
+    ["tensorflow", prepareTensorflow],
+    ["webgpu", prepareWebGpuInNode],
+    ["wasm", () => prepareWasm(threads)],
+    ["cpu", () => undefined],
+  ]);
+  const chosen = process.env["MEDSAM_BACKEND"] as BackendName | "auto" | undefined;
+  return startBackend(table, name === "auto" && chosen ? chosen : name, options);
+}
+
+/** The installation of `medsam native install`, else a TensorFlow.js for Node that the project has and that works. */
+function prepareTensorflow(): void {
+  const files = installedTensorflow();
+  if (files !== undefined) {
+    registerTensorflow(files);
+    return;
+  }
+  restoreUtil();
+  const require = createRequire(`${process.cwd()}/`);
+  for (const name of ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"]) {
+    try {
+      require(name);
+      return;
+    } catch {
+      // Not installed, or its addon is missing: the message below says what to do.
+    }
+  }
+  throw new BackendError(
+    "TensorFlow's native library is not installed; to install it: medsam native install",
+  );
+}
+
+function prepareWasm(threads: number): void {
+  const started = tf.engine().registry["wasm"] !== undefined;
+  if (!started) registerThreadedWasm(threads);
 }

@@ -1,32 +1,28 @@
-import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-wasm";
-import { registerWasmKernels } from "../ops/wasmKernels.js";
+import { startBackend, type BackendName, type BackendOptions, type Prepare } from "./startBackend.js";
+import { prepareWebGpu } from "./webgpu.js";
 
-/** What tensors are computed with. */
-export type BackendName = "wasm" | "cpu";
+export { BackendError, type BackendName, type BackendOptions } from "./startBackend.js";
 
-/** The order of `auto`: the fastest first. */
-const ORDER: readonly BackendName[] = ["wasm", "cpu"];
+/** Backends of a browser, in the order of `auto`. */
+const BROWSER = new Map<BackendName, Prepare>([
+  ["webgpu", prepareWebGpu],
+  ["webgl", () => undefined],
+  ["wasm", () => undefined],
+  ["cpu", () => undefined],
+]);
 
 /**
- * Chooses what tensors are computed with, for the whole process, and starts it. Nothing else in this library
- * does.
+ * Chooses what tensors are computed with, for the whole page or worker, and starts it. Nothing else in this
+ * library does.
  *
- * @param name `auto` takes the first that starts of `wasm` and `cpu`.
+ * @param name `auto` takes the first that starts of `webgpu`, `webgl`, `wasm` and `cpu`.
  * @returns the one in use.
- * @throws Error when it does not start.
+ * @throws BackendError when it does not start.
  */
-export async function useBackend(name: BackendName | "auto" = "auto"): Promise<BackendName> {
-  if (name !== "auto" && !ORDER.includes(name))
-    throw new Error(`backend "${String(name)}" is not known; expected auto, ${ORDER.join(" or ")}`);
-  // Else TensorFlow.js prints an advertisement for its native backend when the cpu one is first used.
-  tf.enableProdMode();
-  registerWasmKernels();
-  for (const candidate of name === "auto" ? ORDER : [name]) {
-    if (await tf.setBackend(candidate)) {
-      await tf.ready();
-      return candidate;
-    }
-  }
-  throw new Error(`backend "${name}" did not start here; try another of ${ORDER.join(", ")}`);
+export function useBackend(
+  name: BackendName | "auto" = "auto",
+  options?: BackendOptions,
+): Promise<BackendName> {
+  return startBackend(BROWSER, name, options);
 }

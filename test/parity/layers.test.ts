@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { useBackend, type BackendName } from "../../src/backend/useBackend.js";
+import { useBackend } from "../../src/backend/useBackend.node.js";
 import { trace, type TracedTensor } from "../../src/inspect/trace.js";
 import { Gelu } from "../../src/layers/activation.js";
 import { Conv2d, ConvTranspose2d, DepthwiseConv2d } from "../../src/layers/convolution.js";
@@ -14,6 +14,7 @@ import { TokenAttention } from "../../src/layers/tokenAttention.js";
 import { EncoderBlock } from "../../src/model/imageEncoder.js";
 import { TwoWayAttentionBlock } from "../../src/model/twoWayTransformer.js";
 import type { ParamScope } from "../../src/weights/paramScope.js";
+import { BACKWARD, FORWARD } from "./backends.js";
 import { expectParity, type LimitName } from "./check.js";
 import { computed, fixtureLoss, fixtureNames, fromTensor, readFixture, toTensor, under } from "./fixture.js";
 import { oracleParameters } from "./oracle.js";
@@ -67,7 +68,7 @@ function load(name: string) {
   return { fixture, layer, isMap, inputs, limit };
 }
 
-describe.each<BackendName>(["cpu", "wasm"])("layers equal PyTorch's on %s", (backend) => {
+describe.each(FORWARD)("layers equal PyTorch's on %s", (backend) => {
   beforeAll(() => useBackend(backend));
 
   it.each(fixtureNames("layer-"))("%s", async (name) => {
@@ -92,8 +93,8 @@ describe.each<BackendName>(["cpu", "wasm"])("layers equal PyTorch's on %s", (bac
   });
 });
 
-describe("gradients of layers equal autograd's", () => {
-  beforeAll(() => useBackend("cpu"));
+describe.each(BACKWARD)("gradients of layers equal autograd's on %s", (backend) => {
+  beforeAll(() => useBackend(backend));
 
   it.each(fixtureNames("layer-"))("%s", (name) => {
     const { fixture, layer, isMap, inputs } = load(name);
@@ -117,7 +118,12 @@ describe("gradients of layers equal autograd's", () => {
         shape: parameter.shape,
         values: parameter.toTorch(gradients[inputs.length + index].dataSync<"float32">()),
       });
-    expectParity("layer-gradients-cpu", prefixed(name, got), prefixed(name, expected), () => "gradient");
+    expectParity(
+      `layer-gradients-${backend}`,
+      prefixed(name, got),
+      prefixed(name, expected),
+      () => "gradient",
+    );
     tf.dispose([gradients, inputs.map(({ value }) => value)]);
     layer.dispose();
     expect(tf.memory().numTensors).toBe(0);

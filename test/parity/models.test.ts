@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { useBackend, type BackendName } from "../../src/backend/useBackend.js";
+import { useBackend } from "../../src/backend/useBackend.node.js";
 import { trace, type TracedTensor } from "../../src/inspect/trace.js";
 import type { SamConfig } from "../../src/model/config.js";
 import { Sam, type SamInput } from "../../src/model/sam.js";
+import { BACKWARD, FORWARD } from "./backends.js";
 import { expectParity, type LimitName } from "./check.js";
 import { computed, fixtureLoss, fixtureNames, fromTensor, readFixture, toTensor, under } from "./fixture.js";
 import { oracleParameters } from "./oracle.js";
@@ -41,7 +42,7 @@ function prefixed<T>(name: string, values: ReadonlyMap<string, T>): Map<string, 
   return new Map([...values].map(([path, value]) => [`${name}/${path}`, value]));
 }
 
-describe.each<BackendName>(["cpu", "wasm"])("small models equal PyTorch's on %s", (backend) => {
+describe.each(FORWARD)("small models equal PyTorch's on %s", (backend) => {
   beforeAll(() => useBackend(backend));
 
   it.each(fixtureNames("model-"))("%s", async (name) => {
@@ -60,8 +61,8 @@ describe.each<BackendName>(["cpu", "wasm"])("small models equal PyTorch's on %s"
   });
 });
 
-describe("gradients of small models equal autograd's", () => {
-  beforeAll(() => useBackend("cpu"));
+describe.each(BACKWARD)("gradients of small models equal autograd's on %s", (backend) => {
+  beforeAll(() => useBackend(backend));
 
   it.each(fixtureNames("model-"))("%s", (name) => {
     const { fixture, model, input } = load(name);
@@ -83,7 +84,12 @@ describe("gradients of small models equal autograd's", () => {
         shape: parameter.shape,
         values: parameter.toTorch(gradients[index + 1].dataSync<"float32">()),
       });
-    expectParity("model-gradients-cpu", prefixed(name, got), prefixed(name, expected), () => "gradient");
+    expectParity(
+      `model-gradients-${backend}`,
+      prefixed(name, got),
+      prefixed(name, expected),
+      () => "gradient",
+    );
     tf.dispose(gradients);
     disposeInput(input);
     model.dispose();

@@ -1,12 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { useBackend, type BackendName } from "../../src/backend/useBackend.js";
+import { useBackend } from "../../src/backend/useBackend.node.js";
 import type { TracedTensor } from "../../src/inspect/trace.js";
 import type { SamConfig } from "../../src/model/config.js";
 import { Sam } from "../../src/model/sam.js";
 import { findPreset, prepareImage } from "../../src/predictor/presetTable.js";
 import { SamPredictor } from "../../src/predictor/samPredictor.js";
 import type { Box, LogitMap } from "../../src/predictor/types.js";
+import { FORWARD } from "./backends.js";
 import { expectParity } from "./check.js";
 import { computed, fixtureNames, fromTensor, readFixture } from "./fixture.js";
 import { oracleParameters } from "./oracle.js";
@@ -20,7 +21,7 @@ function stack(maps: readonly (readonly LogitMap[])[]): TracedTensor {
   return { shape: [maps.length, maps[0].length, height, width], values };
 }
 
-describe.each<BackendName>(["cpu", "wasm"])("predictors equal upstream's scripts on %s", (backend) => {
+describe.each(FORWARD)("predictors equal upstream's scripts on %s", (backend) => {
   beforeAll(() => useBackend(backend));
 
   it.each(fixtureNames("predictor-"))("%s", async (name) => {

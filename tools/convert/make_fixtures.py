@@ -12,8 +12,10 @@ so that no symmetry hides an error. They stand under `grad.<state_dict path>` an
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,30 @@ def save(name: str, case: dict[str, Any], tensors: Record) -> None:
     # One entry: safetensors writes several in an order that changes from run to run.
     metadata = {"case": json.dumps({**case, "torch": torch.__version__})}
     save_file({key: value.detach().contiguous().float() for key, value in tensors.items()}, FOLDER / f"{name}.safetensors", metadata)
+
+
+@contextmanager
+def double_precision() -> Iterator[None]:
+    """Upstream's code computes in double precision inside: it names float32 in a few places, which mean double here.
+
+    Gradients are taken so. In single precision the gradient of a key's bias, which is zero, is PyTorch's own rounding,
+    and nothing can be held to that.
+    """
+    single = torch.float32
+    torch.float = torch.float32 = torch.float64
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.float = torch.float32 = single
+        torch.set_default_dtype(single)
+
+
+def as_double(value: Any) -> Any:
+    """Tensors, and tuples of them, in double precision."""
+    if isinstance(value, tuple):
+        return tuple(as_double(item) for item in value)
+    return value.double() if isinstance(value, torch.Tensor) else value
 
 
 # Each layer: how TypeScript builds it (name and options), the module, its inputs, and the names of its outputs.
@@ -168,20 +194,26 @@ def _norm(dim: int) -> nn.LayerNorm:
     return nn.LayerNorm(dim, eps=1e-6)
 
 
+def named_outputs(result: Any) -> dict[str, torch.Tensor]:
+    """`output`, or of a two-way block `output.queries` and `output.keys`."""
+    return {"output.queries": result[0], "output.keys": result[1]} if isinstance(result, tuple) else {"output": result}
+
+
 def make_layers() -> None:
     """One file a layer: `input.*`, `output.*`, every inner output under its path, and gradients of all."""
     for name, (layer, options, make, inputs) in LAYERS.items():
         module = oracle.fill(make())
-        leaves = {key: value.clone().requires_grad_() for key, value in inputs.items()}
-        with capture(module) as record:
-            result = module(*leaves.values())
-        outputs = {"queries": result[0], "keys": result[1]} if isinstance(result, tuple) else {"": result}
-        loss_of({f"output.{key}" if key else "output": value for key, value in outputs.items()}).backward()
+        with capture(module) as record, torch.no_grad():
+            outputs = named_outputs(module(*inputs.values()))
+        exact = copy.deepcopy(module).double()
+        leaves = {key: value.double().requires_grad_() for key, value in inputs.items()}
+        with double_precision():
+            loss_of(named_outputs(exact(*leaves.values()))).backward()
         tensors: Record = {f"input.{key}": value for key, value in inputs.items()}
         tensors |= {key: value for key, value in record.items() if key}
-        tensors |= {f"output.{key}" if key else "output": value for key, value in outputs.items()}
+        tensors |= outputs
         tensors |= {f"grad.input.{key}": leaf.grad for key, leaf in leaves.items()}
-        tensors |= {f"grad.{key}": p.grad for key, p in module.named_parameters() if p.grad is not None}
+        tensors |= {f"grad.{key}": p.grad for key, p in exact.named_parameters() if p.grad is not None}
         save(f"layer-{name}", {"layer": layer, "options": options}, tensors)
 
 
@@ -239,12 +271,14 @@ def make_models() -> None:
         prompts = dict(prompts)
         count, multimask = prompts.pop("images", 1), prompts.pop("multimask", False)
         sam = oracle.fill(build(SMALL))
-        for parameter in sam.parameters():
-            parameter.requires_grad_()
-        images = oracle.inp("input", (count, 3, 48, 48)).requires_grad_()
-        with capture(sam) as record:
+        images = oracle.inp("input", (count, 3, 48, 48))
+        with capture(sam) as record, torch.no_grad():
             masks, scores = run_model(sam, images, multimask=multimask, **prompts)
-        loss_of({"masks": masks, "iou_predictions": scores}).backward()
+        exact, leaf = copy.deepcopy(sam).double(), images.double().requires_grad_()
+        with double_precision():
+            doubles = {key: as_double(value) for key, value in prompts.items()}
+            results = run_model(exact, leaf, multimask=multimask, **doubles)
+            loss_of(dict(zip(("masks", "iou_predictions"), results))).backward()
         tensors: Record = {"input.image": images}
         if "boxes" in prompts:
             tensors["input.boxes"] = prompts["boxes"]
@@ -258,8 +292,8 @@ def make_models() -> None:
             record |= {"mask_decoder.masks": masks, "mask_decoder.iou_predictions": scores}
         tensors |= record
         tensors["prompt_encoder.dense_pe"] = sam.prompt_encoder.get_dense_pe()
-        tensors["grad.input.image"] = images.grad
-        tensors |= {f"grad.{k}": p.grad for k, p in sam.named_parameters() if p.grad is not None}
+        tensors["grad.input.image"] = leaf.grad
+        tensors |= {f"grad.{k}": p.grad for k, p in exact.named_parameters() if p.grad is not None}
         save(f"model-{name}", {"config": SMALL, "multimask": multimask}, tensors)
 
 

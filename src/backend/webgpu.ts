@@ -1,0 +1,31 @@
+import { BackendError } from "./startBackend.js";
+
+interface AdapterInfo {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  readonly description: string;
+}
+
+interface Gpu {
+  requestAdapter(): Promise<{ readonly info: AdapterInfo; readonly isFallbackAdapter?: boolean } | null>;
+}
+
+/** Names of drivers that draw with the processor. */
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
+
+/**
+ * Checks that there is a WebGPU device, and loads the backend.
+ *
+ * @throws BackendError when there is none, or only one that is drawn by the processor and that is not welcome.
+ */
+export async function prepareWebGpu(mayBeSoftware: boolean): Promise<void> {
+  const { gpu } = globalThis.navigator as { readonly gpu?: Gpu };
+  const adapter = await gpu?.requestAdapter();
+  if (!adapter) throw new BackendError("there is no WebGPU device here");
+  const { vendor, architecture, device, description } = adapter.info;
+  const name = [vendor, architecture, device, description].filter(Boolean).join(" ");
+  if (!mayBeSoftware && (adapter.isFallbackAdapter === true || SOFTWARE.test(name)))
+    throw new BackendError(`the only WebGPU device is drawn by the processor (${name})`);
+  await import("@tensorflow/tfjs-backend-webgpu");
+}
