@@ -33,7 +33,8 @@ export interface ConvertReport {
  * Writes any checkpoint that `openCheckpointFile` reads as safetensors under the original state_dict paths, a
  * tensor at a time. Node only.
  *
- * @throws CheckpointError when the input cannot be read, the output is the input, or a value does not fit `dtype`.
+ * @throws CheckpointError when the input cannot be read, the output is the input or no place for a file, or a value
+ * does not fit `dtype`.
  */
 export function convertCheckpoint(
   input: string,
@@ -68,10 +69,13 @@ export function convertCheckpoint(
   }
 }
 
-/** Converting must not destroy what it converts. */
+/** Converting must not destroy what it converts, nor fail at its end. */
 function checkOutput(input: string, output: string): void {
+  if (!existsSync(dirname(resolve(output))))
+    throw new CheckpointError(`${output}: there is no folder ${dirname(resolve(output))}; make it first`);
   if (!existsSync(output)) return;
   const [from, to] = [input, output].map((path) => statSync(path));
+  if (to.isDirectory()) throw new CheckpointError(`${output}: is a folder; name the file to write`);
   if (from.ino === to.ino && from.dev === to.dev)
     throw new CheckpointError(`${output}: is the input itself; give the output another name`);
   if (input.endsWith(INDEX_ENDING) && dirname(resolve(input)) === dirname(resolve(output)))
