@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { sinCos } from "../ops/circle.js";
 import { NORMAL } from "../weights/initial.js";
 import type { Parameter, ParamScope } from "../weights/paramScope.js";
 import { Layer } from "./layer.js";
@@ -23,7 +24,7 @@ export class FourierPositions extends Layer {
     const matrix = this.positionalEncodingGaussianMatrix.value as tf.Tensor2D;
     const rows = coordinates.mul(2).sub(1).reshape<tf.Tensor2D>([-1, 2]);
     const angles = tf.matMul(rows, matrix).mul(2 * Math.PI); // [n, dim/2]
-    return tf.concat([angles.sin(), angles.cos()], 1).reshape([...coordinates.shape.slice(0, -1), -1]);
+    return tf.concat(sinCos(angles), 1).reshape([...coordinates.shape.slice(0, -1), -1]);
   }
 
   /** Positions of the cells' centres of a grid: [height, width, dim]. */

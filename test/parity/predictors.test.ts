@@ -9,7 +9,7 @@ import { SamPredictor } from "../../src/predictor/samPredictor.js";
 import type { Box, LogitMap } from "../../src/predictor/types.js";
 import { FORWARD } from "./backends.js";
 import { expectParity } from "./check.js";
-import { computed, fixtureNames, fromTensor, readFixture } from "./fixture.js";
+import { computed, fixtureNames, readFixture } from "./fixture.js";
 import { oracleParameters } from "./oracle.js";
 
 const PRESET: Readonly<Record<string, string>> = { medsam: "MedSAM_Inference", sam: "SamPredictor" };
@@ -40,9 +40,9 @@ describe.each(FORWARD)("predictors equal upstream's scripts on %s", (backend) =>
     const predictions = await predictor.predictBoxes(boxes, { multimaskOutput, returnLogits: true });
 
     const { pixels: input, frame } = prepareImage(preset, image, model.config.imageSize);
-    const square = tf.tensor(input, [1, frame.side, frame.side, 3]);
-    const prepared = fromTensor(square, true);
-    square.dispose();
+    const { side } = frame;
+    const planes = [0, 1, 2].flatMap((c) => Array.from({ length: side * side }, (_, n) => input[3 * n + c]));
+    const prepared = { shape: [1, 3, side, side], values: Float32Array.from(planes) };
     const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
     const logits = stack(predictions.map((p) => p.logits!));
     const maps = name === "medsam" ? { ...logits, values: logits.values.map(sigmoid) } : logits;
