@@ -10,7 +10,8 @@ const args = process.argv.slice(2);
 if (args.length > 0) {
   become(medsam, ["segment", ...args], process.env.INIT_CWD ?? ROOT);
 } else {
-  become(medsam, ["segment", "--boxes", join("examples", "sample", "boxes.json"), "--out", "out"]);
+  const table = join("examples", "sample", "boxes.json");
+  become(medsam, ["segment", "--boxes", table, "--backend", "wasm", "--out", "out"]);
   if (process.exitCode === 0)
     console.log(
       "\nYour own image: npm start -- image.png --box x0,y0,x1,y1 (all of it: npm start -- --help)",

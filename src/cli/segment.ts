@@ -1,7 +1,11 @@
 import { Command, Option } from "commander";
+import type { BackendName } from "../backend/useBackend.node.js";
 import { collectBox, collectPoint } from "./prompts.js";
 import type { SegmentOptions } from "./runSegment.js";
 import { collectJobs } from "./segmentJobs.js";
+
+// Named here too, so that help is shown without loading TensorFlow.js.
+const BACKENDS = ["auto", "tensorflow", "webgpu", "wasm", "cpu"] satisfies (BackendName | "auto")[];
 
 /** `medsam segment`: masks for boxes and points on images. */
 export function segmentCommand(signal: AbortSignal): Command {
@@ -18,7 +22,9 @@ export function segmentCommand(signal: AbortSignal): Command {
     .option("--boxes <file>", "CSV or JSON with the columns image, x0, y0, x1, y1, label")
     .option("--checkpoint <file>", "weights, .pth or .safetensors (default: the small ones in the package)")
     .addOption(
-      new Option("--backend <name>", "what computes").choices(["auto", "wasm", "cpu"]).default("auto"),
+      new Option("--backend <name>", "what computes; auto takes the first that starts here")
+        .choices(BACKENDS)
+        .default("auto"),
     )
     .option("--preset <name>", "what is done to the image before and to the mask after", "MedSAM_Inference")
     .option("--intensity <name>", "how values become 0..255, such as ct-soft-tissue (default: the preset's)")

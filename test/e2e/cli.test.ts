@@ -30,7 +30,7 @@ describe("medsam", () => {
     [["segment", SAMPLE, "--point", "1,2,3"], "Expected 1 (in the object) or 0"],
     [["segment", SAMPLE, "--box", "1,2,3,4", "--preset", "x"], 'preset "x" does not exist; choose one of'],
     [["segment", SAMPLE, "--box", "1,2,3,4", "--intensity", "x"], 'intensity preset "x" does not exist'],
-    [["segment", SAMPLE, "--box", "1,2,3,4", "--backend", "x"], "auto, wasm, cpu"],
+    [["segment", SAMPLE, "--box", "1,2,3,4", "--backend", "x"], "auto, tensorflow, webgpu, wasm, cpu"],
     [["convert", "a.pth"], "missing required argument 'out'"],
     [["convert", "a.pth", "b.pth"], "ends in .safetensors"],
     [["convert", "a.pth", "b.safetensors", "--dtype", "F8"], "F32, F16, BF16"],

@@ -17,10 +17,14 @@ export interface Run {
   readonly stderr: string;
 }
 
+/** What `auto` means here: the same on every machine. */
+const env = { ...process.env, MEDSAM_BACKEND: "wasm" };
+
 /** Runs `medsam` with these arguments to its end. */
 export function medsam(args: readonly string[], cwd = ROOT): Run {
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
     cwd,
+    env,
     encoding: "utf8",
     timeout: 100_000,
   });
