@@ -5,7 +5,7 @@ export { SamPredictor, type LongCall } from "./predictor/samPredictor.js";
 export * from "./predictor/types.js";
 export type { Frame, PreparedImage, Preset } from "./predictor/presets.js";
 export * from "./predictor/presetTable.js";
-export type { BackendName } from "./backend/useBackend.js";
+export { BackendError, type BackendName, type BackendOptions } from "./backend/startBackend.js";
 
 // Images
 export { decodeImage, decodeLabels } from "./image/decode.js";

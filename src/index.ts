@@ -4,7 +4,7 @@
  * @module
  */
 export * from "./api.js";
-export { useBackend } from "./backend/useBackend.node.js";
+export { useBackend, type NodeBackendOptions } from "./backend/useBackend.node.js";
 export { EMBEDDED_CHECKPOINT, loadMedSam, type CheckpointInput } from "./loadMedSam.node.js";
 export { readImageFile, readLabelFile, readNpzFile } from "./image/decode.node.js";
 export { writeFileAtomic } from "./image/encode.node.js";

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { MAIN, ROOT } from "./medsam.js";
+import { ENV, MAIN, ROOT } from "./medsam.js";
 
 /** The pages whose code is run. */
 const PAGES = ["README.md", ...readdirSync(join(ROOT, "docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`)]; // prettier-ignore
@@ -57,10 +57,13 @@ describe("commands", () => {
     const [program, what, ...args] = line.split(" ");
     if (program === "npm" && what === "start") {
       const script = join(ROOT, "scripts", "start.mjs");
-      execFileSync(process.execPath, [script, ...args.filter((arg) => arg !== "--")], { cwd: ROOT });
+      execFileSync(process.execPath, [script, ...args.filter((arg) => arg !== "--")], {
+        cwd: ROOT,
+        env: ENV,
+      });
     } else {
       expect(`${program} ${what}`).toBe("npx medsam");
-      execFileSync(process.execPath, [MAIN, ...args], { cwd: folder });
+      execFileSync(process.execPath, [MAIN, ...args], { cwd: folder, env: ENV });
     }
   });
 });
@@ -75,6 +78,7 @@ describe("programs", () => {
     writeFileSync(join(folder, "example.mjs"), script);
     const { status, stderr } = spawnSync(process.execPath, ["example.mjs"], {
       cwd: folder,
+      env: ENV,
       encoding: "utf8",
     });
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });

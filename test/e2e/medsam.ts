@@ -18,13 +18,13 @@ export interface Run {
 }
 
 /** What `auto` means here: the same on every machine. */
-const env = { ...process.env, MEDSAM_BACKEND: "wasm" };
+export const ENV = { ...process.env, MEDSAM_BACKEND: "wasm" };
 
 /** Runs `medsam` with these arguments to its end. */
 export function medsam(args: readonly string[], cwd = ROOT): Run {
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
     cwd,
-    env,
+    env: ENV,
     encoding: "utf8",
     timeout: 100_000,
   });
