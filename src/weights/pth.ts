@@ -7,7 +7,7 @@ import { PickledTensor, readTorchPickle } from "./torchPickle.js";
 import { checkStored, readZipDirectory, readZipMember, type ZipMember } from "./zip.js";
 
 /** ViT-H with its optimizer's state takes 0.2 MB. */
-const MAX_PICKLE_BYTES = 16e6;
+const MAX_PICKLE_BYTES = 8e6;
 
 /** A tensor whose view was checked against its storage. */
 interface LocatedTensor extends PickledTensor {

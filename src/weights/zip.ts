@@ -22,7 +22,7 @@ const WIDE_EXTRA = 1;
 const ELSEWHERE = 0xffffffff;
 const ENCRYPTED = 1;
 /** ViT-H with its optimizer's state has 2,000 members in 200 kB. */
-const MAX_DIRECTORY_BYTES = 16e6;
+const MAX_DIRECTORY_BYTES = 4e6;
 
 /** Where a member's bytes lie in the archive. */
 export interface ZipMember {

@@ -46,7 +46,7 @@ export function pth(pickle: string, storages: Readonly<Record<string, Uint8Array
 
 /** One byte for each character. */
 export function latin1(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  return new Uint8Array(Buffer.from(text, "latin1"));
 }
 
 function number(value: number): string {

@@ -83,7 +83,9 @@ function record(...fields: readonly (readonly [value: number, bytes: 2 | 4 | 8])
 }
 
 /** An archive of 5 GiB, of which only some places hold anything, as PyTorch writes it: every record in its wide form. */
-function wideArchive(fields: { readonly start?: number; readonly size?: number } = {}): ByteSource {
+function wideArchive(
+  fields: { readonly start?: number; readonly size?: number; readonly wideEnd?: number } = {},
+): ByteSource {
   const large = 5 * 2 ** 30;
   const { start = large + 100, size = large } = fields;
   const zeros = (count: number) => Array<readonly [number, 2]>(count).fill([0, 2]);
@@ -106,7 +108,7 @@ function wideArchive(fields: { readonly start?: number; readonly size?: number }
     [start, 8],
   );
   const wideAt = large + 100 + directory.length;
-  const locator = record([0x07064b50, 4], [0, 4], [wideAt, 8], [1, 4]);
+  const locator = record([0x07064b50, 4], [0, 4], [fields.wideEnd ?? wideAt, 8], [1, 4]);
   const end = record(
     [0x06054b50, 4],
     ...zeros(2),
@@ -153,6 +155,12 @@ describe("an archive above 4 GiB", () => {
     expect(rejection(() => readZipDirectory(wideArchive({ size: 6 * 2 ** 30 })))).toContain("reaches beyond");
     expect(rejection(() => readZipDirectory(wideArchive({ size: 2 ** 53 })))).toContain(
       "a size or an offset of",
+    );
+    expect(rejection(() => readZipDirectory(wideArchive({ wideEnd: 2 ** 52 })))).toContain(
+      "lies outside of it",
+    );
+    expect(rejection(() => readZipDirectory(wideArchive({ wideEnd: 9 })))).toContain(
+      "not where it should be",
     );
   });
 });
