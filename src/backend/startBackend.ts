@@ -27,6 +27,7 @@ export type Prepare = (mayBeSoftware: boolean) => void | Promise<void>;
 /**
  * Starts a backend of a table, whose order is that of `auto`.
  *
+ * @param verify throws when a backend that started cannot be trusted.
  * @returns the one in use.
  * @throws BackendError when the one that was asked for, or every one, does not start.
  */
@@ -34,6 +35,7 @@ export async function startBackend(
   table: ReadonlyMap<BackendName, Prepare>,
   name: BackendName | "auto",
   { softwareGpu = false, onSkip }: BackendOptions = {},
+  verify: (name: BackendName) => Promise<void> = () => Promise.resolve(),
 ): Promise<BackendName> {
   const names = [...table.keys()];
   if (name !== "auto" && !table.has(name))
@@ -47,6 +49,7 @@ export async function startBackend(
       await table.get(candidate)?.(softwareGpu || name !== "auto");
       if (!(await tf.setBackend(candidate))) throw new BackendError("it does not start here");
       await tf.ready();
+      await verify(candidate);
       return candidate;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

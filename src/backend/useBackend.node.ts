@@ -11,6 +11,8 @@ import {
   type Prepare,
 } from "./startBackend.js";
 import { registerTensorflow, restoreUtil } from "./tensorflow.node.js";
+import { describeDevice } from "./device.node.js";
+import { verifyOnce } from "./selfTest.node.js";
 import { registerThreadedWasm } from "./wasmThreads.node.js";
 import { prepareWebGpuInNode } from "./webgpu.node.js";
 
@@ -19,6 +21,8 @@ export { BackendError, type BackendName, type BackendOptions } from "./startBack
 export interface NodeBackendOptions extends BackendOptions {
   /** Threads of `wasm`; default: one a core. */
   readonly threads?: number;
+  /** Compare a device with golden values when it is first used; default true. */
+  readonly verify?: boolean;
 }
 
 /**
@@ -32,7 +36,7 @@ export interface NodeBackendOptions extends BackendOptions {
  */
 export function useBackend(
   name: BackendName | "auto" = "auto",
-  { threads = availableParallelism(), ...options }: NodeBackendOptions = {},
+  { threads = availableParallelism(), verify = true, ...options }: NodeBackendOptions = {},
 ): Promise<BackendName> {
   const table = new Map<BackendName, Prepare>([
     ["tensorflow", prepareTensorflow],
@@ -41,7 +45,17 @@ export function useBackend(
     ["cpu", () => undefined],
   ]);
   const chosen = process.env["MEDSAM_BACKEND"] as BackendName | "auto" | undefined;
-  return startBackend(table, name === "auto" && chosen ? chosen : name, options);
+  return startBackend(
+    table,
+    name === "auto" && chosen ? chosen : name,
+    options,
+    verify ? verifyDevice : undefined,
+  );
+}
+
+/** A device's first use is a self-test. The cpu backend is what the golden values were made with. */
+async function verifyDevice(name: BackendName): Promise<void> {
+  if (name !== "cpu") await verifyOnce(name, await describeDevice(name));
 }
 
 /** The installation of `medsam native install`, else a TensorFlow.js for Node that the project has and that works. */

@@ -14,17 +14,27 @@ interface Gpu {
 /** Names of drivers that draw with the processor. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
 
+async function requestAdapter() {
+  const { gpu } = globalThis.navigator as { readonly gpu?: Gpu };
+  return (await gpu?.requestAdapter()) ?? undefined;
+}
+
+/** What WebGPU's device calls itself. */
+export async function webGpuDevice(): Promise<string> {
+  const info = (await requestAdapter())?.info;
+  const words = info && [info.vendor, info.architecture, info.device, info.description];
+  return words?.filter(Boolean).join(" ") ?? "no device";
+}
+
 /**
  * Checks that there is a WebGPU device, and loads the backend.
  *
  * @throws BackendError when there is none, or only one that is drawn by the processor and that is not welcome.
  */
 export async function prepareWebGpu(mayBeSoftware: boolean): Promise<void> {
-  const { gpu } = globalThis.navigator as { readonly gpu?: Gpu };
-  const adapter = await gpu?.requestAdapter();
-  if (!adapter) throw new BackendError("there is no WebGPU device here");
-  const { vendor, architecture, device, description } = adapter.info;
-  const name = [vendor, architecture, device, description].filter(Boolean).join(" ");
+  const adapter = await requestAdapter();
+  if (adapter === undefined) throw new BackendError("there is no WebGPU device here");
+  const name = await webGpuDevice();
   if (!mayBeSoftware && (adapter.isFallbackAdapter === true || SOFTWARE.test(name)))
     throw new BackendError(`the only WebGPU device is drawn by the processor (${name})`);
   await import("@tensorflow/tfjs-backend-webgpu");

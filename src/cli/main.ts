@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import { convertCommand } from "./convert.js";
+import { doctorCommand } from "./doctor.js";
 import { messageOf, UsageError } from "./errors.js";
 import { inspectCommand } from "./inspect.js";
 import { nativeCommand } from "./native.js";
@@ -33,6 +34,7 @@ for (const command of [
   convertCommand(),
   inspectCommand(),
   nativeCommand(interruption.signal),
+  doctorCommand(interruption.signal),
 ])
   program.addCommand(command);
 for (const command of [program, ...program.commands])
