@@ -8,7 +8,7 @@ const HEADER = "image,x0,y0,x1,y1,label\n";
 describe("parseManifest", () => {
   test("reads CSV, with quotes, a byte order mark, blanks and other columns", () => {
     const csv =
-      '\uFEFFnote,image, x0,y0,x1,y1,label\r\nx,"a, b.png",1,2.5, 3,4,liver\r\n\r\n,c.png,0,0,9,9,\r\n';
+      '\uFEFFimage,note, x0,y0,x1,y1,label\r\n"a, b.png",x,1,2.5, 3,4,liver\r\n\r\nc.png,,0,0,9,9,\r\n';
     expect(parseManifest(csv, "boxes.csv")).toEqual([
       { image: "a, b.png", box: [1, 2.5, 3, 4], label: "liver" },
       { image: "c.png", box: [0, 0, 9, 9] },
