@@ -8,9 +8,13 @@ import { buildSam } from "../../../src/model/load.js";
 import { MEDSAM_INFERENCE } from "../../../src/predictor/presetTable.js";
 import { SamPredictor } from "../../../src/predictor/samPredictor.js";
 import { openCheckpointFile } from "../../../src/weights/open.node.js";
+import { FORWARD } from "../backends.js";
 import { expectParity, type LimitName } from "../check.js";
 import { computed, readReference } from "../fixture.js";
 import { DATA, missing, seededVitB, vitBReference } from "./python.js";
+
+/** The cpu backend is left out: plain JavaScript would take an hour; WebGPU drawn by the processor as well. */
+const BACKENDS = FORWARD.filter((name) => name !== "cpu" && name !== "webgpu");
 
 function limitOf(path: string): LimitName {
   if (path.startsWith("image_encoder")) return "encoder";
@@ -18,10 +22,10 @@ function limitOf(path: string): LimitName {
 }
 
 describe.skipIf(missing() !== undefined)("ViT-B at full size equals PyTorch, module by module", () => {
-  it("on WASM, on the demo image", { timeout: 900_000 }, async () => {
+  it.each(BACKENDS)("on %s, on the demo image", { timeout: 900_000 }, async (backend) => {
     const reference = readReference(vitBReference());
     const checkpoint = openCheckpointFile(seededVitB());
-    await useBackend("wasm");
+    await useBackend(backend);
     const { model } = buildSam(checkpoint);
     checkpoint.close();
     expect(configName(model.config)).toBe("VIT_B");
@@ -34,7 +38,7 @@ describe.skipIf(missing() !== undefined)("ViT-B at full size equals PyTorch, mod
       return predictor.predict({ box }, { returnLogits: true });
     });
     const got = new Map<string, TracedTensor>(tensors);
-    expectParity("full-size-wasm", got, computed(reference.tensors), limitOf);
+    expectParity(`full-size-${backend}`, got, computed(reference.tensors), limitOf);
 
     const expected = reference.tensors.get("expected.maps")!.values;
     const [mask] = result.masks;
