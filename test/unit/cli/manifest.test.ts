@@ -15,8 +15,8 @@ describe("parseManifest", () => {
     ]);
   });
 
-  test("reads JSON", () => {
-    const json = '[{"image":"a.png","x0":1,"y0":2,"x1":3,"y1":4,"label":"liver"}]';
+  test("reads JSON, with a byte order mark", () => {
+    const json = '\uFEFF[{"image":"a.png","x0":1,"y0":2,"x1":3,"y1":4,"label":"liver"}]';
     expect(parseManifest(json, "boxes.json")).toEqual([
       { image: "a.png", box: [1, 2, 3, 4], label: "liver" },
     ]);
