@@ -1,0 +1,67 @@
+import type { SurfaceDistances, SurfaceSide } from "./surface.js";
+
+/*
+ * Two empty masks agree: their surface Dice is 1 and every distance 0. Where one is empty the surface Dice is 0 and
+ * every distance Infinity.
+ */
+
+/**
+ * Normalised surface distance (surface Dice): the share of both surfaces' area that lies within `tolerance` of the
+ * other surface, in 0..1.
+ *
+ * @param tolerance in mm; MedSAM's evaluation takes 2.
+ * @see DeepMind's surface-distance, `compute_surface_dice_at_tolerance`
+ */
+export function normalisedSurfaceDistance(
+  { truth, prediction }: SurfaceDistances,
+  tolerance: number,
+): number {
+  const total = sum(truth.areas) + sum(prediction.areas);
+  return total === 0 ? 1 : (areaWithin(truth, tolerance) + areaWithin(prediction, tolerance)) / total;
+}
+
+/**
+ * Hausdorff distance in mm that `percent` of each surface's area keeps; the larger of both ways.
+ *
+ * @param percent 95 for the usual Hausdorff 95.
+ * @see DeepMind's surface-distance, `compute_robust_hausdorff`
+ */
+export function robustHausdorff({ truth, prediction }: SurfaceDistances, percent: number): number {
+  if (truth.areas.length === 0 && prediction.areas.length === 0) return 0;
+  return Math.max(distanceAt(truth, percent), distanceAt(prediction, percent));
+}
+
+/**
+ * Average distance in mm of the truth's surface to the prediction's and the other way round, by area.
+ *
+ * @see DeepMind's surface-distance, `compute_average_surface_distance`
+ */
+export function averageSurfaceDistances({ truth, prediction }: SurfaceDistances): {
+  readonly fromTruth: number;
+  readonly fromPrediction: number;
+} {
+  if (truth.areas.length === 0 && prediction.areas.length === 0) return { fromTruth: 0, fromPrediction: 0 };
+  return { fromTruth: average(truth), fromPrediction: average(prediction) };
+}
+
+function average({ distances, areas }: SurfaceSide): number {
+  if (areas.length === 0) return Infinity;
+  return areas.reduce((total, area, i) => total + area * distances[i], 0) / sum(areas);
+}
+
+/** The first distance at which the area so far is `percent` of all; Infinity for no surface. */
+function distanceAt({ distances, areas }: SurfaceSide, percent: number): number {
+  if (areas.length === 0) return Infinity;
+  const total = sum(areas);
+  let cumulative = 0;
+  const index = areas.findIndex((area) => (cumulative += area) / total >= percent / 100);
+  return distances[index < 0 ? distances.length - 1 : index];
+}
+
+function areaWithin({ distances, areas }: SurfaceSide, tolerance: number): number {
+  return areas.reduce((total, area, i) => (distances[i] <= tolerance ? total + area : total), 0);
+}
+
+function sum(values: Float64Array): number {
+  return values.reduce((total, value) => total + value, 0);
+}
