@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { registerTensorflowKernels } from "../ops/tensorflowKernels.js";
 import { registerWasmKernels } from "../ops/wasmKernels.js";
 
 /** What tensors are computed with. `tensorflow` is TensorFlow's native library, in Node; `webgl` is for browsers. */
@@ -49,6 +50,7 @@ export async function startBackend(
       await table.get(candidate)?.(softwareGpu || name !== "auto");
       if (!(await tf.setBackend(candidate))) throw new BackendError("it does not start here");
       await tf.ready();
+      if (candidate === "tensorflow") registerTensorflowKernels();
       await verify(candidate);
       return candidate;
     } catch (error) {
