@@ -1,0 +1,230 @@
+import * as tf from "@tensorflow/tfjs";
+import { CheckpointError, type Checkpoint } from "../weights/checkpoint.js";
+import { tfShape, torchToTf } from "../weights/layout.js";
+import { fromFloat32, toFloat32 } from "../weights/numbers.js";
+import type { Parameter } from "../weights/paramScope.js";
+import type { TensorToWrite } from "../weights/safetensorsWriter.js";
+import type { Gradients, Parameters } from "./gradients.js";
+
+/** PyTorch's defaults. */
+export const ADAMW_DEFAULTS = {
+  learningRate: 1e-3,
+  betas: [0.9, 0.999],
+  eps: 1e-8,
+  weightDecay: 1e-2,
+} as const;
+
+export interface AdamWOptions {
+  /** Default 1e-3. */
+  readonly learningRate?: number;
+  /** Share that the running means of gradient and squared gradient keep at each step. Default 0.9 and 0.999. */
+  readonly betas?: readonly [number, number];
+  /** Default 1e-8. */
+  readonly eps?: number;
+  /** Default 1e-2. */
+  readonly weightDecay?: number;
+}
+
+/** Parameters with a learning rate or decay of their own. */
+export interface AdamWGroup {
+  readonly parameters: Parameters;
+  /** Default: the optimiser's. */
+  readonly learningRate?: number;
+  /** Default: the optimiser's. */
+  readonly weightDecay?: number;
+}
+
+/** Running means of one parameter, in TensorFlow.js's layout; made at its first gradient. */
+interface Moments {
+  steps: number;
+  readonly mean: tf.Variable;
+  readonly square: tf.Variable;
+}
+
+interface Member {
+  readonly parameter: Parameter;
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  moments?: Moments;
+}
+
+/**
+ * Adam with decoupled weight decay, step by step as PyTorch's: a parameter without a gradient is left alone, not even
+ * decayed; one whose gradient is zero decays. Holds two tensors of each parameter's size until `dispose`.
+ *
+ * @see torch.optim.AdamW, `_single_tensor_adamw`
+ */
+export class AdamW {
+  private readonly members = new Map<string, Member>();
+  private readonly betas: readonly [number, number];
+  private readonly eps: number;
+
+  /**
+   * @param groups all parameters to train, each in one group.
+   * @throws RangeError when a parameter is in two groups, there is none, or an option is out of its range.
+   */
+  constructor(groups: readonly AdamWGroup[], options: AdamWOptions = {}) {
+    const { learningRate, betas, eps, weightDecay } = { ...ADAMW_DEFAULTS, ...options };
+    this.betas = betas;
+    this.eps = eps;
+    for (const [index, beta] of betas.entries())
+      if (!(beta >= 0 && beta < 1))
+        throw new RangeError(`AdamW: betas[${index}] is ${beta}; expected 0 to below 1`);
+    assertNotNegative("eps", eps);
+    for (const group of groups) {
+      const settings = {
+        learningRate: group.learningRate ?? learningRate,
+        weightDecay: group.weightDecay ?? weightDecay,
+      };
+      for (const [name, value] of Object.entries(settings)) assertNotNegative(name, value);
+      for (const [path, parameter] of group.parameters) {
+        if (this.members.has(path)) throw new RangeError(`AdamW: ${path} is in two groups; expected one`);
+        this.members.set(path, { parameter, ...settings });
+      }
+    }
+    if (this.members.size === 0) throw new RangeError("AdamW: no parameter to train; unfreeze some");
+  }
+
+  /**
+   * Changes the parameters by one step. The gradients stay as they are.
+   *
+   * @param gradients by path; those of parameters that were not given are an error.
+   * @param factor of all learning rates at this step (see `schedule.ts`).
+   */
+  step(gradients: Gradients, factor = 1): void {
+    for (const [path, gradient] of gradients) {
+      const member = this.members.get(path);
+      if (member === undefined) throw new RangeError(`AdamW: ${path} has a gradient but is in no group`);
+      const { shape } = member.parameter.value;
+      if (gradient.shape.join() !== shape.join())
+        throw new RangeError(
+          `AdamW: gradient of ${path} is [${gradient.shape}]; expected [${shape}], as the parameter`,
+        );
+      this.update(member, gradient, factor);
+    }
+  }
+
+  private update(member: Member, gradient: tf.Tensor, factor: number): void {
+    const { value } = member.parameter;
+    const [beta1, beta2] = this.betas;
+    const learningRate = member.learningRate * factor;
+    const moments = (member.moments ??= freshMoments(value.shape));
+    moments.steps++;
+    const stepSize = learningRate / (1 - beta1 ** moments.steps);
+    const squareCorrection = Math.sqrt(1 - beta2 ** moments.steps);
+    tf.tidy(() => {
+      const mean = moments.mean.add(gradient.sub(moments.mean).mul(1 - beta1));
+      const square = moments.square.mul(beta2).add(gradient.square().mul(1 - beta2));
+      const size = square.sqrt().div(squareCorrection).add(this.eps);
+      const decayed = value.mul(1 - learningRate * member.weightDecay);
+      moments.mean.assign(mean);
+      moments.square.assign(square);
+      value.assign(decayed.sub(mean.mul(stepSize).div(size)));
+    });
+  }
+
+  /**
+   * What has to be saved to go on later bit for bit, besides the parameters: `exp_avg.PATH`, `exp_avg_sq.PATH` and
+   * `step.PATH` (PyTorch's names and layouts) of each parameter that has had a gradient.
+   */
+  state(): TensorToWrite[] {
+    return [...this.members].flatMap(([path, { parameter, moments }]) => {
+      if (moments === undefined) return [];
+      const { shape } = parameter;
+      const bytes = (variable: tf.Variable) => () =>
+        fromFloat32(parameter.toTorch(variable.dataSync<"float32">()), "F32");
+      return [
+        { name: `exp_avg.${path}`, dtype: "F32", shape, bytes: bytes(moments.mean) },
+        { name: `exp_avg_sq.${path}`, dtype: "F32", shape, bytes: bytes(moments.square) },
+        {
+          name: `step.${path}`,
+          dtype: "F32",
+          shape: [],
+          bytes: () => fromFloat32(Float32Array.of(moments.steps), "F32"),
+        },
+      ] as const satisfies readonly TensorToWrite[];
+    });
+  }
+
+  /**
+   * Takes up a state that `state` gave.
+   *
+   * @throws CheckpointError when it is not one of these parameters; the optimiser is as it was then.
+   */
+  restore(saved: Checkpoint): void {
+    const expected = new Map<string, readonly number[]>();
+    for (const [path, { parameter }] of this.members)
+      for (const [kind, shape] of [
+        ["exp_avg", parameter.shape],
+        ["exp_avg_sq", parameter.shape],
+        ["step", []],
+      ] as const)
+        expected.set(`${kind}.${path}`, shape);
+    for (const [name, { shape }] of saved.tensors) {
+      const wanted = expected.get(name);
+      if (wanted === undefined)
+        throw new CheckpointError(
+          `${saved.source}: ${name} is of no parameter that trains; resume with the same choice of parameters`,
+        );
+      if (wanted.join() !== shape.join())
+        throw new CheckpointError(`${saved.source}: ${name} is [${shape}]; expected [${wanted}]`);
+    }
+    const started = [...this.members].filter(([path]) => saved.tensors.has(`step.${path}`));
+    for (const [path] of started)
+      for (const name of [`exp_avg.${path}`, `exp_avg_sq.${path}`])
+        if (!saved.tensors.has(name))
+          throw new CheckpointError(`${saved.source}: ${name} is missing, though step.${path} is there`);
+    this.dispose();
+    const read = (name: string) => {
+      const info = saved.tensors.get(name);
+      return toFloat32(saved.readBytes(name), info?.dtype ?? "F32");
+    };
+    for (const [path, member] of started) {
+      const [steps] = read(`step.${path}`);
+      const mean = momentOf(member.parameter, read(`exp_avg.${path}`));
+      const square = momentOf(member.parameter, read(`exp_avg_sq.${path}`));
+      member.moments = { steps, mean, square };
+    }
+  }
+
+  /** Frees the running means; the parameters are not its own. It may be used again, from a fresh start. */
+  dispose(): void {
+    for (const member of this.members.values()) {
+      member.moments?.mean.dispose();
+      member.moments?.square.dispose();
+      member.moments = undefined;
+    }
+  }
+}
+
+/**
+ * Two groups: decay for matrices, kernels and tables, none for norms and biases, which are the parameters of one
+ * dimension. MedSAM itself decays all alike.
+ */
+export function withoutNormsAndBiases(parameters: Parameters): AdamWGroup[] {
+  const entries = [...parameters];
+  const isVector = ([, { shape }]: readonly [string, Parameter]) => shape.length <= 1;
+  return [
+    { parameters: new Map(entries.filter((entry) => !isVector(entry))) },
+    { parameters: new Map(entries.filter(isVector)), weightDecay: 0 },
+  ];
+}
+
+function freshMoments(shape: number[]): Moments {
+  const zeros = () => tf.tidy(() => tf.variable(tf.zeros(shape), false));
+  return { steps: 0, mean: zeros(), square: zeros() };
+}
+
+/** A saved running mean, from PyTorch's layout. */
+function momentOf({ shape, layout }: Parameter, values: Float32Array): tf.Variable {
+  return tf.tidy(() => {
+    // The copy, because the CPU backend computes on the array that it is given.
+    const own = Float32Array.from(torchToTf(values, shape, layout));
+    return tf.variable(tf.tensor(own, tfShape(shape, layout), "float32"), false);
+  });
+}
+
+function assertNotNegative(name: string, value: number): void {
+  if (!(value >= 0 && Number.isFinite(value)))
+    throw new RangeError(`AdamW: ${name} is ${value}; expected 0 or more`);
+}
