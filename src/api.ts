@@ -28,6 +28,7 @@ export {
 // Model and layers
 export * from "./model/config.js";
 export { buildSam, type BuildOptions } from "./model/load.js";
+export { parameterShapes } from "./model/parameterShapes.js";
 export { recogniseConfig } from "./model/recognise.js";
 export { Sam, type SamInput } from "./model/sam.js";
 export { SteppedEncoder } from "./model/steppedEncoder.js";
@@ -63,5 +64,5 @@ export { safetensorsBytes, type TensorToWrite } from "./weights/safetensorsWrite
 
 // Looking inside
 export { compareTensors, type Comparison, type Tolerance } from "./inspect/compare.js";
-export { parameterShapes, summariseCheckpoint, type CheckpointSummary } from "./inspect/checkpointSummary.js";
+export { summariseCheckpoint, type CheckpointSummary } from "./inspect/checkpointSummary.js";
 export { trace, type TracedTensor } from "./inspect/trace.js";

@@ -1,8 +1,8 @@
 import { configName, type SamConfig } from "../model/config.js";
+import { parameterShapes } from "../model/parameterShapes.js";
 import { recogniseConfig } from "../model/recognise.js";
-import { Sam } from "../model/sam.js";
 import { sizeOf, type TensorInfo } from "../weights/checkpoint.js";
-import { Parameter, ParamScope } from "../weights/paramScope.js";
+import { compareShapes } from "../weights/paramScope.js";
 
 /** What a checkpoint is, read off its shapes alone. All lists are of state_dict paths. */
 export interface CheckpointSummary {
@@ -28,8 +28,8 @@ export function summariseCheckpoint(
 ): CheckpointSummary {
   const config = recogniseConfig(tensors, source);
   const shapes = parameterShapes(config);
-  const paths = [...shapes.keys()];
-  const parts = [...new Set(paths.map((path) => path.split(".")[0]))].map((part) => {
+  const { missing, misshapen, unexpected } = compareShapes(shapes, tensors);
+  const parts = [...new Set([...shapes.keys()].map((path) => path.split(".")[0]))].map((part) => {
     const own = [...shapes].filter(([path]) => path.startsWith(`${part}.`));
     return {
       path: part,
@@ -41,45 +41,8 @@ export function summariseCheckpoint(
     config,
     name: configName(config),
     parts,
-    missing: paths.filter((path) => !tensors.has(path)),
-    misshapen: paths.filter((path) => {
-      const got = tensors.get(path);
-      return got !== undefined && String(got.shape) !== String(shapes.get(path));
-    }),
-    unexpected: [...tensors.keys()].filter((path) => !shapes.has(path)),
+    missing,
+    misshapen: misshapen.map(({ path }) => path),
+    unexpected,
   };
-}
-
-/** PyTorch's shape of every parameter of a model, by state_dict path. */
-export function parameterShapes(config: SamConfig): Map<string, readonly number[]> {
-  const shapes = new Map<string, readonly number[]>();
-  new Sam(new ShapeScope(shapes), config).dispose();
-  return shapes;
-}
-
-/** Writes down what a model asks for, and hands out empty parameters. */
-class ShapeScope extends ParamScope {
-  constructor(
-    private readonly shapes: Map<string, readonly number[]>,
-    path = "",
-  ) {
-    super({ values: () => new Float32Array(0) }, path);
-  }
-
-  override at(name: string | number): ShapeScope {
-    return new ShapeScope(this.shapes, this.join(String(name)));
-  }
-
-  override get(...[name, shape, , layout]: Parameters<ParamScope["get"]>): Parameter {
-    this.shapes.set(this.join(name), shape);
-    return new Parameter(
-      new Float32Array(0),
-      shape.map(() => 0),
-      layout ?? "same",
-    );
-  }
-
-  private join(name: string): string {
-    return this.path === "" ? name : `${this.path}.${name}`;
-  }
 }

@@ -1,7 +1,13 @@
 import type { Checkpoint } from "../weights/checkpoint.js";
 import { normaliseKeys } from "../weights/keys.js";
-import { assertComplete, CheckpointParameters, ParamScope, type LoadReport } from "../weights/paramScope.js";
+import {
+  assertComplete,
+  checkpointParameters,
+  compareShapes,
+  type LoadReport,
+} from "../weights/paramScope.js";
 import type { SamConfig } from "./config.js";
+import { parameterShapes } from "./parameterShapes.js";
 import { recogniseConfig } from "./recognise.js";
 import { Sam } from "./sam.js";
 
@@ -15,7 +21,7 @@ export interface BuildOptions {
 /**
  * Builds a SAM from an open checkpoint with any of the key styles that `normaliseKeys` knows. Closes nothing.
  *
- * @throws CheckpointError when it is no SAM, or naming every missing and misshapen tensor.
+ * @throws CheckpointError when it is no SAM, or naming the tensors that are missing or misshapen.
  */
 export function buildSam(
   checkpoint: Checkpoint,
@@ -23,16 +29,8 @@ export function buildSam(
 ): { model: Sam; report: LoadReport } {
   const { checkpoint: plain, renamed } = normaliseKeys(checkpoint);
   const config = options.config ?? recogniseConfig(plain.tensors, plain.source);
-  const source = new CheckpointParameters(plain, renamed);
-  const model = new Sam(new ParamScope(source), config);
-  const report = source.report();
-  if (options.allowIncomplete !== true) {
-    try {
-      assertComplete(report, plain.source);
-    } catch (error) {
-      model.dispose();
-      throw error;
-    }
-  }
-  return { model, report };
+  // By shapes first: a checkpoint that does not fit is refused before a value is read or made.
+  const report = compareShapes(parameterShapes(config), plain.tensors, renamed);
+  if (options.allowIncomplete !== true) assertComplete(report, plain.source);
+  return { model: new Sam(checkpointParameters(plain), config), report };
 }

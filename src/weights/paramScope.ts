@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { CheckpointError, type Checkpoint } from "./checkpoint.js";
+import { CheckpointError, type Checkpoint, type TensorInfo } from "./checkpoint.js";
 import { initialValues, type Initial } from "./initial.js";
 import { tfShape, tfToTorch, torchToTf, type Layout } from "./layout.js";
 import { toFloat32 } from "./numbers.js";
@@ -55,7 +55,6 @@ export class ParamScope {
    * The parameter `name` of this scope.
    *
    * @param shape PyTorch's shape.
-   * @throws CheckpointError with the full path when the source has no such tensor, or one of another shape.
    */
   get(name: string, shape: readonly number[], initial: Initial, layout: Layout = "same"): Parameter {
     return new Parameter(this.source.values(this.pathOf(name), shape, initial), shape, layout);
@@ -85,41 +84,43 @@ export interface LoadReport {
 }
 
 /**
- * Reads parameters from a checkpoint and keeps account of what did not fit. A missing or misshapen tensor gets
- * its initial value, so that building goes on and `report()` can name every problem at once.
+ * What does not fit between a model and a checkpoint, by their shapes alone.
+ *
+ * @param expected PyTorch's shapes that the model asks for, by state_dict path.
+ * @param tensors of the checkpoint, by state_dict path (see `keys.ts`).
  */
-export class CheckpointParameters implements ParameterSource {
-  private readonly asked = new Set<string>();
-  private readonly missing: string[] = [];
-  private readonly misshapen: { path: string; expected: readonly number[]; got: readonly number[] }[] = [];
-
-  /** @param checkpoint with state_dict paths as names (see `keys.ts`). */
-  constructor(
-    private readonly checkpoint: Checkpoint,
-    private readonly renamed: readonly (readonly [string, string])[] = [],
-  ) {}
-
-  values(path: string, shape: readonly number[], initial: Initial): Float32Array {
-    this.asked.add(path);
-    const info = this.checkpoint.tensors.get(path);
-    if (info === undefined) {
-      this.missing.push(path);
-    } else if (info.shape.length !== shape.length || info.shape.some((side, axis) => side !== shape[axis])) {
-      this.misshapen.push({ path, expected: shape, got: info.shape });
-    } else {
-      return toFloat32(this.checkpoint.readBytes(path), info.dtype);
-    }
-    return initialValues(path, shape, initial, 0);
+export function compareShapes(
+  expected: ReadonlyMap<string, readonly number[]>,
+  tensors: ReadonlyMap<string, TensorInfo>,
+  renamed: LoadReport["renamed"] = [],
+): LoadReport {
+  const missing: string[] = [];
+  const misshapen: { path: string; expected: readonly number[]; got: readonly number[] }[] = [];
+  for (const [path, shape] of expected) {
+    const got = tensors.get(path)?.shape;
+    if (got === undefined) missing.push(path);
+    else if (!sameShape(got, shape)) misshapen.push({ path, expected: shape, got });
   }
-
-  report(): LoadReport {
-    const { renamed, missing, misshapen } = this;
-    const unexpected = [...this.checkpoint.tensors.keys()].filter((path) => !this.asked.has(path));
-    return { renamed, missing, misshapen, unexpected };
-  }
+  const unexpected = [...tensors.keys()].filter((path) => !expected.has(path));
+  return { renamed, missing, misshapen, unexpected };
 }
 
-/** @throws CheckpointError naming every missing and misshapen tensor, if there is one. */
+function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((side, axis) => side === b[axis]);
+}
+
+/** Reads parameters from a checkpoint. What it lacks, or has in another shape, gets its initial value. */
+export function checkpointParameters(checkpoint: Checkpoint): ParamScope {
+  return new ParamScope({
+    values(path, shape, initial) {
+      const info = checkpoint.tensors.get(path);
+      if (info === undefined || !sameShape(info.shape, shape)) return initialValues(path, shape, initial, 0);
+      return toFloat32(checkpoint.readBytes(path), info.dtype);
+    },
+  });
+}
+
+/** @throws CheckpointError naming what is missing and misshapen, up to 8 tensors each. */
 export function assertComplete(report: LoadReport, source: string): void {
   const { missing, misshapen } = report;
   if (missing.length === 0 && misshapen.length === 0) return;
