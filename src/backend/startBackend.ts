@@ -8,20 +8,25 @@ export type BackendName = "tensorflow" | "webgpu" | "webgl" | "wasm" | "cpu";
 export interface BackendOptions {
   /** Let `auto` take a GPU that is drawn by the processor, which is slower than wasm. Default false. */
   readonly softwareGpu?: boolean;
-  /** Told of each backend that `auto` passes over, and why. */
+  /** Told of each backend that `auto` passes over although it is there, and why. */
   readonly onSkip?: (name: BackendName, reason: string) => void;
 }
 
-/** A backend that is not there or does not start: says why, and what to do. */
+/** A backend that does not start, or computes wrong numbers: says why, and what to do. */
 export class BackendError extends Error {
   override name = "BackendError";
+}
+
+/** A backend that is simply not there: not installed, or without a device. */
+export class BackendAbsentError extends BackendError {
+  override name = "BackendAbsentError";
 }
 
 /**
  * Makes a backend ready to be set, where it is not part of TensorFlow.js.
  *
  * @param mayBeSoftware whether a GPU that is drawn by the processor is welcome.
- * @throws BackendError when it is not there.
+ * @throws BackendAbsentError when it is not there.
  */
 export type Prepare = (mayBeSoftware: boolean) => void | Promise<void>;
 
@@ -56,7 +61,7 @@ export async function startBackend(
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       reasons.push(`${candidate}: ${reason}`);
-      if (name === "auto") onSkip?.(candidate, reason);
+      if (name === "auto" && !(error instanceof BackendAbsentError)) onSkip?.(candidate, reason);
     }
   }
   throw new BackendError(reasons.join("; "));

@@ -1,4 +1,4 @@
-import { BackendError } from "./startBackend.js";
+import { BackendAbsentError, BackendError } from "./startBackend.js";
 import { prepareWebGpu } from "./webgpu.js";
 
 /** The part of npm `webgpu` (Dawn for Node) that is used. */
@@ -13,7 +13,7 @@ let gpu: object | undefined;
 /**
  * Puts Dawn behind `navigator.gpu`, as a browser has it, and checks that it has a device.
  *
- * @throws BackendError when npm `webgpu` is not installed, or finds no device.
+ * @throws BackendAbsentError when npm `webgpu` is not installed, or finds no device.
  */
 export async function prepareWebGpuInNode(mayBeSoftware: boolean): Promise<void> {
   if (gpu === undefined) {
@@ -41,7 +41,7 @@ async function findDawn(): Promise<Dawn> {
   } catch (error) {
     const reason =
       (error as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND" ? "" : `: ${(error as Error).message}`;
-    throw new BackendError(
+    throw new BackendAbsentError(
       `npm webgpu is not installed${reason}; to have WebGPU in Node: npm install webgpu`,
     );
   }

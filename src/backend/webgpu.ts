@@ -1,4 +1,4 @@
-import { BackendError } from "./startBackend.js";
+import { BackendAbsentError } from "./startBackend.js";
 
 interface AdapterInfo {
   readonly vendor: string;
@@ -29,13 +29,13 @@ export async function webGpuDevice(): Promise<string> {
 /**
  * Checks that there is a WebGPU device, and loads the backend.
  *
- * @throws BackendError when there is none, or only one that is drawn by the processor and that is not welcome.
+ * @throws BackendAbsentError when there is none, or only one that is drawn by the processor and that is not welcome.
  */
 export async function prepareWebGpu(mayBeSoftware: boolean): Promise<void> {
   const adapter = await requestAdapter();
-  if (adapter === undefined) throw new BackendError("there is no WebGPU device here");
+  if (adapter === undefined) throw new BackendAbsentError("there is no WebGPU device here");
   const name = await webGpuDevice();
   if (!mayBeSoftware && (adapter.isFallbackAdapter === true || SOFTWARE.test(name)))
-    throw new BackendError(`the only WebGPU device is drawn by the processor (${name})`);
+    throw new BackendAbsentError(`the only WebGPU device is drawn by the processor (${name})`);
   await import("@tensorflow/tfjs-backend-webgpu");
 }

@@ -38,7 +38,9 @@ export async function runSegment(
   const preset = choosePreset(options);
   for (const job of jobs) assertMayWrite(job, options.out);
 
-  const backend = await useBackend(options.backend);
+  const backend = await useBackend(options.backend, {
+    onSkip: (name, reason) => console.error(`medsam: backend ${name} is passed over: ${reason}`),
+  });
   const { model, checkpoint } = await openModel(options.checkpoint);
   const settings: RunSettings = {
     checkpoint,

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs";
 import { ONES, ZEROS } from "../weights/initial.js";
 import type { Parameter, ParamScope } from "../weights/paramScope.js";
 import { Conv2d, DepthwiseConv2d } from "./convolution.js";
