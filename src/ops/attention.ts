@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { recompute } from "./autograd.js";
 
 /** Queries, keys and values of all heads, [G, N, d] each: every one of the G groups attends by itself. */
 export interface Heads {
@@ -40,7 +41,7 @@ export function gridAttentionPlain(heads: Heads, positions: RelativePositions): 
 
 /**
  * The same in blocks: one group and at most `blockRows` queries at a time, so that memory is bounded by one
- * block's scores and every product is of two plain matrices, which WASM's fast library wants.
+ * block's scores, in training too, and every product is of two plain matrices, which WASM's fast library wants.
  */
 export function gridAttentionBlocked(
   { q, k, v }: Heads,
@@ -49,29 +50,21 @@ export function gridAttentionBlocked(
 ): tf.Tensor3D {
   return tf.tidy(() => {
     const [groups, tokens, dim] = q.shape;
-    const [height, width] = [rows.shape[2], columns.shape[2]];
     const scaled = q.mul<tf.Tensor3D>(1 / Math.sqrt(dim));
     const blocks: tf.Tensor[] = [];
     for (let group = 0; group < groups; group++) {
       const attended = tf.tidy(() => {
         const groupOf = (x: tf.Tensor3D) =>
           x.slice([group, 0, 0], [1, -1, -1]).reshape<tf.Tensor2D>([tokens, -1]);
-        const queries = groupOf(scaled); // [N, d]
-        const [queryRows, queryColumns] = [groupOf(rows), groupOf(columns)];
+        const byQuery = [groupOf(scaled), groupOf(rows), groupOf(columns)]; // [N, d], [N, H], [N, W]
         const keys = groupOf(k).transpose<tf.Tensor2D>(); // [d, N]
         const values = groupOf(v); // [N, d]
-        const parts: tf.Tensor2D[] = [];
+        const parts: tf.Tensor[] = [];
         for (let start = 0; start < tokens; start += blockRows) {
           const count = Math.min(blockRows, tokens - start);
           const block = tf.tidy(() => {
-            const blockOf = (x: tf.Tensor2D) => x.slice([start, 0], [count, -1]);
-            const scores = tf
-              .matMul(blockOf(queries), keys)
-              .reshape([count, height, width])
-              .add(blockOf(queryRows).expandDims(2))
-              .add(blockOf(queryColumns).expandDims(1))
-              .reshape([count, tokens]);
-            return tf.matMul<tf.Tensor2D>(tf.softmax(scores), values); // [count, d]
+            const ofBlock = byQuery.map((x) => x.slice([start, 0], [count, -1]));
+            return recompute(attendBlock, [keys, values, ...ofBlock]);
           });
           parts.push(block);
         }
@@ -81,6 +74,20 @@ export function gridAttentionBlocked(
     }
     return tf.concat(blocks, 0).reshape<tf.Tensor3D>([groups, tokens, dim]);
   });
+}
+
+/**
+ * What `n` scaled queries of one group get from all N: keys [d, N], values [N, d], queries [n, d], rows [n, H] and
+ * columns [n, W] give [n, d].
+ */
+function attendBlock(...[keys, values, queries, rows, columns]: tf.Tensor[]): tf.Tensor {
+  const scores = tf
+    .matMul(queries, keys)
+    .reshape([...rows.shape, -1]) // [n, H, W]
+    .add(rows.expandDims(2))
+    .add(columns.expandDims(1))
+    .reshape([queries.shape[0], -1]);
+  return tf.matMul(tf.softmax(scores), values);
 }
 
 /** Above this many bytes of scores the readable form is not taken. */

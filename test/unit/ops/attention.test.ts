@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { useBackend, type BackendName } from "../../../src/backend/useBackend.js";
 import { gridAttentionBlocked, gridAttentionPlain } from "../../../src/ops/attention.js";
+import { differentiate } from "../../../src/ops/autograd.js";
 import { oracleInput } from "../../parity/oracle.js";
 
 const GROUPS = 3;
@@ -64,6 +65,28 @@ describe("gradients of attention in blocks", () => {
         expect(gradient.abs().max().dataSync()[0]).toBeGreaterThan(1e-3);
         expect(largestDifference(gradient, blocked[index])).toBeLessThan(1e-5);
       });
+    });
+  });
+
+  it("hold no scores between forward and backward", () => {
+    tf.tidy(() => {
+      const [q, k, v] = [1, 2, 3].map((seed) =>
+        tf.randomNormal<tf.Rank.R3>([1, 1024, 2], 0, 1, "float32", seed),
+      );
+      const [rows, columns] = [tf.zeros<tf.Rank.R3>([1, 1024, 32]), tf.zeros<tf.Rank.R3>([1, 1024, 32])];
+      const held = (form: typeof gridAttentionPlain) => {
+        const before = tf.memory().numBytes;
+        let after = 0;
+        differentiate(() => {
+          const out = form({ q, k, v }, { rows, columns });
+          after = tf.memory().numBytes;
+          return out;
+        }, [q]);
+        return after - before;
+      };
+      const scores = 4 * 1024 ** 2;
+      expect(held(gridAttentionPlain)).toBeGreaterThan(2 * scores);
+      expect(held((heads, positions) => gridAttentionBlocked(heads, positions, 512))).toBeLessThan(scores);
     });
   });
 });
