@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { installedTensorflow } from "./native/home.node.js";
 import {
-  BackendError,
+  BackendAbsentError,
   startBackend,
   type BackendName,
   type BackendOptions,
@@ -75,7 +75,7 @@ function prepareTensorflow(): void {
       // Not installed, or its addon is missing: the message below says what to do.
     }
   }
-  throw new BackendError(
+  throw new BackendAbsentError(
     "TensorFlow's native library is not installed; to install it: medsam native install",
   );
 }

@@ -26,6 +26,12 @@ export function collectPoint(text: string, points: readonly LabelledPoint[] = []
   return [...points, { point: [x, y], label }];
 }
 
+/** For an option `--slice k`. */
+export function parseSlice(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("Expected the number of a slice, counted from 0.");
+  return Number(text);
+}
+
 /**
  * What one object's prompt is made of, as the predictor takes it.
  *

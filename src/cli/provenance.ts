@@ -28,11 +28,12 @@ export function provenanceOf(job: SegmentJob, settings: RunSettings): Provenance
   return { package: "medsam-tfjs", version: PACKAGE_VERSION, ...settings, command: commandOf(job, settings) };
 }
 
-function commandOf({ image, targets }: SegmentJob, settings: RunSettings): string {
+function commandOf({ image, slice, targets }: SegmentJob, settings: RunSettings): string {
   const { checkpoint, preset, intensity, backend, multimask } = settings;
   return [
     "medsam segment",
     quoted(basename(image)),
+    ...(slice === undefined ? [] : [`--slice ${slice}`]),
     ...targets.flatMap(promptFlags),
     ...(checkpoint.embedded ? [] : [`--checkpoint ${quoted(checkpoint.name)}`]),
     `--preset ${preset}`,

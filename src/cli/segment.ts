@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import type { BackendName } from "../backend/useBackend.node.js";
-import { collectBox, collectPoint } from "./prompts.js";
+import { collectBox, collectPoint, parseSlice } from "./prompts.js";
 import type { SegmentOptions } from "./runSegment.js";
 import { collectJobs } from "./segmentJobs.js";
 
@@ -16,10 +16,11 @@ export function segmentCommand(signal: AbortSignal): Command {
         "NAME_labels.png (object k has the value k), NAME_overlay.png (to look at) and NAME.json (numbers, and " +
         "how to make it again).",
     )
-    .argument("[image...]", "PNG, JPEG or TIFF files")
+    .argument("[image...]", "PNG, JPEG, TIFF, or MedSAM's .npz files")
     .option("--box <x0,y0,x1,y1>", "a box around an object, in pixels; may be given many times", collectBox)
     .option("--point <x,y,label>", "a point in the object (label 1) or outside it (0); many", collectPoint)
     .option("--boxes <file>", "CSV or JSON with the columns image, x0, y0, x1, y1, label")
+    .option("--slice <k>", "which slice of an .npz file, counted from 0", parseSlice)
     .option("--checkpoint <file>", "weights, .pth or .safetensors (default: the small ones in the package)")
     .addOption(
       new Option("--backend <name>", "what computes; auto takes the first that starts here")
@@ -41,6 +42,8 @@ Examples:
     $ medsam segment slice.png --box 95,255,190,350 --box 160,170,210,220 --checkpoint medsam_vit_b.pth
   All rows of a table; file names are relative to the table's folder:
     $ medsam segment --boxes boxes.csv --out masks
+  A slice of a volume in MedSAM's format:
+    $ medsam segment CT_Abd_FLARE22_Tr_0001.npz --slice 40 --box 95,255,190,350
   A CT slice stored with 16 bits, in Hounsfield units:
     $ medsam segment slice.tif --box 95,255,190,350 --preset pre_CT_MR --intensity ct-soft-tissue
 

@@ -1,16 +1,18 @@
 import { basename } from "node:path";
-import { readImageFile } from "../image/decode.node.js";
+import { readImageFile, readNpzFile } from "../image/decode.node.js";
 import { encodePng } from "../image/encode.js";
 import { writeFileAtomic } from "../image/encode.node.js";
 import { labelMap, maskArea, maskBox, maskImage, type Mask, type PixelBox } from "../image/mask.js";
+import { npzSlice } from "../image/npz.js";
 import { drawOverlay } from "../image/overlay.js";
+import { ImageError, type PixelImage } from "../image/pixels.js";
 import { checkPrompt } from "../predictor/checkPrompt.js";
 import type { LongCall, SamPredictor } from "../predictor/samPredictor.js";
 import type { Box, Point, Prediction } from "../predictor/types.js";
 import { hashFile } from "../weights/open.node.js";
 import { provenanceOf, type Provenance, type RunSettings } from "./provenance.js";
 import { outputFiles, type OutputFiles } from "./segmentFiles.js";
-import type { SegmentJob, Target } from "./segmentJobs.js";
+import { isNpz, type SegmentJob, type Target } from "./segmentJobs.js";
 
 /** What is known of one object afterwards. */
 export interface SegmentedObject {
@@ -31,6 +33,7 @@ export interface SegmentedObject {
 export interface SegmentResult {
   readonly image: {
     readonly file: string;
+    readonly slice?: number;
     readonly width: number;
     readonly height: number;
     readonly sha256: string;
@@ -58,7 +61,7 @@ export async function segmentImage(
   job: SegmentJob,
   { settings, out, signal, onProgress }: SegmentContext,
 ): Promise<SegmentResult> {
-  const image = await readImageFile(job.image);
+  const image = await readImage(job);
   const { width, height } = image;
   const { targets } = job;
   // Before the image is encoded, which takes most of the time.
@@ -70,7 +73,13 @@ export async function segmentImage(
   const chosen = predictions.map(best);
   const masks = chosen.map(({ mask }) => mask);
   const result: SegmentResult = {
-    image: { file: basename(job.image), width, height, sha256: await hashFile(job.image) },
+    image: {
+      file: basename(job.image),
+      ...(job.slice !== undefined && { slice: job.slice }),
+      width,
+      height,
+      sha256: await hashFile(job.image),
+    },
     objects: targets.map((target, k) => describe(target, k + 1, chosen[k])),
     files: outputFiles(job, out),
     provenance: provenanceOf(job, settings),
@@ -94,6 +103,15 @@ export async function segmentImage(
   await writeFileAtomic(files.labels, pictures.labels);
   await writeFileAtomic(files.overlay, pictures.overlay);
   return result;
+}
+
+/** @throws ImageError when a stack of slices is given and none is named. */
+async function readImage({ image, slice }: SegmentJob): Promise<PixelImage> {
+  if (!isNpz(image)) return readImageFile(image);
+  const npz = await readNpzFile(image);
+  if (slice === undefined && npz.depth > 1)
+    throw new ImageError(`${image}: has ${npz.depth} slices; name one with --slice 0 to ${npz.depth - 1}`);
+  return npzSlice(npz, slice ?? 0);
 }
 
 /** Boxes alone go through the decoder together. */

@@ -15,7 +15,9 @@ export interface Target {
 export interface SegmentJob {
   /** Path of the image, as messages show it. */
   readonly image: string;
-  /** What the outputs are named after: the file name without folder and ending. */
+  /** Of an `.npz` file, counted from 0. */
+  readonly slice?: number;
+  /** What the outputs are named after: the file name without folder and ending, and the slice if one is named. */
   readonly name: string;
   /** Object k has the value k + 1 in the label map. */
   readonly targets: readonly Target[];
@@ -26,6 +28,7 @@ export interface PromptOptions {
   readonly box?: readonly Box[];
   readonly point?: readonly LabelledPoint[];
   readonly boxes?: string;
+  readonly slice?: number;
 }
 
 /**
@@ -35,16 +38,31 @@ export interface PromptOptions {
  * @throws UsageError, or an Error for a file that is not there, before anything is written.
  */
 export function collectJobs(images: readonly string[], options: PromptOptions): SegmentJob[] {
-  const { box = [], point = [], boxes } = options;
+  const { box = [], point = [], boxes, slice } = options;
   if (boxes !== undefined) {
     if (box.length > 0 || point.length > 0)
       throw new UsageError("--boxes goes without --box and --point: put all boxes into the file");
+    if (slice !== undefined) throw new UsageError("--slice goes without --boxes: a table names whole images");
     return checked(jobsOfTable(images, boxes));
   }
   if (images.length === 0)
     throw new UsageError("no image: expected medsam segment IMAGE... --box x0,y0,x1,y1, or --boxes FILE");
   const targets = targetsOf(box, point);
-  return checked(images.map((image) => ({ image, name: parse(image).name, targets })));
+  const other = images.find((image) => slice !== undefined && !isNpz(image));
+  if (other !== undefined) throw new UsageError(`--slice goes with .npz files, and ${other} is none`);
+  return checked(
+    images.map((image) => {
+      const { name } = parse(image);
+      return slice === undefined
+        ? { image, name, targets }
+        : { image, slice, name: `${name}_slice${slice}`, targets };
+    }),
+  );
+}
+
+/** By its name; what is in it is checked when it is read. */
+export function isNpz(path: string): boolean {
+  return path.toLowerCase().endsWith(".npz");
 }
 
 /** One object a box; points make one object, together with the box if there is one. */
@@ -100,7 +118,8 @@ function jobsOfTable(images: readonly string[], table: string): SegmentJob[] {
 function checked(jobs: SegmentJob[]): SegmentJob[] {
   const byName = new Map<string, string>();
   for (const { image, name } of jobs) {
-    if (!existsSync(image)) throw new Error(`${image}: no such file; expected a PNG, JPEG or TIFF image`);
+    if (!existsSync(image))
+      throw new Error(`${image}: no such file; expected a PNG, JPEG, TIFF or .npz image`);
     if (!statSync(image).isFile())
       throw new Error(`${image}: is a folder; name the images in it, such as ${image}/*.png`);
     const key = name.toLowerCase(); // some file systems do not tell A from a

@@ -1,3 +1,4 @@
+import { zipSync } from "fflate";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -138,6 +139,38 @@ describe("medsam segment", () => {
       ),
     ]);
     expect(readdirSync(join(folder, "out"))).toHaveLength(4);
+  });
+
+  test("takes a slice of a stack in MedSAM's format", () => {
+    const folder = temporaryFolder();
+    const [depth, side] = [3, 64];
+    // A bright square that moves from slice to slice.
+    const imgs = Uint8Array.from({ length: depth * side * side }, (_, n) => {
+      const [z, y, x] = [Math.floor(n / side ** 2), Math.floor(n / side) % side, n % side];
+      return Math.abs(y - 32) < 10 && Math.abs(x - 16 - 16 * z) < 10 ? 200 : 40;
+    });
+    const header = `{'descr': '|u1', 'fortran_order': False, 'shape': (${depth}, ${side}, ${side}), }`;
+    const padded = `${header.padEnd(117)}\n`;
+    const npy = [
+      Buffer.from([0x93, ...Buffer.from("NUMPY"), 1, 0, padded.length, 0]),
+      Buffer.from(padded),
+      imgs,
+    ];
+    writeFileSync(join(folder, "stack.npz"), zipSync({ "imgs.npy": Buffer.concat(npy) }));
+
+    const box = ["--box", "36,20,60,44"];
+    const without = medsam(["segment", "stack.npz", ...box], folder);
+    expect(without.status).toBe(1);
+    expect(without.stderr).toContain("stack.npz: has 3 slices; name one with --slice 0 to 2");
+    expect(medsam(["segment", SAMPLE, "--slice", "1", ...box], folder)).toMatchObject({ status: 2 });
+    const run = medsam(["segment", "stack.npz", "--slice", "2", ...box, "--json"], folder);
+    expect(run.status, run.stderr).toBe(0);
+    const { results } = JSON.parse(run.stdout) as {
+      results: { image: object; provenance: { command: string } }[];
+    };
+    expect(results[0].image).toMatchObject({ file: "stack.npz", slice: 2, width: side, height: side });
+    expect(results[0].provenance.command).toContain("segment stack.npz --slice 2 --box 36,20,60,44");
+    expect(existsSync(join(folder, "out", "stack_slice2_mask.png"))).toBe(true);
   });
 
   test("does not overwrite a mask that it did not write", () => {
