@@ -1,0 +1,143 @@
+import { NIFTI1, NIFTI2 } from "nifti-reader-js";
+import { affineOf, column, length, type Affine, type Row } from "./affine.js";
+import type { Vector3 } from "./vector.js";
+import { VolumeError } from "./volumeError.js";
+
+/** Where voxels lie, in the words of a NIfTI header: two transformations, either of which may be unknown (0). */
+export interface NiftiGeometry {
+  /** `pixdim`: the handedness of `qform`, then the size of a voxel along each axis. */
+  readonly pixDims: readonly number[];
+  /** A rotation and a shift. */
+  readonly qform: { readonly code: number; readonly quaternion: Vector3; readonly offset: Vector3 };
+  /** Any affine transformation. */
+  readonly sform: { readonly code: number; readonly rows: Affine };
+  /** Units of space and time, as coded in the header. */
+  readonly units: number;
+}
+
+export interface NiftiHeader {
+  readonly geometry: NiftiGeometry;
+  readonly littleEndian: boolean;
+  /** Number of axes, then their sizes. */
+  readonly dims: readonly number[];
+  readonly datatype: number;
+  /** Where the voxels begin in the file. */
+  readonly dataOffset: number;
+  readonly slope: number;
+  readonly intercept: number;
+}
+
+/** Bytes of a NIfTI-2 header with its extension flag; NIfTI-1 needs 352. */
+export const MAX_HEADER = 544;
+
+/** True when the bytes begin as NIfTI does; files in two parts (`.hdr` and `.img`) too. */
+export function looksLikeNifti(bytes: Uint8Array): boolean {
+  return versionOf(bytes) !== undefined;
+}
+
+function versionOf(
+  bytes: Uint8Array,
+): { version: 1 | 2; littleEndian: boolean; single: boolean } | undefined {
+  if (bytes.length < 348) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (const littleEndian of [true, false])
+    for (const [version, size, at] of [
+      [1, 348, 344],
+      [2, 540, 4],
+    ] as const) {
+      // prettier-ignore
+      const magic = new TextDecoder("latin1").decode(bytes.subarray(at, at + 3));
+      if (view.getInt32(0, littleEndian) === size && (magic === `n+${version}` || magic === `ni${version}`))
+        return { version, littleEndian, single: magic.startsWith("n+") };
+    }
+  return undefined;
+}
+
+/**
+ * Reads the header of a NIfTI-1 or NIfTI-2 file in one part.
+ *
+ * The library's own affine is not used: it prefers the other transformation than nibabel where both are known,
+ * and knows only one of the two in NIfTI-2.
+ *
+ * @param bytes the beginning of the file, `MAX_HEADER` bytes or all that there are.
+ * @throws VolumeError when it is no such file, or is cut off.
+ */
+export function readNiftiHeader(bytes: Uint8Array, name: string): NiftiHeader {
+  const found = versionOf(bytes);
+  if (found === undefined)
+    throw new VolumeError(`${name}: is no NIfTI file; expected "n+1" or "n+2" in its header`);
+  const { version, littleEndian, single } = found;
+  if (!single)
+    throw new VolumeError(`${name}: is one of a pair (.hdr and .img); save it as one .nii or .nii.gz file`);
+  const size = version === 1 ? 348 : 540;
+  if (bytes.length < size + 4) throw new VolumeError(`${name}: is cut off: its header has ${size + 4} bytes`);
+  const header = version === 1 ? new NIFTI1() : new NIFTI2();
+  header.readHeader(bytes.slice(0, size).buffer); // without extensions, which nothing here needs
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const sform = (i: number): number =>
+    version === 1 ? view.getFloat32(280 + 4 * i, littleEndian) : view.getFloat64(400 + 8 * i, littleEndian);
+  const row = (i: number): Row => [sform(4 * i), sform(4 * i + 1), sform(4 * i + 2), sform(4 * i + 3)];
+  return {
+    geometry: {
+      pixDims: header.pixDims,
+      qform: {
+        code: header.qform_code,
+        quaternion: [header.quatern_b, header.quatern_c, header.quatern_d],
+        offset: [header.qoffset_x, header.qoffset_y, header.qoffset_z],
+      },
+      sform: { code: header.sform_code, rows: [row(0), row(1), row(2)] },
+      units: header.xyzt_units,
+    },
+    littleEndian,
+    dims: header.dims,
+    datatype: header.datatypeCode,
+    dataOffset: header.vox_offset,
+    slope: header.scl_slope,
+    intercept: header.scl_inter,
+  };
+}
+
+/** Millimetres in a unit of the header's low three bits; unknown is taken as mm, as all programs do. */
+export function millimetres(units: number): number {
+  return { 1: 1000, 3: 0.001 }[units & 7] ?? 1;
+}
+
+/**
+ * The transformation that nibabel takes: `sform` where it is known, else `qform`. Undefined where neither is: the
+ * place in the patient is not known then.
+ */
+export function niftiAffine({ pixDims, qform, sform, units }: NiftiGeometry): Affine | undefined {
+  const unit = millimetres(units);
+  const scaled = (affine: Affine): Affine => {
+    const [x, y, z, origin] = [0, 1, 2, 3].map((axis): Vector3 => {
+      const [a, b, c] = column(affine, axis);
+      return [a * unit, b * unit, c * unit];
+    });
+    return affineOf(x, y, z, origin);
+  };
+  if (sform.code > 0) return scaled(sform.rows);
+  if (qform.code <= 0) return undefined;
+  const [b, c, d] = qform.quaternion;
+  const rest = 1 - length(qform.quaternion) ** 2;
+  // Rounded to single precision the three may be a little longer than 1; then they are made 1, and a is 0.
+  const shrink = rest < 0 ? 1 / Math.sqrt(1 - rest) : 1;
+  return scaled(
+    rotation([Math.sqrt(Math.max(rest, 0)), b * shrink, c * shrink, d * shrink], pixDims, qform.offset),
+  );
+}
+
+/** @see nifti1.h, method 2 */
+function rotation(
+  [a, b, c, d]: readonly [number, number, number, number],
+  pixDims: readonly number[],
+  offset: Vector3,
+): Affine {
+  const [dx, dy] = [pixDims[1], pixDims[2]];
+  const dz = pixDims[3] * (pixDims[0] < 0 ? -1 : 1);
+  return affineOf(
+    [(a * a + b * b - c * c - d * d) * dx, 2 * (b * c + a * d) * dx, 2 * (b * d - a * c) * dx],
+    [2 * (b * c - a * d) * dy, (a * a + c * c - b * b - d * d) * dy, 2 * (c * d + a * b) * dy],
+    [2 * (b * d + a * c) * dz, 2 * (c * d - a * b) * dz, (a * a + d * d - c * c - b * b) * dz],
+    offset,
+  );
+}
