@@ -34,7 +34,7 @@ export class Global {
 
 const MARK = Symbol("mark");
 /** ViT-H with its optimizer's state takes 71,000. It bounds time and memory: each makes one value at most. */
-const MAX_OPCODES = 200_000;
+const MAX_OPCODES = 150_000;
 
 /** @throws CheckpointError for a forbidden name, an unknown opcode, or a damaged pickle. */
 export function readPickle(bytes: Uint8Array, source: string, allowed: Allowed): unknown {
