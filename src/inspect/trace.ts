@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { observeLayers, type AnyLayer } from "../layers/layer.js";
-import { globToRegExp } from "./glob.js";
+import { globToRegExp } from "../layers/glob.js";
 
 /** A named value of a forward pass, with PyTorch's axes ([B, C, H, W] for maps). */
 export interface TracedTensor {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { matchGlobs } from "../../../src/inspect/glob.js";
+import { matchGlobs } from "../../../src/layers/glob.js";
 
 const NAMES = [
   "image_encoder",
