@@ -22,9 +22,7 @@ describe.each(BACKWARD)("forms of one operation agree on %s", (backend) => {
       form(x, weight, bias, 1e-6)
         .mul(tensor("loss", [2, 3, 40]))
         .sum();
-    const [fast, plain] = [layerNorm, layerNormPlain].map((form) =>
-      tf.grads(loss(form))([...inputs]),
-    );
+    const [fast, plain] = [layerNorm, layerNormPlain].map((form) => tf.grads(loss(form))([...inputs]));
     fast.forEach((gradient, n) => {
       expect(gradient.shape).toEqual(plain[n].shape);
       expect(largest(gradient, plain[n])).toBeLessThan(5e-6);
