@@ -58,8 +58,9 @@ function distanceAt({ distances, areas }: SurfaceSide, percent: number): number 
   return distances[index < 0 ? distances.length - 1 : index];
 }
 
+/** Added as the total is, so that the whole surface is exactly all of it. */
 function areaWithin({ distances, areas }: SurfaceSide, tolerance: number): number {
-  return areas.reduce((total, area, i) => (distances[i] <= tolerance ? total + area : total), 0);
+  return sum(areas.filter((_, i) => distances[i] <= tolerance));
 }
 
 /**

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ROOT } from "./medsam.js";
+import { ENV, ROOT } from "./medsam.js";
 
 // Installing asks the package registry for the dependencies, so this runs only where it is asked for.
 const wanted = process.env.MEDSAM_TEST_INSTALL === "1";
@@ -13,7 +13,12 @@ if (!wanted)
 describe.skipIf(!wanted)("the packed package, installed in an empty folder", () => {
   const folder = mkdtempSync(join(tmpdir(), "medsam-install-"));
   const run = (command: string, ...args: string[]) =>
-    execFileSync(command, args, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+    execFileSync(command, args, {
+      cwd: folder,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+      env: ENV,
+    });
 
   beforeAll(() => {
     // Packing builds into a folder that other tests read, so they do not run beside this one.
