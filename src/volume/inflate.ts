@@ -3,7 +3,7 @@ import { crc32 } from "../image/crc32.js";
 import { VolumeError } from "./volumeError.js";
 
 /** Compressed bytes that are inflated at a time; they give at most a thousand times as many. */
-const PIECE = 2 ** 16;
+const PIECE = 2 ** 13;
 /** Inflated bytes from which a limit can be told. */
 const START = 1024;
 
