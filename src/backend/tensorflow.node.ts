@@ -1,14 +1,22 @@
 import * as tf from "@tensorflow/tfjs";
-import Module, { createRequire } from "node:module";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import util from "node:util";
 
 /** Where the parts of the native backend lie. */
 export interface TensorflowFiles {
-  /** The unpacked package `@tensorflow/tfjs-node` (or `-gpu`); its dependencies are not needed. */
+  /** The unpacked package `@tensorflow/tfjs-node`, in a folder that {@link writeTfjsLink} prepared. */
   readonly package: string;
   /** The compiled addon, `tfjs_binding.node`. */
   readonly addon: string;
+  /** The compiled addon that keeps TensorFlow from printing while it is loaded. */
+  readonly quietAddon: string;
+}
+
+interface QuietAddon {
+  readonly hush: () => void;
+  readonly restore: () => void;
 }
 
 interface BackendModule {
@@ -17,6 +25,7 @@ interface BackendModule {
 
 /** Variables of TensorFlow that are set unless the user has set them, before it starts. */
 const ENVIRONMENT: Readonly<Record<string, string>> = {
+  // Nothing is printed but what ends the process.
   TF_CPP_MIN_LOG_LEVEL: "3",
   // Else it takes all of a GPU's memory at its start.
   TF_FORCE_GPU_ALLOW_GROWTH: "true",
@@ -24,6 +33,8 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   NVIDIA_TF32_OVERRIDE: "0",
 };
 
+const TFJS_LINK = Symbol.for("medsam-tfjs.tensorflow");
+const globals = globalThis as { [TFJS_LINK]?: unknown };
 const require = createRequire(import.meta.url);
 
 /**
@@ -35,41 +46,72 @@ const require = createRequire(import.meta.url);
  */
 export function registerTensorflow(files: TensorflowFiles): void {
   if (tf.findBackendFactory("tensorflow") !== null) return;
-  for (const [name, value] of Object.entries(ENVIRONMENT)) process.env[name] ??= value;
-  restoreUtil();
-  const binding = require(files.addon) as unknown;
-  const { NodeJSKernelBackend } = withOurTensorflow(() => {
-    require(join(files.package, "dist/register_all_kernels.js"));
-    return require(join(files.package, "dist/nodejs_kernel_backend.js")) as BackendModule;
-  });
-  tf.registerBackend("tensorflow", () => new NodeJSKernelBackend(binding, "medsam-tfjs"), 3);
-}
-
-/** Functions of Node's util that the package calls and Node 23 removed. */
-export function restoreUtil(): void {
-  const old = util as unknown as Record<string, unknown>;
-  old["isNullOrUndefined"] ??= (value: unknown) => value === null || value === undefined;
-  old["isArray"] ??= Array.isArray;
-}
-
-/** Lets files that lie elsewhere find the TensorFlow.js that this process already uses, while `body` runs. */
-function withOurTensorflow<T>(body: () => T): T {
-  const resolver = Module as unknown as {
-    _resolveFilename: (this: unknown, request: string, ...rest: unknown[]) => string;
-  };
-  const original = resolver._resolveFilename;
-  const tfjs = require.resolve("@tensorflow/tfjs");
-  const core = createRequire(tfjs).resolve("@tensorflow/tfjs-core");
-  const ours = new Map([
-    ["@tensorflow/tfjs", tfjs],
-    ["@tensorflow/tfjs-core", core],
-  ]);
-  resolver._resolveFilename = function (request, ...rest) {
-    return ours.get(request) ?? original.call(this, request, ...rest);
-  };
+  setEnvironment();
+  const binding = loadAddon(files);
+  globals[TFJS_LINK] = require("@tensorflow/tfjs");
   try {
-    return body();
+    require(join(files.package, "dist/register_all_kernels.js"));
+    const backend = require(join(files.package, "dist/nodejs_kernel_backend.js")) as BackendModule;
+    tf.registerBackend("tensorflow", () => new backend.NodeJSKernelBackend(binding, "medsam-tfjs"), 3);
   } finally {
-    resolver._resolveFilename = original;
+    delete globals[TFJS_LINK];
+  }
+}
+
+/**
+ * Loads a TensorFlow.js for Node that the project brings, as it is; it registers itself.
+ *
+ * @returns false when there is none.
+ * @throws Error when there is one, and it does not load.
+ */
+export function loadTfjsNode(): boolean {
+  const paths = [import.meta.dirname, process.cwd()];
+  for (const name of ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"]) {
+    let entry: string;
+    try {
+      entry = require.resolve(name, { paths });
+    } catch {
+      continue;
+    }
+    setEnvironment();
+    require(entry);
+    return true;
+  }
+  return false;
+}
+
+/** What TensorFlow's library and its JavaScript need of the process, before they are loaded. */
+function setEnvironment(): void {
+  for (const [name, value] of Object.entries(ENVIRONMENT)) process.env[name] ??= value;
+  // Functions that the package calls; Node 22 warns of them, later ones lack them.
+  Object.assign(util, {
+    isArray: Array.isArray,
+    isNullOrUndefined: (value: unknown) => value === null || value === undefined,
+  });
+}
+
+function loadAddon({ addon, quietAddon }: TensorflowFiles): unknown {
+  const wantsMessages = process.env["TF_CPP_MIN_LOG_LEVEL"] === "0";
+  if (wantsMessages) return require(addon);
+  const quiet = require(quietAddon) as QuietAddon;
+  quiet.hush();
+  try {
+    return require(addon);
+  } finally {
+    quiet.restore();
+  }
+}
+
+/**
+ * Makes files in `folder` that import `@tensorflow/tfjs`, or its core, find the one that this package uses: a second
+ * one would be hundreds of files more, and would have to be kept at the same release. The modules there hand on what
+ * {@link registerTensorflow} holds out while it loads them, so one installation serves every project.
+ */
+export function writeTfjsLink(folder: string): void {
+  for (const name of ["tfjs", "tfjs-core"]) {
+    const module = join(folder, "node_modules", "@tensorflow", name);
+    mkdirSync(module, { recursive: true });
+    const link = `globalThis[Symbol.for("${TFJS_LINK.description}")]`;
+    writeFileSync(join(module, "index.js"), `module.exports = ${link};\n`);
   }
 }

@@ -1,16 +1,17 @@
 import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-wasm";
-import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
+import { explain } from "./native/explain.js";
 import { installedTensorflow } from "./native/home.node.js";
 import {
   BackendAbsentError,
+  BackendError,
   startBackend,
   type BackendName,
   type BackendOptions,
   type Prepare,
 } from "./startBackend.js";
-import { registerTensorflow, restoreUtil } from "./tensorflow.node.js";
+import { loadTfjsNode, registerTensorflow } from "./tensorflow.node.js";
 import { describeDevice } from "./device.node.js";
 import { verifyOnce } from "./selfTest.node.js";
 import { registerThreadedWasm } from "./wasmThreads.node.js";
@@ -61,23 +62,17 @@ async function verifyDevice(name: BackendName): Promise<void> {
 /** The installation of `medsam native install`, else a TensorFlow.js for Node that the project has and that works. */
 function prepareTensorflow(): void {
   const files = installedTensorflow();
-  if (files !== undefined) {
-    registerTensorflow(files);
-    return;
+  let found: boolean;
+  try {
+    if (files !== undefined) registerTensorflow(files);
+    found = files !== undefined || loadTfjsNode();
+  } catch (error) {
+    throw new BackendError(explain(error));
   }
-  restoreUtil();
-  const require = createRequire(`${process.cwd()}/`);
-  for (const name of ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"]) {
-    try {
-      require(name);
-      return;
-    } catch {
-      // Not installed, or its addon is missing: the message below says what to do.
-    }
-  }
-  throw new BackendAbsentError(
-    "TensorFlow's native library is not installed; to install it: medsam native install",
-  );
+  if (!found)
+    throw new BackendAbsentError(
+      "TensorFlow's native library is not installed; to install it: medsam native install",
+    );
 }
 
 function prepareWasm(threads: number): void {

@@ -1,53 +1,56 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TensorflowFiles } from "../tensorflow.node.js";
+import { explain } from "./explain.js";
+import { filesOf } from "./home.node.js";
 import { NativeError } from "./nativeError.js";
 import { run } from "./run.node.js";
+import { readStartLog, type StartLog } from "./startLog.js";
 
 /** What a freshly started process says of an installation. */
-export interface NativeCheck {
+export interface NativeCheck extends StartLog {
   readonly tensorflow: string;
   readonly threads: number;
-  /** CUDA devices that TensorFlow uses; none without a driver. */
-  readonly gpu: boolean;
-  /** Billions of floating-point operations a second in a product of 2048 x 2048 matrices. */
+  /** Billions of floating-point operations a second in a product of 4096 x 768 and 768 x 3072. */
   readonly gflops: number;
-  /** What TensorFlow said about a GPU that it did not take. */
-  readonly notes: readonly string[];
+}
+
+/** What {@link checkInstallation} asks its process to do. */
+export interface CheckRequest extends TensorflowFiles {
+  /** CUDA's libraries, which have to load also where there is no GPU to use them. */
+  readonly cuda: readonly string[];
 }
 
 /**
  * Starts an installation in a process of its own, so that a library that does not load, or dies, takes nothing with
- * it, and has it compute a few things whose results are known.
+ * it, and has it compute what is known: a few operations, and the self-test with the checkpoint in the package.
  *
+ * @param folder the installation's.
  * @throws NativeError saying why it does not work.
  */
-export async function checkInstallation(
-  files: TensorflowFiles,
-  { signal }: { readonly signal?: AbortSignal } = {},
-): Promise<NativeCheck> {
+export async function checkInstallation(folder: string, signal?: AbortSignal): Promise<NativeCheck> {
   const script = fileURLToPath(new URL("./checkProcess.node.js", import.meta.url));
-  // TensorFlow says why it takes no GPU only where its warnings are not silenced.
+  const request: CheckRequest = { ...filesOf(folder), cuda: cudaLibraries(folder) };
+  // TensorFlow says what it found only where its messages are not silenced.
   const env = { ...process.env, TF_CPP_MIN_LOG_LEVEL: "0" };
   let printed: string;
   try {
-    printed = await run(process.execPath, [script, JSON.stringify(files)], { signal, env });
+    printed = await run(process.execPath, [script, JSON.stringify(request)], { signal, env });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new NativeError(explain((error as Error).message));
+    throw new NativeError(explain(error));
   }
   const result = /^MEDSAM-CHECK (.*)$/m.exec(printed)?.[1];
   if (result === undefined)
     throw new NativeError(`the native backend said nothing of itself: ${printed.slice(-300)}`);
-  const check = JSON.parse(result) as Omit<NativeCheck, "notes">;
-  const notes = printed.split("\n").filter((line) => /cuInit|CUDA driver|NVIDIA driver|libcuda/i.test(line));
-  return { ...check, notes };
+  return { ...(JSON.parse(result) as Omit<NativeCheck, keyof StartLog>), ...readStartLog(printed) };
 }
 
-/** The reason and the next step, from what the failed process printed last. */
-function explain(message: string): string {
-  if (message.includes("GLIBCXX") || message.includes("GLIBC_"))
-    return `the native backend does not load: this system's libstdc++ or libc is too old for TensorFlow's wheel (${message}); use a newer system, or the wasm backend`;
-  if (message.includes("invalid ELF header") || message.includes("wrong ELF class"))
-    return `the native backend does not load: the libraries are for another kind of processor (${message}); install again without --wheel`;
-  return `the native backend does not work here: ${message}`;
+function cudaLibraries(folder: string): string[] {
+  const nvidia = join(folder, "nvidia");
+  if (!existsSync(nvidia)) return [];
+  return readdirSync(nvidia, { recursive: true, encoding: "utf8" })
+    .filter((name) => /\.so(\.\d+)*$/.test(name))
+    .map((name) => join(nvidia, name));
 }

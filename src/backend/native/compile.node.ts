@@ -1,6 +1,8 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { filesOf } from "./home.node.js";
 import { NativeError } from "./nativeError.js";
+import { QUIET_ADDON } from "./quietAddon.js";
 import { findProgram, run } from "./run.node.js";
 
 export interface Compiler {
@@ -22,39 +24,30 @@ export async function findCompiler(): Promise<Compiler> {
 }
 
 /**
- * Compiles the addon of `@tensorflow/tfjs-node` against TensorFlow's libraries in `folder`. It finds them by its own
- * place, so the folder may be moved.
+ * Compiles, in the folder of an installation, the addon of `@tensorflow/tfjs-node` against TensorFlow's libraries, and
+ * a small one of ours. They find the libraries by their own place, so the folder may be moved.
  */
-export async function compileAddon(
-  compiler: Compiler,
-  folder: string,
-  { signal }: { signal?: AbortSignal },
-): Promise<void> {
+export async function compileAddons(compiler: Compiler, folder: string, signal?: AbortSignal): Promise<void> {
   const at = (...parts: string[]) => join(folder, ...parts);
   const mac = process.platform === "darwin";
   const library = (name: string) => at("tensorflow", mac ? `lib${name}.2.dylib` : `lib${name}.so.2`);
   mkdirSync(at("lib"), { recursive: true });
-  const args = [
-    "-O2",
-    "-std=c++17",
-    "-fPIC",
-    "-shared",
-    "-DNAPI_VERSION=8",
-    ...(mac ? ["-undefined", "dynamic_lookup"] : []),
-    `-I${at("headers", "include")}`,
-    `-I${at("tensorflow", "include")}`,
-    at("tfjs-node", "binding", "tfjs_backend.cc"),
-    at("tfjs-node", "binding", "tfjs_binding.cc"),
-    library("tensorflow_cc"),
-    library("tensorflow_framework"),
-    `-Wl,-rpath,${mac ? "@loader_path" : "$ORIGIN"}/../tensorflow`,
-    "-o",
-    at("lib", "tfjs_binding.node"),
-  ];
+  const quiet = at("headers", "quiet.cc");
+  writeFileSync(quiet, QUIET_ADDON);
+  const tfjs = ["tfjs_backend.cc", "tfjs_binding.cc"].map((file) => at("tfjs-node", "binding", file));
+  const rpath = `-Wl,-rpath,${mac ? "@loader_path" : "$ORIGIN"}/../tensorflow`;
+  const links = [library("tensorflow_cc"), library("tensorflow_framework"), rpath];
+  const { addon, quietAddon } = filesOf(folder);
+  const common = ["-O2", "-std=c++17", "-fPIC", "-shared", "-DNAPI_VERSION=8"];
+  if (mac) common.push("-undefined", "dynamic_lookup");
+  common.push(`-I${at("headers", "include")}`, `-I${at("tensorflow", "include")}`);
   try {
-    await run(compiler.program, args, { signal });
+    await run(compiler.program, [...common, quiet, "-o", quietAddon], { signal });
+    await run(compiler.program, [...common, ...tfjs, ...links, "-o", addon], { signal });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new NativeError(`${compiler.version} could not compile the addon: ${(error as Error).message}`);
+    throw new NativeError(
+      `${compiler.version} could not compile the addon: ${(error as Error).message}; to take another compiler: CXX=g++-12 medsam native install`,
+    );
   }
 }

@@ -8,37 +8,19 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
+import { writeTfjsLink } from "../tensorflow.node.js";
 import { checkInstallation, type NativeCheck } from "./check.node.js";
-import { compileAddon, findCompiler } from "./compile.node.js";
-import {
-  filesOf,
-  homeFolder,
-  installationFolder,
-  leftovers,
-  nativeFolder,
-  type Manifest,
-} from "./home.node.js";
+import { compileAddons, findCompiler } from "./compile.node.js";
+import { installationFolder, leftovers, nativeFolder, VARIANTS, type Manifest } from "./home.node.js";
 import { takeLock } from "./lock.node.js";
 import { NativeError } from "./nativeError.js";
-import { downloadPackages, findPip, downloadCuda, downloadWheel } from "./download.node.js";
-import {
-  PLATFORMS,
-  SIZES,
-  TENSORFLOW_VERSION,
-  TFJS_VERSION,
-  type Platform,
-  type Variant,
-} from "./variants.js";
-import { sha256Of, unpackWheel } from "./wheel.node.js";
+import { fetchPart, findPip, partBeside } from "./obtain.node.js";
+import { partsOf, peakBytes, TFJS_VERSION, type Part, type Variant } from "./parts.js";
+import { run } from "./run.node.js";
+import { unpackWheel } from "./wheel.node.js";
 
 export interface InstallOptions {
-  readonly variant: Variant;
-  /**
-   * A wheel that was fetched elsewhere, for computers without a network. Archives of the npm packages that lie
-   * beside it are used too.
-   */
-  readonly wheel?: string;
   readonly signal?: AbortSignal;
   /** Told what is being done and the share of it, where that is known. */
   readonly onProgress?: (what: string, share?: number) => void;
@@ -46,147 +28,163 @@ export interface InstallOptions {
 
 /** What an install will do, for saying it beforehand. */
 export interface InstallPlan {
+  readonly variant: Variant;
   readonly folder: string;
+  /** What to fetch, or where it lies. */
+  readonly parts: readonly { readonly part: Part; readonly path: string | undefined }[];
+  /** Bytes to fetch. */
   readonly download: number;
+  /** Bytes on disk afterwards. */
   readonly installed: number;
 }
 
-/** Members of the wheel that are needed: the libraries to run, a few headers to compile. */
-const LIBRARIES = /^tensorflow\/libtensorflow_(cc|framework)\.(so\.2|2\.dylib)$/;
-const HEADERS =
-  /^tensorflow\/include\/(tensorflow\/c|tensorflow\/core\/platform|tsl\/platform|xla\/tsl\/c)\/.*\.h$/;
+/** Members of the wheels that are needed: libraries to run, a few headers to compile, what CUDA compiles with. */
+const WANTED = [
+  /^tensorflow\/libtensorflow_(cc|framework)\.(so\.2|2\.dylib)$/,
+  /^tensorflow\/include\/(tensorflow\/c|tensorflow\/core\/platform|tsl\/platform|xla\/tsl\/c)\/.*\.h$/,
+  /^nvidia\/\w+\/(lib\/[^/]+\.so(\.\d+)*|bin\/ptxas|nvvm\/libdevice\/[^/]+)$/,
+];
 
-/** @throws NativeError saying what to do instead where TensorFlow has no libraries for this computer. */
-export function planInstall({ variant, wheel }: Pick<InstallOptions, "variant" | "wheel">): InstallPlan {
-  platformOf(variant);
-  const { download, installed } = SIZES[variant];
-  return { folder: installationFolder(variant), download: wheel === undefined ? download : 0, installed };
+/**
+ * Says what an install will do, and checks what can be checked before.
+ *
+ * @param wheel a TensorFlow wheel that was fetched elsewhere; other parts that lie beside it are used too.
+ * @throws NativeError when there is nothing for this computer, or a file that was given is damaged.
+ */
+export async function planInstall(variant: Variant, wheel?: string): Promise<InstallPlan> {
+  const wanted = partsOf(variant);
+  if (process.platform === "linux" && !hasGlibc())
+    throw new NativeError(
+      "TensorFlow's libraries need glibc, and this Linux has another C library (musl); use a system with glibc, such as Debian, or the wasm backend",
+    );
+  const parts: { part: Part; path: string | undefined }[] = [];
+  for (const part of wanted)
+    parts.push({ part, path: wheel === undefined ? undefined : await partBeside(part, resolve(wheel)) });
+  const sum = (sizes: readonly number[]) => sizes.reduce((total, size) => total + size, 0);
+  return {
+    variant,
+    folder: installationFolder(variant),
+    parts,
+    download: sum(parts.map(({ part, path }) => (path === undefined ? part.bytes : 0))),
+    installed: sum(wanted.map(({ unpacked }) => unpacked)),
+  };
 }
 
 /**
  * Installs the native backend for this user: TensorFlow's libraries from its wheel, the backend from npm, and the
  * addon between them compiled here. The installation appears in one piece at the end, after it was started in a
- * process of its own; a failure or a stop leaves nothing.
+ * process of its own and gave right numbers; a failure or a stop leaves nothing.
  *
  * @throws NativeError with the next step for whatever is missing.
  */
 export async function installNative(
-  options: InstallOptions,
+  { variant, folder, parts }: InstallPlan,
+  { signal, onProgress = () => undefined }: InstallOptions = {},
 ): Promise<{ manifest: Manifest; check: NativeCheck }> {
-  const { variant, signal, onProgress = () => undefined } = options;
-  const platform = platformOf(variant);
-  // What is missing is said before anything is fetched.
-  const compiler = await findCompiler();
-  const pip = options.wheel === undefined || variant === "gpu" ? await findPip() : undefined;
-  if (options.wheel !== undefined && !existsSync(options.wheel))
-    throw new NativeError(
-      `${options.wheel}: no such file; expected a wheel of ${variant === "gpu" ? "tensorflow" : "tensorflow-cpu"} ${TENSORFLOW_VERSION}`,
-    );
-
-  const unlock = takeLock(join(nativeFolder(), "install.lock"));
+  const unlock = takeLock(lockFile());
   const work = join(nativeFolder(), `partial-${process.pid}`);
   try {
-    for (const folder of leftovers()) rmSync(folder, { recursive: true, force: true });
-    checkRoom(variant, options.wheel === undefined);
-    mkdirSync(work, { recursive: true });
+    leftovers().forEach(removeFolder);
+    assertRoom(parts.map(({ part, path }) => (path === undefined ? part : { ...part, bytes: 0 })));
+    const compiler = await findCompiler();
+    const usesPip = parts.some(({ part, path }) => path === undefined && part.registry === "pypi");
+    const python = usesPip ? await findPip() : undefined;
     const fetched = join(work, "download");
-    mkdirSync(fetched);
+    for (const { part, path } of parts) {
+      const fetching = `fetching ${part.file} (${(part.bytes / 1e6).toFixed(1)} MB)`;
+      if (path === undefined) onProgress(fetching);
+      const tell = (share: number) => onProgress(fetching, share);
+      const file = path ?? (await fetchPart(part, { python, folder: fetched, signal, onProgress: tell }));
+      await unpackPart(part, file, work, { signal, onProgress });
+      removeFolder(fetched);
+    }
 
-    onProgress(`fetching TensorFlow ${TENSORFLOW_VERSION}`);
-    const wheel =
-      options.wheel !== undefined
-        ? resolve(options.wheel)
-        : await downloadWheel(pip as string, variant, platform, fetched, { signal, onProgress });
-    onProgress("checking the wheel's hash");
-    const hash = await sha256Of(wheel);
-    const expected = platform.sha256[variant];
-    if (expected !== undefined && hash !== expected)
-      throw new NativeError(
-        `${wheel}: SHA-256 is ${hash}, expected ${expected}: the download is damaged, or another wheel; ` +
-          `expected ${variant === "gpu" ? "tensorflow" : "tensorflow-cpu"} ${TENSORFLOW_VERSION} for CPython 3.11`,
-      );
-    await unpackWheel(wheel, work, {
-      wanted: (name) => LIBRARIES.test(name) || HEADERS.test(name),
-      signal,
-      onProgress: (share) => onProgress("unpacking TensorFlow", share),
-    });
-    if (!existsSync(join(work, "tensorflow")))
-      throw new NativeError(`${wheel}: has no TensorFlow libraries in it`);
-    if (variant === "gpu") await downloadCuda(pip as string, wheel, work, platform, { signal, onProgress });
-
-    onProgress("fetching the backend from npm");
-    await downloadPackages(variant, work, fetched, options.wheel && dirname(resolve(options.wheel)), {
-      signal,
-    });
-    onProgress("compiling the addon");
-    await compileAddon(compiler, work, { signal });
-    for (const unneeded of ["download", "headers", join("tensorflow", "include")])
-      rmSync(join(work, unneeded), { recursive: true, force: true });
+    onProgress("compiling the addons");
+    await compileAddons(compiler, work, signal);
+    for (const unneeded of ["headers", join("tensorflow", "include")]) removeFolder(join(work, unneeded));
+    writeTfjsLink(work);
 
     onProgress("starting it");
-    const check = await checkInstallation(filesOf(work), { signal });
+    const check = await checkInstallation(work, signal);
     const manifest: Manifest = {
       variant,
       tensorflow: check.tensorflow,
       tfjsNode: TFJS_VERSION,
-      wheel: hash,
       compiler: compiler.version,
       size: sizeOfFolder(work),
     };
     writeFileSync(join(work, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
-    replaceFolder(work, installationFolder(variant));
+    replaceFolder(work, folder);
     return { manifest, check };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOSPC")
-      throw new NativeError(
-        `no room left on the disk of ${homeFolder()}; free some, or set MEDSAM_HOME to another disk`,
-      );
-    throw error;
+    throw isDiskFull(error) ? noRoom("it is full") : error;
   } finally {
-    rmSync(work, { recursive: true, force: true });
+    removeFolder(work);
     unlock();
   }
 }
 
-/** Removes an installation. @returns false when there was none. */
-export function removeNative(variant: Variant): boolean {
-  const unlock = takeLock(join(nativeFolder(), "install.lock"));
+/** Removes every installation, and what an install that was killed left. @returns what was installed. */
+export function removeNative(): Variant[] {
+  const unlock = takeLock(lockFile());
   try {
-    const folder = installationFolder(variant);
-    const existed = existsSync(folder);
-    for (const left of [folder, ...leftovers()]) rmSync(left, { recursive: true, force: true });
-    return existed;
+    const removed = VARIANTS.filter((variant) => existsSync(installationFolder(variant)));
+    [...removed.map(installationFolder), ...leftovers()].forEach(removeFolder);
+    return removed;
   } finally {
     unlock();
   }
 }
 
-function platformOf(variant: Variant): Platform {
-  const name = `${process.platform}-${process.arch}`;
-  const platform = PLATFORMS[name];
-  if (process.platform === "win32")
-    throw new NativeError(
-      "TensorFlow publishes no C++ library for Windows with this wheel; use the Linux version of Node in WSL 2, or the wasm backend",
-    );
-  if (platform === undefined || (variant === "gpu" && name !== "linux-x64"))
-    throw new NativeError(
-      `TensorFlow ${TENSORFLOW_VERSION}${variant === "gpu" ? " with CUDA" : ""} has no wheel for ${name}; use the wasm backend, which needs nothing`,
-    );
-  return platform;
+async function unpackPart(
+  part: Part,
+  file: string,
+  work: string,
+  { signal, onProgress }: InstallOptions,
+): Promise<void> {
+  const folder = join(work, part.into);
+  mkdirSync(folder, { recursive: true });
+  if (part.registry === "npm") {
+    await run("tar", ["-xzf", file, "--strip-components=1", "-C", folder], { signal });
+    return;
+  }
+  await unpackWheel(file, folder, {
+    wanted: (name) => WANTED.some((pattern) => pattern.test(name)),
+    signal,
+    onProgress: (share) => onProgress?.(`unpacking ${part.file}`, share),
+  });
 }
 
-function checkRoom(variant: Variant, downloads: boolean): void {
+function lockFile(): string {
+  return join(nativeFolder(), "install.lock");
+}
+
+function hasGlibc(): boolean {
+  const report = process.report.getReport() as unknown as {
+    readonly header: { glibcVersionRuntime?: string };
+  };
+  return report.header.glibcVersionRuntime !== undefined;
+}
+
+function assertRoom(parts: readonly Part[]): void {
   const { bavail, bsize } = statfsSync(nativeFolder());
-  const needed = SIZES[variant].installed + (downloads ? SIZES[variant].download : 0);
-  if (bavail * bsize < needed)
-    throw new NativeError(
-      `too little room on the disk of ${nativeFolder()}: ${gigabytes(needed)} are needed, ${gigabytes(bavail * bsize)} are free; ` +
-        `free some, or set MEDSAM_HOME to another disk`,
-    );
+  const [needed, free] = [peakBytes(parts), bavail * bsize];
+  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`;
+  if (free < needed) throw noRoom(`${gigabytes(needed)} are needed, ${gigabytes(free)} are free`);
 }
 
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(2)} GB`;
+function noRoom(what: string): NativeError {
+  return new NativeError(
+    `too little room on the disk of ${nativeFolder()}: ${what}; free some, or set MEDSAM_HOME to a folder on another disk`,
+  );
+}
+
+/** Told by this process, or by pip or tar in what they printed. */
+function isDiskFull(error: unknown): boolean {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return (
+    code === "ENOSPC" || code === "EDQUOT" || /No space left on device|Disk quota exceeded/.test(message)
+  );
 }
 
 /** Puts `from` in the place of `to`; the old one is out of the way before, and goes last. */
@@ -194,7 +192,12 @@ function replaceFolder(from: string, to: string): void {
   const old = `${from}-old`;
   if (existsSync(to)) renameSync(to, old);
   renameSync(from, to);
-  rmSync(old, { recursive: true, force: true });
+  removeFolder(old);
+}
+
+/** A program that was stopped may still be writing its last file: some patience. */
+function removeFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 }
 
 function sizeOfFolder(folder: string): number {

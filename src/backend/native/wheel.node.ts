@@ -42,34 +42,22 @@ export async function unpackWheel(wheel: string, folder: string, options: Unpack
       await mkdir(dirname(target), { recursive: true });
       const stream = await openEntry(zip, entry);
       stream.on("data", (chunk: Buffer) => onProgress?.((done += chunk.length) / total));
-      await pipeline(stream, createWriteStream(target), { signal });
+      await pipeline(stream, createWriteStream(target, { mode: modeOf(entry) }), { signal });
     }
   } catch (error) {
     if (signal?.aborted) throw signal.reason as Error;
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === "ENOSPC")
-      throw new NativeError(`no room left on the disk of ${folder}; free some and try again`);
-    if (code !== undefined && code.startsWith("E")) throw error;
+    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error; // The disk's: full, or not to be written.
     throw new NativeError(
-      `${basename(wheel)} is damaged or no wheel: ${(error as Error).message}; delete it and try again`,
+      `${basename(wheel)} is damaged or no wheel: ${(error as Error).message}; fetch it again`,
     );
   } finally {
     zip?.close();
   }
 }
 
-/** The text of one small member, such as METADATA. */
-export async function readWheelText(wheel: string, wanted: (name: string) => boolean): Promise<string> {
-  const zip = await openZip(wheel);
-  try {
-    const entry = (await readEntries(zip)).find(({ fileName }) => wanted(fileName));
-    if (entry === undefined) throw new NativeError(`${basename(wheel)} has no metadata`);
-    const chunks: Buffer[] = [];
-    for await (const chunk of await openEntry(zip, entry)) chunks.push(chunk as Buffer);
-    return Buffer.concat(chunks).toString();
-  } finally {
-    zip.close();
-  }
+/** A program, such as CUDA's assembler, stays one. */
+function modeOf({ externalFileAttributes }: Entry): number {
+  return (externalFileAttributes >>> 16) & 0o100 ? 0o755 : 0o644;
 }
 
 function openZip(path: string): Promise<ZipFile> {
