@@ -1,0 +1,77 @@
+/** The attributes that are read, by the standard's keywords (PS3.6). */
+const TAGS = {
+  TransferSyntaxUID: "00020010",
+  ImageType: "00080008",
+  SOPClassUID: "00080016",
+  SOPInstanceUID: "00080018",
+  StudyDate: "00080020",
+  AccessionNumber: "00080050",
+  StudyTime: "00080030",
+  Modality: "00080060",
+  ReferringPhysicianName: "00080090",
+  PatientName: "00100010",
+  PatientID: "00100020",
+  PatientBirthDate: "00100030",
+  PatientSex: "00100040",
+  SliceThickness: "00180050",
+  SpacingBetweenSlices: "00180088",
+  StudyInstanceUID: "0020000d",
+  SeriesInstanceUID: "0020000e",
+  StudyID: "00200010",
+  InstanceNumber: "00200013",
+  ImagePositionPatient: "00200032",
+  ImageOrientationPatient: "00200037",
+  FrameOfReferenceUID: "00200052",
+  PlanePositionSequence: "00209113",
+  PlaneOrientationSequence: "00209116",
+  SamplesPerPixel: "00280002",
+  PhotometricInterpretation: "00280004",
+  PlanarConfiguration: "00280006",
+  NumberOfFrames: "00280008",
+  Rows: "00280010",
+  Columns: "00280011",
+  PixelSpacing: "00280030",
+  BitsAllocated: "00280100",
+  BitsStored: "00280101",
+  HighBit: "00280102",
+  PixelRepresentation: "00280103",
+  PixelPaddingValue: "00280120",
+  PixelPaddingRangeLimit: "00280121",
+  BurnedInAnnotation: "00280301",
+  WindowCenter: "00281050",
+  WindowWidth: "00281051",
+  RescaleIntercept: "00281052",
+  RescaleSlope: "00281053",
+  RedPaletteColorLookupTableDescriptor: "00281101",
+  GreenPaletteColorLookupTableDescriptor: "00281102",
+  BluePaletteColorLookupTableDescriptor: "00281103",
+  RedPaletteColorLookupTableData: "00281201",
+  GreenPaletteColorLookupTableData: "00281202",
+  BluePaletteColorLookupTableData: "00281203",
+  ModalityLUTSequence: "00283000",
+  PixelMeasuresSequence: "00289110",
+  FrameVOILUTSequence: "00289132",
+  PixelValueTransformationSequence: "00289145",
+  SegmentationType: "00620001",
+  SegmentSequence: "00620002",
+  SegmentNumber: "00620004",
+  SegmentIdentificationSequence: "0062000a",
+  ReferencedSegmentNumber: "0062000b",
+  MaximumFractionalValue: "0062000e",
+  SharedFunctionalGroupsSequence: "52009229",
+  PerFrameFunctionalGroupsSequence: "52009230",
+  FloatPixelData: "7fe00008",
+  DoubleFloatPixelData: "7fe00009",
+  PixelData: "7fe00010",
+} as const;
+
+export type Keyword = keyof typeof TAGS;
+
+/** The parser's name of an attribute. */
+export const tagOf = (keyword: Keyword): string => `x${TAGS[keyword]}`;
+
+/** An attribute for people: `PixelData (7FE0,0010)`. */
+export function shownTag(keyword: Keyword): string {
+  const tag = TAGS[keyword].toUpperCase();
+  return `${keyword} (${tag.slice(0, 4)},${tag.slice(4)})`;
+}

@@ -1,0 +1,65 @@
+import { open, readdir, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { openDicomSeries, type NamedBytes } from "./dicomSeries.js";
+import { dicomVolume, type VolumeOptions } from "./dicomVolume.js";
+import { readVolume } from "./read.js";
+import type { Volume } from "./volume.js";
+import { VolumeError } from "./volumeError.js";
+
+/** Largest file that is read into memory: 2 GiB. */
+const MAX_FILE = 2 ** 31;
+
+export interface ReadVolumeOptions extends VolumeOptions {
+  /** Which series of a folder, from 1 on, the one with most images first; needed where there are several. */
+  readonly series?: number;
+}
+
+/**
+ * Reads a volume from a file (`readVolume`) or from a folder with a DICOM series, its subfolders included. Node only.
+ *
+ * @throws VolumeError when it cannot be read, and when a folder has none or several series.
+ */
+export async function readVolumeFile(path: string, options: ReadVolumeOptions = {}): Promise<Volume> {
+  let names: string[];
+  try {
+    if (!(await stat(path)).isDirectory()) return await readVolume(await readBytes(path), path, options);
+    const entries = await readdir(path, { recursive: true, withFileTypes: true });
+    names = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  } catch (error) {
+    throw error instanceof Error && "code" in error ? unreadable(path, error) : error;
+  }
+  const files: NamedBytes[] = [];
+  for (const name of names.sort()) files.push({ name, bytes: await readBytes(name) });
+  const series = openDicomSeries(files);
+  const { series: chosen = series.length === 1 ? 1 : 0 } = options;
+  const found = series[chosen - 1];
+  if (found === undefined) {
+    const list = series.map(({ title }, i) => `${i + 1}: ${title}`).join("; ");
+    throw new VolumeError(
+      `${path}: has ${series.length} DICOM series${list && ` (${list})`}; expected one, or the number of one of them`,
+    );
+  }
+  return dicomVolume(found.images, basename(path), options);
+}
+
+async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    const file = await open(path);
+    try {
+      const { size } = await file.stat();
+      if (size > MAX_FILE)
+        throw new VolumeError(`${path}: ${size} bytes are more than the limit of ${MAX_FILE} for one file`);
+      return await file.readFile();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw error instanceof VolumeError ? error : unreadable(path, error);
+  }
+}
+
+function unreadable(path: string, error: unknown): VolumeError {
+  return new VolumeError(
+    `${path}: cannot be read (${error instanceof Error ? error.message : String(error)})`,
+  );
+}

@@ -1,0 +1,18 @@
+import { readNpz } from "../image/npz.js";
+import { openDicom } from "./dicomImage.js";
+import { dicomVolume, type VolumeOptions } from "./dicomVolume.js";
+import { isGzip, readNifti } from "./nifti.js";
+import { looksLikeNifti } from "./niftiHeader.js";
+import { npzVolume } from "./npzVolume.js";
+import type { Volume } from "./volume.js";
+
+/**
+ * Reads a volume from one file: NIfTI (also gzipped), MedSAM's npz, or DICOM, told apart by content.
+ *
+ * @throws VolumeError or ImageError when it is none of these, damaged, cut off, or too large.
+ */
+export async function readVolume(bytes: Uint8Array, name: string, options?: VolumeOptions): Promise<Volume> {
+  if (isGzip(bytes) || looksLikeNifti(bytes)) return readNifti(bytes, name);
+  if (bytes[0] === 0x50 && bytes[1] === 0x4b) return npzVolume(readNpz(bytes, name));
+  return dicomVolume([openDicom(bytes, name)], name, options);
+}

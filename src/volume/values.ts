@@ -1,0 +1,76 @@
+import type { PixelImage } from "../image/pixels.js";
+import type { Palette, Volume } from "./volume.js";
+import { VolumeError } from "./volumeError.js";
+
+/**
+ * The volume in real values, as intensity presets take them: scaled (to Hounsfield units, where a CT says how),
+ * palettes as RGB, MONOCHROME1 inverted so that high is bright, and padding as the lowest value that was measured.
+ * Given back as it is where there is nothing to do; else in single precision, palettes in bytes.
+ */
+export function realValues(volume: Volume): Volume {
+  const { data, slope, intercept, inverted, padding, palette, ...rest } = volume;
+  const plain = slope === 1 && intercept === 0 && !inverted && !padding;
+  const real = { ...rest, slope: 1, intercept: 0 };
+  if (palette) return { ...real, channels: 3, data: paint(data, palette) };
+  if (plain) return volume;
+  const [scale, offset] = inverted
+    ? [-slope, (inverted.range[0] + inverted.range[1]) * slope + intercept]
+    : [slope, intercept];
+  const [low, high] = padding ?? [Infinity, -Infinity];
+  const out = new Float32Array(data.length);
+  let least = Infinity;
+  for (let i = 0; i < out.length; i++) {
+    if (data[i] >= low && data[i] <= high) continue;
+    out[i] = data[i] * scale + offset;
+    if (out[i] < least) least = out[i];
+  }
+  if (least === Infinity) throw new VolumeError(`${volume.name}: has nothing but padding`);
+  for (let i = 0; i < out.length; i++) if (data[i] >= low && data[i] <= high) out[i] = least;
+  return { ...real, data: out };
+}
+
+function paint(indices: ArrayLike<number>, { first, colours }: Palette): Uint8Array {
+  const last = colours.length / 3 - 1;
+  const out = new Uint8Array(3 * indices.length);
+  for (let i = 0; i < indices.length; i++) {
+    const at = 3 * Math.min(Math.max(indices[i] - first, 0), last);
+    out[3 * i] = colours[at];
+    out[3 * i + 1] = colours[at + 1];
+    out[3 * i + 2] = colours[at + 2];
+  }
+  return out;
+}
+
+/** Axis that is looked along: slices as stored lie along 2. */
+export type Axis = 0 | 1 | 2;
+
+/**
+ * One slice of a volume of real values. Along axis 2 it is the slice as stored; along 1 its columns are the volume's
+ * columns and its rows the volume's slices; along 0 its columns are the volume's rows and its rows the slices.
+ *
+ * @throws VolumeError when there is no such slice or frame, or the volume is not of real values.
+ */
+export function volumeSlice(volume: Volume, axis: Axis, index: number, frame = 0): PixelImage {
+  const { name, size, channels, data, slope, intercept, inverted, padding, palette } = volume;
+  if (slope !== 1 || intercept !== 0 || inverted || padding || palette)
+    throw new VolumeError(`${name}: holds stored values; take realValues(volume) first`);
+  for (const [what, at, count] of [
+    ["slice", index, size[axis]],
+    ["frame", frame, volume.frames],
+  ] as const)
+    if (!Number.isInteger(at) || at < 0 || at >= count)
+      throw new VolumeError(`${name}: has no ${what} ${at}; expected 0..${count - 1}`);
+  const steps = [1, size[0], size[0] * size[1]];
+  const [across, down] = ([[1, 2], [0, 2], [0, 1]] as const)[axis]; // prettier-ignore
+  const [width, height] = [size[across], size[down]];
+  const Kind =
+    data instanceof Uint8Array ? Uint8Array : data instanceof Uint16Array ? Uint16Array : Float32Array;
+  const out = new Kind(width * height * channels);
+  const start = frame * size[0] * size[1] * size[2] + index * steps[axis];
+  for (let y = 0, to = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      const from = (start + x * steps[across] + y * steps[down]) * channels;
+      for (let c = 0; c < channels; c++) out[to++] = data[from + c];
+    }
+  return { width, height, channels, data: out };
+}
