@@ -87,7 +87,8 @@ function decodeLossless(frame: Uint8Array, format: FrameFormat, name: string): R
   return decodeJpegLossless(frame, name);
 }
 
-const SILENT = { print: () => {}, printErr: () => {} };
+/** Options of a codec, which keeps the object as its own. */
+const silent = () => ({ print: () => {}, printErr: () => {} });
 
 /** A compiled codec, loaded when first needed. */
 class LazyCodec<T> {
@@ -105,10 +106,10 @@ class LazyCodec<T> {
 }
 
 const charls = new LazyCodec(async () =>
-  (await import("@cornerstonejs/codec-charls/decode")).default(SILENT),
+  (await import("@cornerstonejs/codec-charls/decode")).default(silent()),
 );
 const openjpeg = new LazyCodec(async () =>
-  (await import("@cornerstonejs/codec-openjpeg/decode")).default(SILENT),
+  (await import("@cornerstonejs/codec-openjpeg/decode")).default(silent()),
 );
 
 async function decodeJpegLs(frame: Uint8Array, format: FrameFormat, name: string): Promise<RawSamples> {

@@ -52,7 +52,7 @@ export function imageOf(set: DicomDataSet): DicomImage {
       ...(format.photometric === "PALETTE COLOR" && { palette: readPalette(set, format) }),
       ...(modality && { modality }),
     },
-    warnings: readWarnings(set, modality),
+    warnings: readWarnings(set, format, modality),
   };
 }
 
@@ -104,7 +104,7 @@ function readPalette(set: DicomDataSet, format: PixelFormat): Palette {
   return { first: red.first, colours };
 }
 
-function readWarnings(set: DicomDataSet, modality: string | undefined): string[] {
+function readWarnings(set: DicomDataSet, { frames }: PixelFormat, modality: string | undefined): string[] {
   const warnings: string[] = [];
   const burnedIn = set.text("BurnedInAnnotation");
   if (burnedIn === "YES")
@@ -115,6 +115,11 @@ function readWarnings(set: DicomDataSet, modality: string | undefined): string[]
     warnings.push(
       `text may be burned into the pixels and name the patient: ${shownTag("Modality")} is ${modality}, ` +
         `and ${shownTag("BurnedInAnnotation")} does not say that there is none`,
+    );
+  const described = set.items("PerFrameFunctionalGroupsSequence").length;
+  if (described > frames)
+    warnings.push(
+      `${shownTag("PerFrameFunctionalGroupsSequence")} describes ${described} frames, of which ${frames} are there`,
     );
   if (set.items("ModalityLUTSequence").length > 0)
     warnings.push(`${shownTag("ModalityLUTSequence")} is not applied: values are as stored`);

@@ -25,7 +25,7 @@ export interface DicomPlane {
 export function readPlanes(set: DicomDataSet, frames: number): DicomPlane[] {
   const [shared] = set.items("SharedFunctionalGroupsSequence");
   const perFrame = set.items("PerFrameFunctionalGroupsSequence");
-  if (perFrame.length > 0 && perFrame.length !== frames)
+  if (perFrame.length > 0 && perFrame.length < frames)
     throw new VolumeError(
       `${set.name}: ${shownTag("PerFrameFunctionalGroupsSequence")} has ${perFrame.length} items; ` +
         `expected ${frames}, one a frame`,

@@ -1,0 +1,403 @@
+import fc from "fast-check";
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { axisCodes, transform } from "../../../src/volume/affine.js";
+import { openDicomSeries } from "../../../src/volume/dicomSeries.js";
+import { dicomVolume, readDicom } from "../../../src/volume/dicomVolume.js";
+import { realValues, volumeSlice } from "../../../src/volume/values.js";
+import { spacingOf, type Volume } from "../../../src/volume/volume.js";
+import { dataFolder } from "../image/fixtures.js";
+import { IMAGE, makeDicom, slice, type Elements } from "./makeDicom.js";
+
+const read = (more: Elements = {}) => readDicom(makeDicom({ ...IMAGE, ...more }), "a.dcm");
+const refusal = async (more: Elements): Promise<string> => {
+  const error: unknown = await read(more).catch((reason: unknown) => reason);
+  expect((error as Error).name).toMatch(/^(Volume|Image)Error$/);
+  return (error as Error).message;
+};
+
+describe("pixels", () => {
+  test("as stored", async () => {
+    const volume = await read();
+    expect(volume).toEqual({
+      ...{ name: "a.dcm", size: [3, 2, 1], frames: 1, channels: 1, slope: 1, intercept: 0, modality: "MR" },
+      ...{ data: Uint16Array.of(0, 10, 20, 30, 40, 50), pixelSpacing: [0.25, 0.5], warnings: [] },
+    });
+  });
+
+  test("12 of 16 bits, with and without sign: what lies above is cut off", async () => {
+    const pixels = {
+      "00280101 US": [12],
+      "00280102 US": [11],
+      "7FE00010 OW": [0x0fff, 0xf001, 0x0800, 0x07ff, 0, 5],
+    };
+    expect((await read(pixels)).data).toEqual(Uint16Array.of(4095, 1, 2048, 2047, 0, 5));
+    expect((await read({ ...pixels, "00280103 US": [1] })).data).toEqual(
+      Int16Array.of(-1, 1, -2048, 2047, 0, 5),
+    );
+  });
+
+  test("8 and 32 bits", async () => {
+    const bytes = Uint8Array.of(0, 1, 2, 253, 254, 255);
+    const eight = { "00280100 US": [8], "00280101 US": [8], "00280102 US": [7], "7FE00010 OW": bytes };
+    expect((await read(eight)).data).toEqual(bytes);
+    expect((await read({ ...eight, "00280103 US": [1] })).data).toEqual(Int8Array.of(0, 1, 2, -3, -2, -1));
+    const words = Uint32Array.of(1, 2, 3, 4, 5, 4e9);
+    const wide = { "00280100 US": [32], "00280101 US": [32], "00280102 US": [31], "7FE00010 OW": new Uint8Array(words.buffer) }; // prettier-ignore
+    expect((await read(wide)).data).toEqual(words);
+  });
+
+  const colour = (photometric: string, values: number[], planar = 0): Elements => ({
+    ...{ "00280002 US": [3], "00280004 CS": photometric, "00280006 US": [planar] },
+    ...{ "00280010 US": [1], "00280011 US": [2], "00280100 US": [8], "00280101 US": [8], "00280102 US": [7] },
+    "7FE00010 OW": Uint8Array.from(values),
+  });
+
+  test("colours side by side, in planes, and of luminance and differences", async () => {
+    expect((await read(colour("RGB", [1, 2, 3, 4, 5, 6]))).data).toEqual(Uint8Array.of(1, 2, 3, 4, 5, 6));
+    expect((await read(colour("RGB", [1, 2, 3, 4, 5, 6], 1))).data).toEqual(Uint8Array.of(1, 3, 5, 2, 4, 6));
+    // Red and blue by the standard's formula.
+    const ybr = [76, 85, 255, 29, 255, 107];
+    const rgb = Uint8Array.of(254, 0, 0, 0, 0, 254);
+    expect((await read(colour("YBR_FULL", ybr))).data).toEqual(rgb);
+    const grey = colour("YBR_FULL_422", [50, 60, 128, 128]);
+    expect((await read(grey)).data).toEqual(Uint8Array.of(50, 50, 50, 60, 60, 60));
+  });
+
+  test.each([
+    ["no pixels", { "7FE00010 OW": undefined }, "has no PixelData (7FE0,0010); Modality (0008,0060) is MR"],
+    [
+      "too few pixels",
+      { "7FE00010 OW": [1, 2, 3] },
+      "PixelData (7FE0,0010) has 6 bytes; expected 12 for 3 x 2",
+    ],
+    ["no rows", { "00280010 US": undefined }, "has no Rows (0028,0010), which images must have"],
+    ["rows of 0", { "00280010 US": [0] }, "size is 3 x 0"],
+    ["an absurd size", { "00280010 US": [65535], "00280011 US": [65535] }, "are more than the limit"],
+    ["absurdly many frames", { "00280008 IS": "999999999" }, "are more than the limit of 536870912"],
+    ["half a frame", { "00280008 IS": "1.5" }, "has 1 slices and 1.5 frames"],
+    ["frames in words", { "00280008 IS": "many" }, "NumberOfFrames (0028,0008) is not made of numbers"],
+    [
+      "four samples",
+      { "00280002 US": [4] },
+      "PhotometricInterpretation (0028,0004) is MONOCHROME2 with 4 samples",
+    ],
+    [
+      "colour names with one sample",
+      { "00280004 CS": "RGB" },
+      "PhotometricInterpretation (0028,0004) is RGB with 1",
+    ],
+    [
+      "another high bit",
+      { "00280101 US": [12] },
+      "12 bits of 16, the highest number 15 (BitsStored (0028,0101)",
+    ],
+    ["no spacing in words", { "00280030 DS": "a\\b" }, "PixelSpacing (0028,0030) is not made of numbers"],
+    ["half a spacing", { "00280030 DS": "1" }, "PixelSpacing (0028,0030) has 1 numbers; expected 2"],
+    ["spacing of 0", { "00280030 DS": "0\\1" }, "PixelSpacing (0028,0030) is 0, 1; expected two positive"],
+    [
+      "a skewed direction",
+      { "00200037 DS": "1\\0\\0\\1\\0\\0" },
+      "ImageOrientationPatient (0020,0037) is 1, 0, 0",
+    ],
+  ] as const)("%s: refused", async (_, more, message) => {
+    expect(await refusal(more)).toContain(message);
+  });
+
+  test("another transfer syntax is named", async () => {
+    const mpeg = makeDicom(IMAGE, "1.2.840.10008.1.2.4.100");
+    await expect(readDicom(mpeg, "a.dcm")).rejects.toThrow(
+      "a.dcm: TransferSyntaxUID (0002,0010) is 1.2.840.10008.1.2.4.100, which is not read; store the image",
+    );
+  });
+});
+
+describe("what values mean", () => {
+  test("rescale, windows, padding", async () => {
+    const volume = await read({
+      ...{
+        "00281052 DS": "-1000",
+        "00281053 DS": "2",
+        "00281050 DS": "40\\300 ",
+        "00281051 DS": "400\\1500",
+      },
+      ...{ "00280120 US": [50], "00280121 US": [40] },
+    });
+    expect(volume).toMatchObject({ slope: 2, intercept: -1000, padding: [40, 50] });
+    expect(volume.windows).toEqual([
+      { centre: 40, width: 400 },
+      { centre: 300, width: 1500 },
+    ]);
+    expect(realValues(volume).data).toEqual(Float32Array.of(-1000, -980, -960, -940, -1000, -1000));
+  });
+
+  test("padding of signed pixels, also when it is written as unsigned", async () => {
+    for (const padding of [{ "00280120 SS": [-2000] }, { "00280120 US": [63536] }])
+      expect((await read({ ...padding, "00280103 US": [1] })).padding).toEqual([-2000, -2000]);
+    const only = await read({ "00280120 US": [7], "7FE00010 OW": [7, 7, 7, 7, 7, 7] });
+    expect(() => realValues(only)).toThrow("a.dcm: has nothing but padding");
+  });
+
+  test("MONOCHROME1 is inverted within its bits", async () => {
+    const volume = await read({ "00280004 CS": "MONOCHROME1", "00280101 US": [6], "00280102 US": [5], "00281053 DS": "0.5" }); // prettier-ignore
+    expect(realValues(volume).data).toEqual(Float32Array.of(31.5, 26.5, 21.5, 16.5, 11.5, 6.5));
+  });
+
+  const palette = (bits: number, words: number[]): Elements => {
+    const lut = { red: words, green: words.map((word) => word + 1), blue: words.map((word) => word + 2) };
+    return {
+      ...{ "00280004 CS": "PALETTE COLOR", "00280100 US": [8], "00280101 US": [8], "00280102 US": [7] },
+      ...{ "00281101 US": [3, 10, bits], "00281102 US": [3, 10, bits], "00281103 US": [3, 10, bits] },
+      ...{ "00281201 OW": lut.red, "00281202 OW": lut.green, "00281203 OW": lut.blue },
+      "7FE00010 OW": Uint8Array.of(0, 10, 11, 12, 13, 255),
+    };
+  };
+  test.each([
+    { bits: 8, words: [20, 40, 60], green: 1 },
+    { bits: 16, words: [20 * 256, 40 * 256, 60 * 256], green: 0 },
+  ])("palette of $bits bits; values outside take the nearest colour", async ({ bits, words, green }) => {
+    const picture = realValues(await read(palette(bits, words)));
+    const shades = [20, 20, 40, 60, 60, 60];
+    expect(picture.channels).toBe(3);
+    expect(picture.data).toEqual(
+      Uint8Array.from(shades.flatMap((shade) => [shade, shade + green, shade + 2 * green])),
+    );
+    await expect(read({ ...palette(bits, words), "00281203 OW": undefined })).rejects.toThrow(
+      "a.dcm: has no BluePaletteColorLookupTableData (0028,1203)",
+    );
+  });
+
+  test("warnings of burned-in text", async () => {
+    expect((await read({ "00280301 CS": "YES" })).warnings[0]).toContain(
+      "says that text is burned into the pixels",
+    );
+    expect((await read({ "00080060 CS": "US" })).warnings[0]).toContain("text may be burned into the pixels");
+    expect((await read({ "00080060 CS": "US", "00280301 CS": "NO" })).warnings).toEqual([]);
+  });
+
+  test("slices along each axis", async () => {
+    const files = [1, 2, 3, 4].map((n) => ({ name: `${n}.dcm`, bytes: slice(n, n) }));
+    const volume = await dicomVolume(openDicomSeries(files)[0].images, "s");
+    expect(volumeSlice(volume, 2, 1)).toMatchObject({ width: 3, height: 2, data: Uint16Array.of(2, 10, 20, 30, 40, 50) }); // prettier-ignore
+    expect(volumeSlice(volume, 1, 0)).toMatchObject({ width: 3, height: 4 });
+    expect([...volumeSlice(volume, 1, 0).data]).toEqual([1, 10, 20, 2, 10, 20, 3, 10, 20, 4, 10, 20]);
+    expect([...volumeSlice(volume, 0, 0).data]).toEqual([1, 30, 2, 30, 3, 30, 4, 30]);
+    expect(() => volumeSlice(volume, 0, 3)).toThrow("s: has no slice 3; expected 0..2");
+    expect(() => volumeSlice(volume, 0, 0, 1)).toThrow("s: has no frame 1; expected 0..0");
+    expect(() => volumeSlice({ ...volume, slope: 2 }, 0, 0)).toThrow("s: holds stored values");
+  });
+});
+
+describe("series", () => {
+  const volumeOf = async (files: Uint8Array[]): Promise<Volume> => {
+    const named = files.map((bytes, i) => ({ name: `${i}.dcm`, bytes }));
+    return dicomVolume(openDicomSeries(named).flatMap(({ images }) => images), "s"); // prettier-ignore
+  };
+  const firsts = ({ data, size }: Volume) => Array.from({ length: size[2] }, (_, z) => data[6 * z]);
+
+  test("is sorted by place, not by number or name", async () => {
+    const volume = await volumeOf([slice(5, 3), slice(1, 9), slice(4, 0), slice(2, 6)]);
+    expect(firsts(volume)).toEqual([4, 5, 2, 1]);
+    expect(volume).toMatchObject({ size: [3, 2, 4], sliceSpacing: 3, warnings: [] });
+    expect(spacingOf(volume, "s")).toEqual([0.25, 0.5, 3]);
+    // From the patient's right to the left, from front to back, upwards.
+    expect(axisCodes(volume.affine!)).toBe("LPS");
+    expect(transform(volume.affine!, [0, 0, 0])).toEqual([10, 20, 0]);
+    expect(transform(volume.affine!, [2, 1, 3])).toEqual([9.5, 19.5, 9]);
+  });
+
+  test("coronal slices go along their own normal", async () => {
+    // Rows to the left, columns down: the normal points to the back, along +y of DICOM.
+    const coronal = (n: number, y: number) =>
+      slice(n, 0, { "00200037 DS": "1\\0\\0\\0\\0\\-1", "00200032 DS": `0\\${y}\\50` });
+    const volume = await volumeOf([coronal(1, -4), coronal(2, 0), coronal(3, 4)]);
+    expect(axisCodes(volume.affine!)).toBe("LIP");
+    expect(firsts(volume)).toEqual([1, 2, 3]);
+    expect(transform(volume.affine!, [1, 1, 2])).toEqual([-0.25, -4, 49.5]);
+  });
+
+  test("a single slice is as thick as it says; without that its place is not known", async () => {
+    expect(await volumeOf([slice(1, 3)])).toMatchObject({ size: [3, 2, 1], sliceSpacing: 9 });
+    const thin = await volumeOf([slice(1, 3, { "00180050 DS": undefined })]);
+    expect([thin.sliceSpacing, thin.affine]).toEqual([undefined, undefined]);
+    expect(thin.pixelSpacing).toEqual([0.25, 0.5]);
+  });
+
+  test("a missing slice is said, and distances are then unknown", async () => {
+    const volume = await volumeOf([1, 2, 3, 5, 6].map((z) => slice(z, z)));
+    expect(volume.warnings).toEqual([
+      "s: slices are not evenly apart: 2.dcm and 3.dcm are 2.000 mm apart, others 1.000; an image may be missing, " +
+        "and distances across slices are not known",
+    ]);
+    expect([volume.sliceSpacing, volume.affine]).toEqual([undefined, undefined]);
+    expect(() => spacingOf(volume, "s")).toThrow("s: has no distance between its slices");
+  });
+
+  test("the same image twice is left out once, and said", async () => {
+    const volume = await volumeOf([slice(1, 1), slice(2, 2), slice(2, 2), slice(3, 3)]);
+    expect(volume.size[2]).toBe(3);
+    expect(volume.warnings).toEqual(["s: 2.dcm is left out: 1.dcm is the same image"]);
+  });
+
+  test("two images at one place are refused", async () => {
+    await expect(volumeOf([slice(1, 1), slice(2, 2), slice(3, 2), slice(4, 3)])).rejects.toThrow(
+      "s: 1.dcm and 2.dcm lie at the same place (ImagePositionPatient (0020,0032)); a volume has one image a slice",
+    );
+  });
+
+  test.each([
+    ["series", { "0020000E UI": "1.2.3.99" }, "SeriesInstanceUID (0020,000E)"],
+    ["size", { "00280010 US": [1], "00280011 US": [6] }, "Rows and Columns"],
+    ["spacing", { "00280030 DS": "0.5\\0.26" }, "PixelSpacing (0028,0030)"],
+    ["direction", { "00200037 DS": "0\\1\\0\\0\\0\\-1" }, "ImageOrientationPatient (0020,0037)"],
+    ["sign", { "00280103 US": [1] }, "PixelRepresentation (0028,0103)"],
+  ])("another %s is refused", async (_, more, trait) => {
+    await expect(volumeOf([slice(1, 1), slice(2, 2), slice(3, 3, more)])).rejects.toThrow(
+      `2.dcm: does not belong to the same volume as 0.dcm: ${trait} is another`,
+    );
+  });
+
+  test("scales of their own give real values", async () => {
+    const volume = await volumeOf([
+      slice(1, 1, { "00281053 DS": "2" }),
+      slice(2, 2, { "00281053 DS": "0.5" }),
+    ]);
+    expect(volume).toMatchObject({ slope: 1, intercept: 0 });
+    expect(volume.data).toEqual(Float32Array.of(2, 20, 40, 60, 80, 100, 1, 5, 10, 15, 20, 25));
+  });
+
+  test("a tilted gantry is said", async () => {
+    const tilted = (n: number) => slice(n, n, { "00200032 DS": `0\\${n / 2}\\${n}` });
+    const volume = await volumeOf([1, 2, 3].map(tilted));
+    expect(volume.warnings).toEqual([expect.stringContaining("shifted against each other")]);
+    expect(volume.sliceSpacing).toBeCloseTo(Math.hypot(1, 0.5), 10);
+  });
+
+  test("pictures without a place are frames", async () => {
+    const picture = (n: number) => slice(n, 0, { "00200032 DS": undefined });
+    const volume = await volumeOf([3, 1, 2].map(picture));
+    expect(volume).toMatchObject({ size: [3, 2, 1], frames: 3 });
+    expect([volume.data[0], volume.data[6], volume.data[12]]).toEqual([1, 2, 3]);
+  });
+
+  test("are told apart, and other files passed over", () => {
+    const other = slice(9, 1, { "0020000E UI": "1.2.3.99", "00080060 CS": "CT" });
+    const report = makeDicom({ ...IMAGE, "7FE00010 OW": undefined });
+    const files = [slice(1, 1), other, slice(2, 2), report, new TextEncoder().encode("notes")];
+    const series = openDicomSeries(files.map((bytes, i) => ({ name: `${i}`, bytes })));
+    expect(series.map(({ title }) => title)).toEqual(["MR, 2 images of 3 x 2", "CT, 1 image of 3 x 2"]);
+    expect(() => openDicomSeries([{ name: "cut.dcm", bytes: slice(1, 1).slice(0, -4) }])).toThrow(
+      "cut.dcm: is cut off",
+    );
+  });
+
+  test("stops when asked to, and tells how far it is", async () => {
+    const images = openDicomSeries([1, 2].map((n) => ({ name: `${n}`, bytes: slice(n, n) })))[0].images;
+    const shares: number[] = [];
+    await dicomVolume(images, "s", { onProgress: (share) => shares.push(share) });
+    expect(shares).toEqual([0.5, 1]);
+    await expect(
+      dicomVolume(images, "s", { signal: AbortSignal.abort(new Error("stopped")) }),
+    ).rejects.toThrow("stopped");
+  });
+});
+
+describe("multi-frame", () => {
+  const place = (z: number): Elements => ({ "00209113 SQ": [{ "00200032 DS": `0\\0\\${z}` }] });
+  const enhanced = (frames: Elements[], shared: Elements = {}): Uint8Array =>
+    makeDicom({
+      ...IMAGE,
+      ...{ "00280008 IS": String(frames.length), "00280030 DS": undefined },
+      "52009229 SQ": [
+        {
+          "00289110 SQ": [{ "00280030 DS": "2\\3", "00180050 DS": "7" }],
+          "00209116 SQ": [{ "00200037 DS": "0\\1\\0\\0\\0\\-1" }],
+          "00289145 SQ": [{ "00281052 DS": "-5", "00281053 DS": "1" }],
+          ...shared,
+        },
+      ],
+      "52009230 SQ": frames,
+      "7FE00010 OW": frames.flatMap((_, i) => [i, 10, 20, 30, 40, 50]),
+    });
+
+  test("spacing, place and scale from functional groups", async () => {
+    // Rows to the back, columns down: slices lie along -x.
+    const along = (x: number): Elements => ({ "00209113 SQ": [{ "00200032 DS": `${x}\\0\\0` }] });
+    const volume = await readDicom(enhanced([along(4), along(8), along(6)]), "e.dcm");
+    expect(volume).toMatchObject({ size: [3, 2, 3], pixelSpacing: [3, 2], sliceSpacing: 2, intercept: -5 });
+    expect([0, 1, 2].map((z) => volume.data[6 * z])).toEqual([1, 2, 0]);
+    expect(axisCodes(volume.affine!)).toBe("PIR");
+  });
+
+  test("frames at one place stay frames, and that is said", async () => {
+    const volume = await readDicom(enhanced([place(1), place(1)]), "e.dcm");
+    expect(volume).toMatchObject({ size: [3, 2, 1], frames: 2, pixelSpacing: [3, 2] });
+    expect(volume.warnings).toEqual(["e.dcm: its frames are not slices: some lie at the same place"]);
+  });
+
+  test("too few groups are refused", async () => {
+    const bytes = makeDicom({ ...IMAGE, "00280008 IS": "3", "52009230 SQ": [place(1), place(2)], "7FE00010 OW": new Array<number>(18).fill(1) }); // prettier-ignore
+    await expect(readDicom(bytes, "e.dcm")).rejects.toThrow(
+      "e.dcm: PerFrameFunctionalGroupsSequence (5200,9230) has 2 items; expected 3, one a frame",
+    );
+  });
+});
+
+describe("damage", () => {
+  const attempt = async (bytes: Uint8Array): Promise<void> => {
+    try {
+      await readDicom(bytes, "x.dcm");
+    } catch (error) {
+      expect((error as Error).name, (error as Error).stack).toMatch(/^(Volume|Image)Error$/);
+      expect((error as Error).message).toMatch(/^x\.dcm/);
+      expect((error as Error).message).not.toMatch(/Secret|12345|1970/);
+    }
+  };
+
+  test("cut off anywhere: refused", async () => {
+    const bytes = slice(1, 1);
+    for (let length = 0; length < bytes.length; length++)
+      await expect(readDicom(bytes.slice(0, length), "x.dcm"), `${length} bytes`).rejects.toThrow(
+        /^x\.dcm: /,
+      );
+  });
+
+  test("any damage gives a volume or an error that names the file, and never the patient", async () => {
+    const multi = makeDicom({ ...IMAGE, "00280008 IS": "2", "52009230 SQ": [{}, {}], "7FE00010 OW": new Array<number>(12).fill(1) }); // prettier-ignore
+    for (const bytes of [slice(1, 1), multi]) {
+      const change = fc.tuple(
+        fc.integer({ min: 128, max: bytes.length - 1 }),
+        fc.integer({ min: 0, max: 255 }),
+      );
+      await fc.assert(
+        fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 5 }), async (changes) => {
+          const damaged = bytes.slice();
+          for (const [at, value] of changes) damaged[at] = value;
+          await attempt(damaged);
+        }),
+        { numRuns: 600, seed: 4 },
+      );
+    }
+  });
+
+  const compressed = ["MR_small_RLE", "MR_small_jp2klossless", "MR_small_jpeg_ls_lossless", "JPEG-LL", "JPGExtended", "SC_rgb_jpeg_dcmtk", "image_dfl"]; // prettier-ignore
+  test.skipIf(dataFolder === undefined).each(compressed)("of %s", async (name) => {
+    const bytes = new Uint8Array(readFileSync(`${dataFolder}dicom/${name}.dcm`));
+    for (const share of [0.3, 0.6, 0.9, 0.99])
+      await expect(readDicom(bytes.slice(0, share * bytes.length), "x.dcm"), `${share}`).rejects.toThrow(
+        /^x\.dcm/,
+      );
+    const change = fc.tuple(
+      fc.integer({ min: 128, max: bytes.length - 1 }),
+      fc.integer({ min: 0, max: 255 }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 5 }), async (changes) => {
+        const damaged = bytes.slice();
+        for (const [at, value] of changes) damaged[at] = value;
+        await attempt(damaged);
+      }),
+      { numRuns: 40, seed: 9 },
+    );
+  });
+});
