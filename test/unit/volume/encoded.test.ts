@@ -1,0 +1,25 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { readDicom } from "../../../src/volume/dicomVolume.js";
+import { typedBytes, type NumberKind } from "../../../src/volume/typedBytes.js";
+import { unpack } from "../image/fixtures.js";
+
+/** Files that DCMTK compressed, and what pydicom decodes of them; see make_dicom_fixtures.py. */
+const FILES = JSON.parse(readFileSync(new URL("fixtures/encoded.json", import.meta.url), "utf8")) as Readonly<
+  Record<string, { dtype: NumberKind; file: string; values: string }>
+>;
+
+/** Lossy ones may differ by so much; all others not at all. */
+const WITHIN: Readonly<Record<string, number>> = {
+  ...{ "extended-12": 1, "baseline-8": 1, "baseline-colour": 3, "baseline-kept-rgb": 1 },
+};
+
+test.each(Object.entries(FILES))("%s", async (name, { dtype, file, values }) => {
+  const { data } = await readDicom(unpack(file), name);
+  const expected = typedBytes(unpack(values), dtype, true, name);
+  expect(data.constructor).toBe(expected.constructor);
+  expect(data.length).toBe(expected.length);
+  let largest = 0;
+  for (let i = 0; i < data.length; i++) largest = Math.max(largest, Math.abs(expected[i] - data[i]));
+  expect(largest).toBeLessThanOrEqual(WITHIN[name] ?? 0);
+});
