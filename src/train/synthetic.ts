@@ -32,6 +32,8 @@ export interface SyntheticObject {
   readonly box: PixelBox;
 }
 
+/** In pixels: smaller ones have no room for what looks like anything. */
+const LEAST_SIZE = 64;
 /** Difference between the sides of an outline, of black to white, below which an object does not count. */
 const LEAST_CONTRAST = 0.03;
 
@@ -47,7 +49,12 @@ export function synthesize(
   index: number,
   { size = 256, easy = false, domain = "general" }: SyntheticOptions = {},
 ): SyntheticPicture {
+  if (!Number.isInteger(size) || size < LEAST_SIZE)
+    throw new RangeError(
+      `synthetic picture: size is ${size}; expected a whole number of at least ${LEAST_SIZE}`,
+    );
   const stream = new Random(seed).split(index);
+  // Most pictures have an object that can be seen; the others are made anew.
   for (let attempt = 0; ; attempt++) {
     const picture = paintPicture(stream.split(attempt), size, easy, domain);
     if (picture.objects.length > 0) return picture;

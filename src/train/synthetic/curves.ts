@@ -16,7 +16,7 @@ export interface Curve {
   readonly branching?: number;
 }
 
-/** Draws a thin winding curve: a vessel, a hair, a fibre. */
+/** Draws a thin winding curve, inside the region: a vessel, a hair, a fibre. */
 export function drawCurve(scene: Scene, curve: Curve): void {
   const { random, size } = scene;
   const { length, radius, curl, branching = 0 } = curve;
@@ -44,7 +44,7 @@ export function drawCurve(scene: Scene, curve: Curve): void {
 
 /** A soft disc. */
 function stamp(scene: Scene, x: number, y: number, radius: number, tone: Tone, opacity: number): void {
-  const { size, planes } = scene;
+  const { size, planes, region } = scene;
   const reach = radius + 0.5;
   const [left, right] = [Math.max(0, Math.floor(x - reach)), Math.min(size - 1, Math.ceil(x + reach))];
   const [top, bottom] = [Math.max(0, Math.floor(y - reach)), Math.min(size - 1, Math.ceil(y + reach))];
@@ -54,6 +54,7 @@ function stamp(scene: Scene, x: number, y: number, radius: number, tone: Tone, o
       const share = opacity * Math.min(1, reach - distance, 2 * radius);
       if (share <= 0) continue;
       const i = row * size + column;
+      if (region?.[i] === 0) continue;
       for (let channel = 0; channel < planes.length; channel++)
         planes[channel][i] += share * (tone[channel] - planes[channel][i]);
     }

@@ -72,7 +72,7 @@ export function whiteNoise(random: Random, size: number): Float32Array {
 
 /** Half of a Gaussian kernel, the middle first; its whole sums to 1. */
 function gaussianTaps(sigma: number): Float32Array {
-  const taps = Float32Array.from({ length: Math.ceil(2.5 * sigma) + 1 }, (_, n) =>
+  const taps = Float32Array.from({ length: Math.ceil(2 * sigma) + 1 }, (_, n) =>
     Math.exp(-(n ** 2) / (2 * sigma ** 2)),
   );
   const sum = taps.reduce((total, tap) => total + 2 * tap, 0) - taps[0];

@@ -181,6 +181,8 @@ export function rasterise(outline: Outline, place: Placement, size: number, warp
   const sag = 2 * bend * aspect;
   const swing = 2 * waves * aspect;
   const wave = Math.PI * waveCount;
+  const [perX, perY] = [1 / ax, 1 / ay];
+  const [ux, uy, vx, vy] = [cos * perX, sin * perX, sin * perY, cos * perY];
   const perTurn = DIRECTIONS / (2 * Math.PI);
   const isRound = radii.every((radius) => radius === radii[0]);
   for (let y = 0, i = 0; y < height; y++) {
@@ -188,8 +190,8 @@ export function rasterise(outline: Outline, place: Placement, size: number, warp
     const warpRow = (y0 + y) * size + x0;
     for (let x = 0; x < width; x++, i++) {
       const dx = x0 + x + 0.5 - place.x;
-      const u = (dx * cos + dy * sin) / ax;
-      let v = (dy * cos - dx * sin) / ay;
+      const u = dx * ux + dy * uy;
+      let v = dy * vy - dx * vx;
       if (sag !== 0) v += sag * (u * u - 0.33);
       if (swing !== 0) v += swing * Math.sin(wave * u);
       const rho = Math.sqrt(u * u + v * v) + 1e-6;
@@ -202,8 +204,8 @@ export function rasterise(outline: Outline, place: Placement, size: number, warp
       let level = radius - rho;
       if (hole > 0) level = Math.min(level, rho - hole * radius);
       // From units of the axes to pixels, by the slope of rho.
-      const su = u / ax;
-      const sv = v / ay;
+      const su = u * perX;
+      const sv = v * perY;
       depth[i] = (level * rho) / Math.sqrt(su * su + sv * sv + 1e-12);
     }
   }
