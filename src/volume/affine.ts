@@ -1,4 +1,4 @@
-import type { Vector3 } from "./vector.js";
+import { cross, dot, length, type Vector3 } from "./vector.js";
 
 export type Row = readonly [number, number, number, number];
 
@@ -14,10 +14,6 @@ export function affineOf(x: Vector3, y: Vector3, z: Vector3, origin: Vector3): A
 /** A step along an axis of voxels, in millimetres. */
 export function column(affine: Affine, axis: number): Vector3 {
   return [affine[0][axis], affine[1][axis], affine[2][axis]];
-}
-
-export function length(vector: Vector3): number {
-  return Math.hypot(...vector);
 }
 
 /**
@@ -45,4 +41,15 @@ export function axisCodes(affine: Affine): string {
 export function transform(affine: Affine, [x, y, z]: Vector3): Vector3 {
   const at = (row: Row) => row[0] * x + row[1] * y + row[2] * z + row[3];
   return [at(affine[0]), at(affine[1]), at(affine[2])];
+}
+
+/** Millimetres to voxel indices. The axes of `affine` must not lie in a plane. */
+export function inverse(affine: Affine): Affine {
+  const [x, y, z, origin] = [0, 1, 2, 3].map((axis) => column(affine, axis));
+  const volume = dot(x, cross(y, z));
+  const row = (normal: Vector3): Row => {
+    const [a, b, c] = normal.map((part) => part / volume);
+    return [a, b, c, -dot([a, b, c], origin)];
+  };
+  return [row(cross(y, z)), row(cross(z, x)), row(cross(x, y))];
 }

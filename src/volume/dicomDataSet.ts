@@ -5,6 +5,24 @@ import { VolumeError } from "./volumeError.js";
 
 const BIG_ENDIAN = "1.2.840.10008.1.2.2";
 const IMPLICIT = "1.2.840.10008.1.2";
+/** DICOM's names of character sets, and those of browsers. */
+const CHARACTER_SETS: Readonly<Record<string, string>> = {
+  "ISO_IR 101": "iso-8859-2",
+  "ISO_IR 109": "iso-8859-3",
+  "ISO_IR 110": "iso-8859-4",
+  "ISO_IR 126": "iso-8859-7",
+  "ISO_IR 127": "iso-8859-6",
+  "ISO_IR 138": "iso-8859-8",
+  "ISO_IR 144": "iso-8859-5",
+  "ISO_IR 148": "windows-1254",
+  "ISO_IR 166": "windows-874",
+  "ISO_IR 13": "shift_jis",
+  "ISO_IR 87": "iso-2022-jp",
+  "ISO_IR 149": "euc-kr",
+  "ISO_IR 192": "utf-8",
+  GB18030: "gb18030",
+  GBK: "gbk",
+};
 /** Most bytes that a deflated file may have: 2 GiB. */
 const MAX_FILE = 2 ** 31;
 
@@ -18,6 +36,8 @@ export class DicomDataSet {
     readonly name: string,
     readonly transferSyntax: string,
     private readonly data: DataSet,
+    /** What this is an item of. */
+    private readonly outer?: DicomDataSet,
   ) {}
 
   get littleEndian(): boolean {
@@ -36,6 +56,20 @@ export class DicomDataSet {
   /** Text without padding; undefined when missing or empty. */
   text(keyword: Keyword): string | undefined {
     return this.data.string(tagOf(keyword))?.trim() || undefined;
+  }
+
+  /** Text that may have letters of any language, such as names; undefined when missing or empty. */
+  words(keyword: Keyword): string | undefined {
+    const element = this.element(keyword);
+    if (element === undefined) return undefined;
+    // Of several character sets the last one has the letters, the others are ASCII.
+    const set = this.characterSets?.split("\\").at(-1)?.trim().replace("ISO 2022 IR", "ISO_IR") ?? "";
+    const decoder = new TextDecoder(CHARACTER_SETS[set] ?? "latin1");
+    return decoder.decode(this.bytes(element.dataOffset, element.length)).replace(/[\0 ]+$/, "") || undefined;
+  }
+
+  private get characterSets(): string | undefined {
+    return this.text("SpecificCharacterSet") ?? this.outer?.characterSets;
   }
 
   requiredText(keyword: Keyword): string {
@@ -81,7 +115,7 @@ export class DicomDataSet {
   items(keyword: Keyword): DicomDataSet[] {
     const items = this.element(keyword)?.items ?? [];
     return items.flatMap(({ dataSet }) =>
-      dataSet ? [new DicomDataSet(this.name, this.transferSyntax, dataSet)] : [],
+      dataSet ? [new DicomDataSet(this.name, this.transferSyntax, dataSet, this)] : [],
     );
   }
 

@@ -2,7 +2,7 @@ import { affineOf, type Affine } from "./affine.js";
 import type { DicomImage } from "./dicomImage.js";
 import type { DicomPlane } from "./dicomPlanes.js";
 import { shownTag } from "./dicomTags.js";
-import type { Vector3 } from "./vector.js";
+import { cross, dot, scale, type Vector3 } from "./vector.js";
 import { VolumeError } from "./volumeError.js";
 
 /** A frame of an image. */
@@ -150,11 +150,3 @@ function byNumber(frames: PlacedFrame[]): PlacedFrame[] {
 function shown({ image, frame }: PlacedFrame): string {
   return image.planes.length > 1 ? `frame ${frame + 1} of ${image.name}` : image.name;
 }
-
-const dot = (a: Vector3, b: Vector3): number => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-const scale = ([a, b, c]: Vector3, by: number): Vector3 => [a * by, b * by, c * by];
-const cross = (a: Vector3, b: Vector3): Vector3 => [
-  a[1] * b[2] - a[2] * b[1],
-  a[2] * b[0] - a[0] * b[2],
-  a[0] * b[1] - a[1] * b[0],
-];

@@ -1,7 +1,7 @@
 /** The attributes that are read, by the standard's keywords (PS3.6). */
 const TAGS = {
   TransferSyntaxUID: "00020010",
-  ImageType: "00080008",
+  SpecificCharacterSet: "00080005",
   SOPClassUID: "00080016",
   SOPInstanceUID: "00080018",
   StudyDate: "00080020",
@@ -48,6 +48,9 @@ const TAGS = {
   RedPaletteColorLookupTableData: "00281201",
   GreenPaletteColorLookupTableData: "00281202",
   BluePaletteColorLookupTableData: "00281203",
+  LossyImageCompression: "00282110",
+  LossyImageCompressionRatio: "00282112",
+  LossyImageCompressionMethod: "00282114",
   ModalityLUTSequence: "00283000",
   PixelMeasuresSequence: "00289110",
   FrameVOILUTSequence: "00289132",
@@ -55,6 +58,7 @@ const TAGS = {
   SegmentationType: "00620001",
   SegmentSequence: "00620002",
   SegmentNumber: "00620004",
+  SegmentLabel: "00620005",
   SegmentIdentificationSequence: "0062000a",
   ReferencedSegmentNumber: "0062000b",
   MaximumFractionalValue: "0062000e",

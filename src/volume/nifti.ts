@@ -1,4 +1,4 @@
-import { column, length } from "./affine.js";
+import { column } from "./affine.js";
 import { gunzip } from "./inflate.js";
 import { toLabels } from "./labels.js";
 import {
@@ -9,7 +9,7 @@ import {
   type NiftiHeader,
 } from "./niftiHeader.js";
 import { bytesOf, typedBytes, type NumberKind } from "./typedBytes.js";
-import type { Vector3 } from "./vector.js";
+import { length, type Vector3 } from "./vector.js";
 import { assertFinite, assertVoxels, type LabelVolume, type Volume } from "./volume.js";
 import { VolumeError } from "./volumeError.js";
 

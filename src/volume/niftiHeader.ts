@@ -1,6 +1,6 @@
 import { NIFTI1, NIFTI2 } from "nifti-reader-js";
-import { affineOf, column, length, type Affine, type Row } from "./affine.js";
-import type { Vector3 } from "./vector.js";
+import { affineOf, column, type Affine, type Row } from "./affine.js";
+import { length, type Vector3 } from "./vector.js";
 import { VolumeError } from "./volumeError.js";
 
 /** Where voxels lie, in the words of a NIfTI header: two transformations, either of which may be unknown (0). */

@@ -1,7 +1,8 @@
 import { gzipSync } from "fflate";
 import { NIFTI1 } from "nifti-reader-js";
-import { column, length } from "./affine.js";
+import { column } from "./affine.js";
 import type { NiftiGeometry } from "./niftiHeader.js";
+import { length } from "./vector.js";
 import type { Grid, LabelVolume } from "./volume.js";
 import { VolumeError } from "./volumeError.js";
 

@@ -1,0 +1,71 @@
+import type { LabelVolume } from "./volume.js";
+import { VolumeError } from "./volumeError.js";
+
+/** A term of a dictionary, such as SNOMED CT. */
+export interface Code {
+  readonly value: string;
+  readonly scheme: string;
+  readonly meaning: string;
+}
+
+/** What a label stands for. */
+export interface Segment {
+  /** Value of its voxels. */
+  readonly label: number;
+  readonly name: string;
+  /** What kind of thing it is, and which; "Anatomical structure" and "Tissue" unless said. */
+  readonly category?: Code;
+  readonly type?: Code;
+}
+
+/** The pixels of one segment on one slice. */
+export interface LabelledFrame {
+  /** Number of the segment, from 1. */
+  readonly segment: number;
+  readonly slice: number;
+  readonly mask: Uint8Array;
+}
+
+/**
+ * Slices on which a segment has voxels, segment by segment.
+ *
+ * @throws VolumeError when a label has no segment, or no voxel is labelled.
+ */
+export function labelledFrames(
+  { size, data }: LabelVolume,
+  segments: readonly Segment[],
+  name: string,
+): LabelledFrame[] {
+  const known = new Set(segments.map(({ label }) => label));
+  const unknown = data.find((label) => label !== 0 && !known.has(label));
+  if (unknown !== undefined || known.size !== segments.length || known.has(0))
+    throw new VolumeError(
+      `segmentation of ${name}: segments are for the labels ${segments.map(({ label }) => label).join(", ")}; ` +
+        `expected each of the labels once, without 0${unknown === undefined ? "" : `, but ${unknown} has none`}`,
+    );
+  const area = size[0] * size[1];
+  const frames = segments.flatMap(({ label }, index) =>
+    Array.from({ length: size[2] }, (_, slice) => {
+      const values = data.subarray(slice * area, (slice + 1) * area);
+      return {
+        segment: index + 1,
+        slice,
+        mask: Uint8Array.from(values, (value) => (value === label ? 1 : 0)),
+      };
+    }).filter(({ mask }) => mask.includes(1)),
+  );
+  if (frames.length === 0) throw new VolumeError(`segmentation of ${name}: no voxel is labelled`);
+  return frames;
+}
+
+/** Eight pixels a byte, the first in the lowest bit, frames without gaps; padded to an even length. */
+export function packBits(masks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const area = masks[0].length;
+  const out = new Uint8Array(2 * Math.ceil((masks.length * area) / 16));
+  for (const [frame, mask] of masks.entries())
+    for (let i = 0; i < area; i++) {
+      const at = frame * area + i;
+      if (mask[i]) out[at >> 3] |= 1 << (at & 7);
+    }
+  return out;
+}

@@ -1,0 +1,106 @@
+import { describe, expect, test } from "vitest";
+import { readDicomSeg } from "../../../src/volume/dicomSegRead.js";
+import { dicomSegBytes } from "../../../src/volume/dicomSegWrite.js";
+import { openDicomSeries } from "../../../src/volume/dicomSeries.js";
+import { parseDicom } from "../../../src/volume/dicomDataSet.js";
+import { dicomVolume } from "../../../src/volume/dicomVolume.js";
+import { gridOf } from "../../../src/volume/labels.js";
+import type { LabelVolume } from "../../../src/volume/volume.js";
+import { IMAGE, makeDicom, slice, type Elements } from "./makeDicom.js";
+
+const NAMES = { algorithm: "test", version: "1.0" };
+const SEGMENTS = [
+  { label: 3, name: "Läsion" },
+  { label: 7, name: "organ" },
+];
+
+/** Four oblique slices of 3 x 2 pixels; the patient has a name with letters that are not ASCII. */
+const OBLIQUE: Elements = {
+  "00080005 CS": "ISO_IR 100",
+  "00100010 PN": Uint8Array.of(0x4d, 0xfc, 0x6c, 0x6c, 0x65, 0x72, 0x5e, 0x41), // Müller^A
+  "00200037 DS": "0.8\\0.6\\0\\0\\0\\-1",
+};
+const oblique = (n: number) => slice(n, n, { ...OBLIQUE, "00200032 DS": `${n * -1.2}\\${n * 1.6}\\40` });
+const open = (count: number) =>
+  openDicomSeries(Array.from({ length: count }, (_, i) => ({ name: `${i}.dcm`, bytes: oblique(i + 1) })))[0]
+    .images;
+
+async function labelled(count = 4): Promise<LabelVolume> {
+  const volume = await dicomVolume(open(count), "s");
+  const data = new Uint8Array(6 * count);
+  data.set([3, 0, 0, 0, 0, 7], 6);
+  data.set([3, 3, 0, 0, 0, 0], 12);
+  return { ...gridOf(volume), data };
+}
+
+describe("segmentations", () => {
+  test("written and read again, on an oblique volume", async () => {
+    const labels = await labelled();
+    const bytes = await dicomSegBytes(labels, open(4), { segments: SEGMENTS, ...NAMES });
+    const read = await readDicomSeg(bytes, labels, "seg.dcm");
+    expect(read.segments).toEqual([
+      { label: 1, name: "Läsion" },
+      { label: 2, name: "organ" },
+    ]);
+    expect([...read.labels.data]).toEqual([...labels.data].map((label) => ({ 0: 0, 3: 1, 7: 2 })[label]));
+    expect(read.overlapping).toBe(0);
+    expect(read.labels.affine).toEqual(labels.affine);
+  });
+
+  test("refer to the images that they were made on, and to the patient", async () => {
+    const bytes = await dicomSegBytes(await labelled(), open(4), { segments: SEGMENTS, ...NAMES });
+    const set = parseDicom(bytes, "seg.dcm");
+    expect(set.words("PatientName")).toBe("Müller^A");
+    expect(set.text("StudyInstanceUID")).toBe("1.2.3.10");
+    expect(set.text("FrameOfReferenceUID")).toBe("1.2.3.12");
+    expect(set.text("SeriesInstanceUID")).toMatch(/^2\.25\.\d{1,39}$/);
+    const text = new TextDecoder("latin1").decode(bytes);
+    for (const uid of ["1.2.3.1.2", "1.2.3.1.3", "1.2.3.11"]) expect(text).toContain(uid);
+    // Only slices with labels have frames: segment 1 on two, segment 2 on one.
+    expect(set.number("NumberOfFrames")).toBe(3);
+    // Every file is another instance.
+    const again = await dicomSegBytes(await labelled(), open(4), { segments: SEGMENTS, ...NAMES });
+    expect(parseDicom(again, "again").text("SOPInstanceUID")).not.toBe(set.text("SOPInstanceUID"));
+  });
+
+  test.each([
+    ["a label without a segment", { segments: SEGMENTS.slice(1) }, "labels 7; expected each of the labels once, without 0, but 3 has none"], // prettier-ignore
+    ["a segment twice", { segments: [...SEGMENTS, SEGMENTS[0]] }, "labels 3, 7, 3; expected each"],
+  ])("%s is refused", async (_, { segments }, message) => {
+    await expect(dicomSegBytes(await labelled(), open(4), { segments, ...NAMES })).rejects.toThrow(message);
+  });
+
+  test("nothing labelled, another size, and images without a place are refused", async () => {
+    const labels = await labelled();
+    const options = { segments: SEGMENTS, ...NAMES };
+    await expect(dicomSegBytes({ ...labels, data: new Uint8Array(24) }, open(4), options)).rejects.toThrow(
+      "segmentation of 0.dcm: no voxel is labelled",
+    );
+    await expect(dicomSegBytes(labels, open(3), options)).rejects.toThrow(
+      "segmentation of 0.dcm: labels have 3 x 2 x 4 voxels; expected 3 x 2 x 3",
+    );
+    const flat = openDicomSeries([{ name: "us.dcm", bytes: makeDicom(IMAGE) }])[0].images;
+    await expect(dicomSegBytes({ size: [3, 2, 1], data: new Uint8Array(6) }, flat, options)).rejects.toThrow(
+      "segmentation of us.dcm: its images have no ImagePositionPatient (0020,0032)",
+    );
+  });
+
+  test("of another volume, and images that are none, are refused as ground truth", async () => {
+    const labels = await labelled();
+    const bytes = await dicomSegBytes(labels, open(4), { segments: SEGMENTS, ...NAMES });
+    const [first, second, third] = labels.affine!;
+    const shifted = [[first[0], first[1], first[2], first[3] + 1], second, third] as const;
+    await expect(readDicomSeg(bytes, { ...labels, affine: shifted }, "seg.dcm")).rejects.toThrow(
+      /^seg\.dcm: frame 1 does not lie on a slice of the image \(3 x 2 x 4\): its corner \[0, 0\] is at voxel/,
+    );
+    await expect(readDicomSeg(bytes, { ...labels, size: [2, 3, 4] }, "seg.dcm")).rejects.toThrow(
+      "seg.dcm: has 3 x 2 pixels; the image has 2 x 3",
+    );
+    await expect(readDicomSeg(bytes, { size: labels.size }, "seg.dcm")).rejects.toThrow(
+      "does not say how it lies",
+    );
+    await expect(readDicomSeg(oblique(1), labels, "image.dcm")).rejects.toThrow(
+      "image.dcm: has no SegmentationType (0062,0001); expected a DICOM segmentation",
+    );
+  });
+});
