@@ -97,7 +97,8 @@ export class MaskDecoder extends Layer<[input: MaskDecoderInput], MaskPrediction
       );
     const output = tf.concat([this.iouToken.call(), this.maskTokens.call()], 0); // [1 + masks, C]
     const maskCount = output.shape[0] - 1;
-    const outputTokens = output.expandDims(0).tile([batch, 1, 1]);
+    // A sum, because the gradient of `tile` is one slice and one addition a prompt.
+    const outputTokens = output.expandDims(0).add(tf.zeros([batch, 1, 1]));
     const tokens = this.tap("tokens", tf.concat([outputTokens, sparseEmbeddings], 1)); // [B, 1 + masks + n, C]
 
     const source = imageEmbeddings.add(denseEmbeddings).reshape([batch, height * width, dim]);

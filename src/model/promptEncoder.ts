@@ -113,6 +113,7 @@ export class PromptEncoder extends Layer<[prompts: Prompts], PromptEmbeddings> {
   private embedMasks(masks: tf.Tensor | undefined, batch: number): tf.Tensor {
     if (masks !== undefined) return this.maskDownscaling.call(masks);
     const none = this.noMaskEmbed.call(); // [1, C]
-    return none.reshape([1, 1, 1, -1]).tile([batch, this.grid, this.grid, 1]);
+    // A sum, because the gradient of `tile` is one slice and one addition a cell.
+    return tf.zeros([batch, this.grid, this.grid, 1]).add(none.reshape([1, 1, 1, -1]));
   }
 }
