@@ -1,0 +1,28 @@
+import { markup, type Markup } from "./markup.js";
+
+export interface Picture {
+  /** A PNG file's bytes, such as `encodePng` gives. They become part of the page. */
+  readonly png: Uint8Array;
+  /** Under the picture. */
+  readonly caption: string;
+  /** What it shows, for those who cannot see it. Default: the caption. */
+  readonly alternative?: string;
+}
+
+/** Pictures side by side, each with its caption. */
+export function pictures(list: readonly Picture[]): Markup {
+  const figures = list.map(
+    ({ png, caption, alternative = caption }) =>
+      markup`<figure><img src="data:image/png;base64,${base64(png)}" alt="${alternative}"><figcaption>${caption}</figcaption></figure>\n`,
+  );
+  return markup`<div class="pictures">
+${figures}</div>`;
+}
+
+/** In pieces, because a function call takes only so many arguments. */
+function base64(bytes: Uint8Array): string {
+  const pieces: string[] = [];
+  for (let start = 0; start < bytes.length; start += 8192)
+    pieces.push(String.fromCharCode(...bytes.subarray(start, start + 8192)));
+  return btoa(pieces.join(""));
+}
