@@ -49,7 +49,9 @@ export default tseslint.config(
   js.configs.recommended,
   {
     files: ["**/*.{js,mjs}"],
-    languageOptions: { globals: { process: "readonly", console: "readonly", URL: "readonly" } },
+    languageOptions: {
+      globals: { process: "readonly", console: "readonly", URL: "readonly", AbortController: "readonly" },
+    },
   },
   {
     files: ["**/*.cjs"],

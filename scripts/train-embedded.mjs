@@ -1,0 +1,71 @@
+// Trains the small checkpoint from nothing on generated pictures: npm run train:embedded -- [--minutes N] ...
+// Goes on with what is in the folder --out.
+import { parseArgs } from "node:util";
+import { useBackend, VIT_B } from "../dist/index.js";
+import { trainEmbedded } from "../dist/train/embedded/train.node.js";
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "600" },
+    out: { type: "string", default: ".cache/embedded" },
+    seed: { type: "string", default: "1" },
+    "decay-from": { type: "string" },
+    "decay-steps": { type: "string", default: "4000" },
+    "validation-prompts": { type: "string", default: "200" },
+    "validate-every": { type: "string", default: "10" },
+    backend: { type: "string", default: "auto" },
+  },
+});
+const number = (name) => {
+  const value = Number(values[name]);
+  if (!(value >= 0)) throw new RangeError(`--${name} is ${values[name]}; expected a number`);
+  return value;
+};
+const CONFIG = {
+  imageSize: 192,
+  patchSize: 8,
+  promptEmbedDim: 128,
+  maskInChans: 16,
+  imageEncoder: {
+    embedDim: 160,
+    depth: 6,
+    numHeads: 5,
+    mlpRatio: 4,
+    windowSize: 8,
+    globalAttnIndexes: [1, 3, 5],
+  },
+  maskDecoder: { ...VIT_B.maskDecoder, mlpDim: 512, iouHeadHiddenDim: 128 },
+};
+
+const stop = new AbortController();
+process.once("SIGINT", () => stop.abort());
+process.once("SIGTERM", () => stop.abort());
+console.error(`backend: ${await useBackend(values.backend)}`);
+const started = Date.now();
+let first;
+const scores = await trainEmbedded({
+  config: CONFIG,
+  out: values.out,
+  seed: number("seed"),
+  pictures: 8,
+  prompts: 4,
+  learningRate: 6e-4,
+  decay:
+    values["decay-from"] === undefined
+      ? undefined
+      : { from: number("decay-from"), steps: number("decay-steps") },
+  minutes: number("minutes"),
+  validateEvery: number("validate-every"),
+  validationPrompts: number("validation-prompts"),
+  signal: stop.signal,
+  onStep(step, loss) {
+    first ??= step - 1;
+    if (step % 20 !== 0) return;
+    const rate = ((step - first) * 8) / ((Date.now() - started) / 1000);
+    const memory = (process.memoryUsage().rss / 1e9).toFixed(1);
+    console.error(`step ${step}  loss ${loss.toFixed(4)}  ${rate.toFixed(1)} pictures/s  ${memory} GB`);
+  },
+  onScores: (step, { prompts, tight, jittered }) =>
+    console.error(`step ${step}, Dice of ${prompts} prompts: ${JSON.stringify({ tight, jittered })}`),
+});
+console.log(JSON.stringify(scores));

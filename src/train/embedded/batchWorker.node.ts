@@ -1,0 +1,14 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { embeddedBatch, type BatchShape } from "./samples.js";
+
+/** What a worker is started with. */
+export interface BatchJob {
+  readonly seed: number;
+  readonly shape: BatchShape;
+}
+
+// Asked for a step, it answers with that step's batch.
+const { seed, shape } = workerData as BatchJob;
+parentPort?.on("message", (step: number) => {
+  parentPort?.postMessage(embeddedBatch(seed, step, shape));
+});

@@ -1,0 +1,120 @@
+import * as tf from "@tensorflow/tfjs";
+import { Linear } from "../../layers/linear.js";
+import { gridSize } from "../../model/config.js";
+import type { Sam } from "../../model/sam.js";
+import { seededParameters } from "../../weights/paramScope.js";
+import { diceLoss, maskIous } from "../losses.js";
+import type { BatchShape, EmbeddedBatch } from "./samples.js";
+
+/** What the auxiliary head's loss counts beside the masks'. */
+const AUXILIARY_WEIGHT = 0.3;
+const IOU_WEIGHT = 0.2;
+
+/** Steps in which the box is given as a mask too, ever more rarely: so the model learns sooner where to look. */
+const MASK_PROMPT_STEPS = 4000;
+
+/**
+ * A head on the embedding that tells objects and their edges from the rest, [B, grid, grid, C] to [B, grid, grid, 2].
+ * It makes the encoder look at the picture from the first step on, and is dropped afterwards.
+ */
+export function auxiliaryHead({ config }: Sam): Linear {
+  return new Linear(seededParameters(1).at("auxiliary"), {
+    inFeatures: config.promptEmbedDim,
+    outFeatures: 2,
+  });
+}
+
+/** Whether the boxes of a step are given as masks too: from the step alone. */
+export function hasMaskPrompt(step: number): boolean {
+  const share = 0.75 * (1 - step / MASK_PROMPT_STEPS);
+  return (step * 0.618034) % 1 < share;
+}
+
+/**
+ * Loss of a batch: Dice and balanced cross-entropy of the masks at the input's size, the score's error, and the
+ * auxiliary head's.
+ */
+export function embeddedLoss(
+  model: Sam,
+  head: Linear,
+  batch: EmbeddedBatch,
+  { side, pictures, prompts }: BatchShape,
+  maskPrompt: boolean,
+): tf.Scalar {
+  const count = pictures * prompts;
+  const grid = gridSize(model.config);
+  return tf.tidy(() => {
+    const embeddings = model.imageEncoder.call(tf.tensor4d(batch.pixels, [pictures, side, side, 3]));
+    const boxes = tf.tensor2d(batch.boxes, [count, 4]);
+    const inBox = boxMasks(boxes, side); // [count, side, side, 1]
+    const { points } = batch;
+    const given =
+      points === undefined
+        ? {
+            boxes,
+            ...(maskPrompt && {
+              maskInputs: tf.image
+                .resizeBilinear(inBox as tf.Tensor4D, [4 * grid, 4 * grid], false, true)
+                .mul(2)
+                .sub(1),
+            }),
+          }
+        : {
+            pointCoords: tf.tensor3d(points.coords, [count, points.labels.length / count, 2]),
+            pointLabels: tf.tensor2d(points.labels, [count, points.labels.length / count]),
+          };
+    const cells = grid ** 2 * model.config.promptEmbedDim;
+    const shared = embeddings
+      .reshape([pictures, 1, cells])
+      .add(tf.zeros([pictures, prompts, 1]))
+      .reshape([count, grid, grid, -1]);
+    const { masks, iouPredictions } = model.decode(shared, given, false);
+
+    const low = masks.reshape<tf.Tensor4D>([count, 4 * grid, 4 * grid, 1]);
+    const logits = tf.image.resizeBilinear(low, [side, side], false, true);
+    const target = tf.tensor4d(batch.targets, [count, side, side, 1], "float32");
+    const channel = [count, 1, side, side];
+    const maps = [logits.reshape(channel), target.reshape(channel)] as const; // one channel: no transpose needed
+    const iou = iouPredictions.sub(maskIous(...maps)).square();
+    return diceLoss(...maps)
+      .add(balancedEntropy(logits, target, inBox))
+      .add(iou.mean().mul(IOU_WEIGHT))
+      .add(auxiliaryLoss(head, embeddings, batch.foreground, side).mul(AUXILIARY_WEIGHT));
+  });
+}
+
+/** Cross-entropy whose mean inside the boxes counts as much as that of the rest, for objects of any size. */
+function balancedEntropy(logits: tf.Tensor, target: tf.Tensor, inBox: tf.Tensor): tf.Scalar {
+  const share = inBox.mean([1, 2, 3], true); // [count, 1, 1, 1]
+  const floor = 0.005;
+  const inside = inBox.div(share.add(floor));
+  const outside = tf.sub(1, inBox).div(tf.sub(1 + floor, share));
+  return entropy(logits, target).mul(inside.add(outside)).mean().mul(0.5);
+}
+
+/** Element by element, from logits; the built-in one has the right gradient for any of them. */
+function entropy(logits: tf.Tensor, target: tf.Tensor): tf.Tensor {
+  return tf.softplus(logits).sub(logits.mul(target));
+}
+
+function auxiliaryLoss(head: Linear, embeddings: tf.Tensor, foreground: Uint8Array, side: number): tf.Scalar {
+  const [pictures, grid] = embeddings.shape;
+  const whole = tf.tensor4d(foreground, [pictures, side, side, 1], "float32");
+  const cell = side / grid;
+  const share = tf.avgPool(whole, cell, cell, "valid"); // objects' part of each cell
+  const edge = share.mul(tf.sub(1, share)).mul(4);
+  const wanted = tf.concat([share, edge], 3);
+  return entropy(head.call(embeddings), wanted).mean();
+}
+
+/** 1 inside the boxes, corners included, 0 outside: [n, 4] to [n, side, side, 1]. */
+function boxMasks(boxes: tf.Tensor2D, side: number): tf.Tensor {
+  const [x0, y0, x1, y1] = [0, 1, 2, 3].map((corner) => boxes.slice([0, corner], [-1, 1]));
+  const centres = tf.range(0, side).add(0.5).expandDims(0);
+  const between = (low: tf.Tensor, high: tf.Tensor) =>
+    centres
+      .greaterEqual(low)
+      .logicalAnd(centres.lessEqual(high.add(1)))
+      .cast("float32"); // [n, side]
+  return between(y0, y1).expandDims(2).mul(between(x0, x1).expandDims(1)).expandDims(3);
+}

@@ -1,0 +1,165 @@
+import { cropImage, cropMask, regionAround, type Region } from "../../image/crop.js";
+import type { Mask } from "../../image/mask.js";
+import { MEDSAM_INFERENCE, prepareImage } from "../../predictor/presetTable.js";
+import { handDrawnBox, type PromptBox } from "../prompts.js";
+import { Random } from "../random.js";
+import { synthesize, type SyntheticObject } from "../synthetic.js";
+
+/** Shape of the batches that the small checkpoint is trained with. */
+export interface BatchShape {
+  /** Side of the model's input. */
+  readonly side: number;
+  readonly pictures: number;
+  /** Prompts a picture, which share its encoding. */
+  readonly prompts: number;
+}
+
+/** Pictures with prompts, in the frame of the model's input; all prompts of a batch have the same parts. */
+export interface EmbeddedBatch {
+  /** [pictures, side, side, 3]. */
+  readonly pixels: Float32Array;
+  /** [pictures · prompts, 4]. */
+  readonly boxes: Float32Array;
+  /** [pictures · prompts, n, 2] and [pictures · prompts, n] instead of the boxes in some batches. */
+  readonly points?: { readonly coords: Float32Array; readonly labels: Float32Array };
+  /** [pictures · prompts, side, side], 0 and 1. */
+  readonly targets: Uint8Array;
+  /** All objects together, [pictures, side, side]. */
+  readonly foreground: Uint8Array;
+}
+
+/** Sides of the pictures that are generated. */
+export const PICTURE_SIZE = 256;
+/** Steps over which the task grows from objects in the middle of a crop to objects anywhere in a picture. */
+const GROWTH_STEPS = 2500;
+const EASY_SHARE = { first: 0.6, last: 0.2 } as const;
+const POINT_SHARE = 0.12;
+
+/**
+ * The batch of a step, from the seed alone. Early steps see crops around an object, where a mask in the middle is
+ * nearly right; later ones whole pictures and crops, half and half, so that the model serves both ways of prediction.
+ */
+export function embeddedBatch(
+  seed: number,
+  step: number,
+  { side, pictures, prompts }: BatchShape,
+): EmbeddedBatch {
+  const random = new Random(seed).split(step);
+  const grown = Math.min(1, step / GROWTH_STEPS);
+  const count = pictures * prompts;
+  const pixels = new Float32Array(pictures * side * side * 3);
+  const boxes = new Float32Array(count * 4);
+  const targets = new Uint8Array(count * side * side);
+  const foreground = new Uint8Array(pictures * side * side);
+  const pointCount = grown === 1 && random.chance(POINT_SHARE) ? random.integer(1, 3) : 0;
+  const coords = new Float32Array(count * pointCount * 2);
+  const labels = new Float32Array(count * pointCount);
+
+  for (let n = 0; n < pictures; n++) {
+    const own = random.split(n);
+    const easy = own.chance(EASY_SHARE.first + (EASY_SHARE.last - EASY_SHARE.first) * grown);
+    const picture = synthesize(seed, step * pictures + n, { size: PICTURE_SIZE, easy });
+    const first = own.pick(picture.objects);
+    const region = drawRegion(first, grown, own);
+    pixels.set(
+      prepareImage(MEDSAM_INFERENCE, cropImage(picture.image, region), side).pixels,
+      n * side ** 2 * 3,
+    );
+    for (const object of picture.objects)
+      add(foreground.subarray(n * side ** 2), scaled(object.mask, region, side));
+
+    const visible = picture.objects.filter((object) => object !== first && isInside(object, region));
+    for (let k = 0; k < prompts; k++) {
+      const object = k === 0 || visible.length === 0 ? first : own.pick([first, ...visible]);
+      const at = n * prompts + k;
+      const target = scaled(object.mask, region, side);
+      targets.set(target, at * side ** 2);
+      boxes.set(toInput(drawBox(object, own), region, side), at * 4);
+      for (let p = 0; p < pointCount; p++) {
+        const wanted = p === 0 || own.chance(0.6) ? 1 : 0;
+        const [x, y] = drawPoint(target, side, wanted, own);
+        coords.set([x, y], (at * pointCount + p) * 2);
+        labels[at * pointCount + p] = target[y * side + x];
+      }
+    }
+  }
+  return { pixels, boxes, targets, foreground, ...(pointCount > 0 && { points: { coords, labels } }) };
+}
+
+/** The part of a picture that the model is to see. */
+function drawRegion({ box }: SyntheticObject, grown: number, random: Random): Region {
+  const whole = { x: 0, y: 0, width: PICTURE_SIZE, height: PICTURE_SIZE };
+  if (random.chance(0.5 * grown)) return whole;
+  const factor = random.logUniform(1.4, 2.2 + 2 * grown);
+  const [w, h] = [box[2] - box[0] + 1, box[3] - box[1] + 1];
+  const shift = () => random.uniform(-0.1, 0.1) * Math.max(w, h, 12);
+  const [dx, dy] = [shift(), shift()];
+  const around = [box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy] as const;
+  // A crop of fewer pixels than this shows nothing.
+  const least = 24 / Math.max(w, h);
+  return regionAround(around, Math.max(factor, least), whole);
+}
+
+function isInside({ box }: SyntheticObject, { x, y, width, height }: Region): boolean {
+  return box[0] >= x && box[1] >= y && box[2] < x + width && box[3] < y + height;
+}
+
+/** A third tight, a third as people draw, a third loose, as if drawn in a hurry around something small. */
+function drawBox({ box }: SyntheticObject, random: Random): PromptBox {
+  const kind = random.next();
+  if (kind < 0.3) return box;
+  if (kind < 0.7) return handDrawnBox(box, [PICTURE_SIZE, PICTURE_SIZE], random);
+  const [w, h] = [box[2] - box[0] + 1, box[3] - box[1] + 1];
+  const most = random.uniform(0.05, 0.4);
+  const out = (side: number) => Math.min(side * most * random.uniform(0.5, 1), 16);
+  const inside = (value: number) => Math.min(Math.max(value, 0), PICTURE_SIZE - 1);
+  return [inside(box[0] - out(w)), inside(box[1] - out(h)), inside(box[2] + out(w)), inside(box[3] + out(h))];
+}
+
+/** From the picture to the model's input. A box may reach beyond the crop's sides by what it was drawn too wide. */
+function toInput([x0, y0, x1, y1]: PromptBox, { x, y, width, height }: Region, side: number): number[] {
+  const [sx, sy] = [side / width, side / height];
+  const inside = (value: number) => Math.min(Math.max(value, 0), side);
+  return [inside((x0 - x) * sx), inside((y0 - y) * sy), inside((x1 - x) * sx), inside((y1 - y) * sy)];
+}
+
+/** A pixel of the object or beside it, as asked for where there is one. */
+function drawPoint(
+  target: Uint8Array,
+  side: number,
+  wanted: 0 | 1,
+  random: Random,
+): readonly [number, number] {
+  let at = random.integer(0, target.length - 1);
+  for (let attempt = 0; attempt < 4000 && target[at] !== wanted; attempt++)
+    at = random.integer(0, target.length - 1);
+  return [at % side, Math.floor(at / side)];
+}
+
+/** A region of a mask at the input's size, bilinear and cut at one half. */
+function scaled(mask: Mask, region: Region, side: number): Uint8Array {
+  const { width, height, data } = cropMask(mask, region);
+  const out = new Uint8Array(side * side);
+  const across = taps(width, side);
+  for (const [y, [top, bottom, down]] of taps(height, side).entries())
+    for (let x = 0; x < side; x++) {
+      const [left, right, over] = across[x];
+      const upper = data[top * width + left] * (1 - over) + data[top * width + right] * over;
+      const lower = data[bottom * width + left] * (1 - over) + data[bottom * width + right] * over;
+      if (upper * (1 - down) + lower * down > 0.5) out[y * side + x] = 1;
+    }
+  return out;
+}
+
+/** For each of `side` positions: the two neighbours along a line of `length`, and the share of the second. */
+function taps(length: number, side: number): (readonly [number, number, number])[] {
+  return Array.from({ length: side }, (_, n) => {
+    const at = Math.min(Math.max(((n + 0.5) * length) / side - 0.5, 0), length - 1);
+    const first = Math.floor(at);
+    return [first, Math.min(first + 1, length - 1), at - first];
+  });
+}
+
+function add(all: Uint8Array, one: Uint8Array): void {
+  for (let i = 0; i < one.length; i++) if (one[i]) all[i] = 1;
+}
