@@ -1,7 +1,7 @@
 // What Node and browsers share. The entries index.ts and browser.ts add what differs: files, and how to start.
 
 // Prediction
-export { SamPredictor, type LongCall } from "./predictor/samPredictor.js";
+export { SamPredictor, type LongCall, type PredictorOptions } from "./predictor/samPredictor.js";
 export * from "./predictor/types.js";
 export type { Frame, PreparedImage, Preset } from "./predictor/presets.js";
 export * from "./predictor/presetTable.js";

@@ -32,6 +32,14 @@ export function parseSlice(text: string): number {
   return Number(text);
 }
 
+/** For an option `--crop factor`. */
+export function parseCrop(text: string): number {
+  const factor = Number(text);
+  if (!(factor >= 1 && Number.isFinite(factor)))
+    throw new InvalidArgumentError("Expected a number of at least 1, the times of the box's longer side.");
+  return factor;
+}
+
 /**
  * What one object's prompt is made of, as the predictor takes it.
  *

@@ -9,6 +9,8 @@ export interface Provenance {
   readonly checkpoint: { readonly name: string; readonly sha256: string; readonly embedded: boolean };
   readonly preset: string;
   readonly intensity?: string;
+  /** Times the box's longer side that the model saw around each box; absent where it saw the whole image. */
+  readonly crop?: number;
   readonly backend: string;
   readonly multimask: boolean;
   /** Run it in the image's folder. */
@@ -20,6 +22,7 @@ export interface RunSettings {
   readonly checkpoint: Provenance["checkpoint"];
   readonly preset: string;
   readonly intensity?: string;
+  readonly crop?: number;
   readonly backend: string;
   readonly multimask: boolean;
 }
@@ -29,7 +32,7 @@ export function provenanceOf(job: SegmentJob, settings: RunSettings): Provenance
 }
 
 function commandOf({ image, slice, targets }: SegmentJob, settings: RunSettings): string {
-  const { checkpoint, preset, intensity, backend, multimask } = settings;
+  const { checkpoint, preset, intensity, crop, backend, multimask } = settings;
   return [
     "medsam segment",
     quoted(basename(image)),
@@ -38,6 +41,7 @@ function commandOf({ image, slice, targets }: SegmentJob, settings: RunSettings)
     ...(checkpoint.embedded ? [] : [`--checkpoint ${quoted(checkpoint.name)}`]),
     `--preset ${preset}`,
     ...(intensity === undefined ? [] : [`--intensity ${intensity}`]),
+    ...(crop === undefined ? [] : [`--crop ${crop}`]),
     `--backend ${backend}`,
     ...(multimask ? ["--multimask"] : []),
   ].join(" ");

@@ -19,6 +19,7 @@ export interface SegmentOptions extends PromptOptions {
   readonly backend: BackendName | "auto";
   readonly preset: string;
   readonly intensity?: string;
+  readonly crop?: number;
   readonly multimask?: boolean;
   readonly out: string;
   readonly json?: boolean;
@@ -46,10 +47,11 @@ export async function runSegment(
     checkpoint,
     preset: preset.name,
     ...(options.intensity !== undefined && { intensity: options.intensity }),
+    ...(options.crop !== undefined && { crop: options.crop }),
     backend,
     multimask: options.multimask === true,
   };
-  const predictor = new SamPredictor(model, { preset });
+  const predictor = new SamPredictor(model, { preset, crop: options.crop });
   const progress = new Progress("segmenting");
   const results: SegmentResult[] = [];
   const failed: Failure[] = [];

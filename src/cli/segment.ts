@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import type { BackendName } from "../backend/useBackend.node.js";
-import { collectBox, collectPoint, parseSlice } from "./prompts.js";
+import { collectBox, collectPoint, parseCrop, parseSlice } from "./prompts.js";
 import type { SegmentOptions } from "./runSegment.js";
 import { collectJobs } from "./segmentJobs.js";
 
@@ -29,6 +29,11 @@ export function segmentCommand(signal: AbortSignal): Command {
     )
     .option("--preset <name>", "what is done to the image before and to the mask after", "MedSAM_Inference")
     .option("--intensity <name>", "how values become 0..255, such as ct-soft-tissue (default: the preset's)")
+    .option(
+      "--crop <factor>",
+      "show the model a square around each box, so many times its longer side, not the whole image",
+      parseCrop,
+    )
     .option("--multimask", "decode three candidates an object and take the one scored best")
     .option("--out <folder>", "where the files go", "out")
     .option("--json", "print one JSON document and nothing else")
@@ -44,6 +49,8 @@ Examples:
     $ medsam segment --boxes boxes.csv --out masks
   A slice of a volume in MedSAM's format:
     $ medsam segment CT_Abd_FLARE22_Tr_0001.npz --slice 40 --box 95,255,190,350
+  Something small in a large image, shown to the model with as much again around it:
+    $ medsam segment slice.png --box 95,255,190,350 --crop 2
   A CT slice stored with 16 bits, in Hounsfield units:
     $ medsam segment slice.tif --box 95,255,190,350 --preset pre_CT_MR --intensity ct-soft-tissue
 

@@ -67,8 +67,11 @@ export async function segmentImage(
   // Before the image is encoded, which takes most of the time.
   for (const { prompt } of targets) checkPrompt(prompt, { width, height, maskSide: 0 });
 
-  await predictor.setImage(image, { signal, onProgress });
-  const predictions = await predict(predictor, targets, settings.multimask, signal);
+  // What takes the time: the one encoding, or with a crop one a box.
+  const cropped = predictor.crop !== undefined;
+  await predictor.setImage(image, { signal, onProgress: cropped ? undefined : onProgress });
+  const call = { signal, onProgress: cropped ? onProgress : undefined };
+  const predictions = await predict(predictor, targets, settings.multimask, call);
   predictor.resetImage();
   const chosen = predictions.map(best);
   const masks = chosen.map(({ mask }) => mask);
@@ -119,10 +122,10 @@ async function predict(
   predictor: SamPredictor,
   targets: readonly Target[],
   multimaskOutput: boolean,
-  signal: AbortSignal,
+  call: LongCall,
 ): Promise<Prediction[]> {
   const boxes = targets.flatMap(({ prompt: { box, pointCoords } }) => (box && !pointCoords ? [box] : []));
-  if (boxes.length === targets.length) return predictor.predictBoxes(boxes, { multimaskOutput, signal });
+  if (boxes.length === targets.length) return predictor.predictBoxes(boxes, { multimaskOutput, ...call });
   return [await predictor.predict(targets[0].prompt, { multimaskOutput })];
 }
 

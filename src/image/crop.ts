@@ -37,6 +37,15 @@ export function regionAround(
   };
 }
 
+/** The region that is the whole image. */
+export function wholeOf({ width, height }: Size): Region {
+  return { x: 0, y: 0, width, height };
+}
+
+export function isSameRegion(a: Region, b: Region): boolean {
+  return a.x === b.x && a.y === b.y && a.width === b.width && a.height === b.height;
+}
+
 /** The pixels of a region, which lies inside the image. */
 export function cropImage(image: PixelImage, { x, y, width, height }: Region): PixelImage {
   const { channels } = image;

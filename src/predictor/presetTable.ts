@@ -5,7 +5,8 @@ import { resizeOpenCvCubic } from "../image/resizeOpenCv.js";
 import { resizePillowBilinear } from "../image/resizePillow.js";
 import { LOGITS, PROBABILITIES, type PreparedImage, type Preset } from "./presets.js";
 
-type Bytes = PixelImage & { readonly data: Uint8Array };
+/** An image of 8 bits a channel. */
+export type EightBitImage = PixelImage & { readonly data: Uint8Array };
 
 /**
  * MedSAM's own inference: the whole image becomes a square by scikit-image's cubic resize, is cut off to 8 bits,
@@ -112,9 +113,14 @@ export function withIntensity(preset: Preset, intensity: IntensityPreset): Prese
 
 /** An image of any depth to the encoder's input: intensities first, then the preset's own steps. */
 export function prepareImage(preset: Preset, image: PixelImage, side: number): PreparedImage {
+  return preset.prepare(toEightBit(preset, image), side);
+}
+
+/** The first half of `prepareImage`: an image of any depth to 8-bit RGB, by the preset's intensities. */
+export function toEightBit(preset: Preset, image: PixelImage): EightBitImage {
   // Three channels before the resize, as upstream: SciPy's filters take channels for an axis, and the last bit of a
   // grey image depends on their number.
-  return preset.prepare(toRgb(scaleIntensity(image, preset.intensity)) as Bytes, side);
+  return toRgb(scaleIntensity(image, preset.intensity)) as EightBitImage;
 }
 
 /** Values to 0..1 by their smallest and largest. */

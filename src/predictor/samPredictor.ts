@@ -1,12 +1,20 @@
 import * as tf from "@tensorflow/tfjs";
+import { cropImage, isSameRegion, pasteInto, regionAround, wholeOf, type Region } from "../image/crop.js";
 import { checkPixels, type PixelImage } from "../image/pixels.js";
 import { gridSize } from "../model/config.js";
-import type { Prompts } from "../model/promptEncoder.js";
 import type { Sam } from "../model/sam.js";
 import { checkPrompt } from "./checkPrompt.js";
 import type { Frame, Preset } from "./presets.js";
-import { MEDSAM_INFERENCE, prepareImage } from "./presetTable.js";
-import type { Box, LogitMap, PredictOptions, Prediction, Prompt } from "./types.js";
+import { MEDSAM_INFERENCE, toEightBit, type EightBitImage } from "./presetTable.js";
+import { promptTensors } from "./promptTensors.js";
+import {
+  PromptError,
+  type Box,
+  type LogitMap,
+  type PredictOptions,
+  type Prediction,
+  type Prompt,
+} from "./types.js";
 
 /** For calls that may take long. */
 export interface LongCall {
@@ -14,6 +22,25 @@ export interface LongCall {
   readonly signal?: AbortSignal;
   /** Told the share done, in (0, 1]. */
   readonly onProgress?: (share: number) => void;
+}
+
+export interface PredictorOptions {
+  /** Default `MEDSAM_INFERENCE`. */
+  readonly preset?: Preset;
+  /**
+   * Show the encoder not the whole image but a square around each prompt's box, of this many times the box's longer
+   * side (2 shows as much again): for small objects in large images. Each box is then encoded by itself, and every
+   * prompt needs one. Default: the whole image, as MedSAM does.
+   */
+  readonly crop?: number;
+}
+
+/** What the encoder saw of an image. */
+interface Encoded {
+  readonly features: tf.Tensor;
+  readonly frame: Frame;
+  readonly region: Region;
+  readonly whole: Region;
 }
 
 /** Bytes of decoder intermediates that one batch of prompts may take. */
@@ -26,35 +53,40 @@ const DECODER_BUDGET = 256 * 2 ** 20;
  */
 export class SamPredictor {
   readonly preset: Preset;
-  private encoded: { readonly features: tf.Tensor; readonly frame: Frame } | undefined;
+  readonly crop: number | undefined;
+  private image: EightBitImage | undefined;
+  private encoded: Encoded | undefined;
   private last: Promise<unknown> = Promise.resolve();
 
-  /** @param model stays the caller's to dispose. */
+  /**
+   * @param model stays the caller's to dispose.
+   * @throws RangeError for a `crop` below 1.
+   */
   constructor(
     readonly model: Sam,
-    { preset = MEDSAM_INFERENCE }: { readonly preset?: Preset } = {},
+    { preset = MEDSAM_INFERENCE, crop }: PredictorOptions = {},
   ) {
+    if (crop !== undefined && !(crop >= 1 && Number.isFinite(crop)))
+      throw new RangeError(`crop is ${crop}; expected at least 1, the times of the box's longer side`);
     this.preset = preset;
+    this.crop = crop;
   }
 
   /**
-   * Encodes an image for the predictions that follow. When it fails or is stopped, the former image stays.
+   * Encodes an image for the predictions that follow (with `crop` they encode what they need). When it fails or is
+   * stopped, the former image stays.
    *
    * @throws RangeError when the model is disposed.
    */
-  setImage(image: PixelImage, { signal, onProgress }: LongCall = {}): Promise<void> {
+  setImage(image: PixelImage, call: LongCall = {}): Promise<void> {
     return this.enqueue(async () => {
       this.assertAlive();
-      const { pixels, frame } = prepareImage(this.preset, checkPixels(image), this.model.config.imageSize);
-      const input = tf.tensor4d(pixels, [1, frame.side, frame.side, 3]);
-      try {
-        const features = await runSteps(this.model.imageEncoder.steps(input), { signal, onProgress });
-        this.resetImage();
-        this.encoded = { features, frame };
-        onProgress?.(1);
-      } finally {
-        input.dispose();
-      }
+      const bytes = toEightBit(this.preset, checkPixels(image));
+      const encoded = this.crop === undefined ? await this.encode(bytes, wholeOf(bytes), call) : undefined;
+      this.resetImage();
+      this.image = bytes;
+      this.encoded = encoded;
+      call.onProgress?.(1);
     });
   }
 
@@ -82,6 +114,7 @@ export class SamPredictor {
   resetImage(): void {
     this.encoded?.features.dispose();
     this.encoded = undefined;
+    this.image = undefined;
   }
 
   /** Frees what the predictor holds; the model stays. */
@@ -95,35 +128,78 @@ export class SamPredictor {
     options: PredictOptions & LongCall,
   ): Promise<Prediction[]> {
     this.assertAlive();
-    if (this.encoded === undefined) throw new Error("no image yet: call setImage(image) before predict(...)");
-    const { features, frame } = this.encoded;
-    const { config } = this.model;
-    const [height, width] = frame.imageSize;
-    const grid = gridSize(config);
-    for (const prompt of prompts) checkPrompt(prompt, { width, height, maskSide: 4 * grid });
+    const { image } = this;
+    if (image === undefined) throw new Error("no image yet: call setImage(image) before predict(...)");
+    const maskSide = 4 * gridSize(this.model.config);
+    for (const prompt of prompts) checkPrompt(prompt, { ...wholeOf(image), maskSide });
+    const regions = prompts.map((prompt) => this.regionOf(prompt, image));
 
-    // Keys, values and attention of the image side, and the upscaled maps, are each about grid²·C numbers.
-    const bytesAPrompt = 4 * (24 * grid ** 2 * config.promptEmbedDim + 2 * width * height);
-    const chunk = Math.max(1, Math.floor(DECODER_BUDGET / bytesAPrompt));
     const predictions: Prediction[] = [];
-    for (let start = 0; start < prompts.length; start += chunk) {
+    while (predictions.length < prompts.length) {
       options.signal?.throwIfAborted();
-      const part = prompts.slice(start, start + chunk);
-      predictions.push(...(await this.decode(features, frame, part, options)));
+      const start = predictions.length;
+      const encoded = await this.encodedRegion(image, regions[start], options.signal);
+      const [height, width] = encoded.frame.imageSize;
+      // Keys, values and attention of the image side, and the upscaled maps, are each about grid²·C numbers.
+      const bytesAPrompt = (24 * maskSide ** 2 * this.model.config.promptEmbedDim) / 4 + 8 * width * height;
+      const most = this.crop === undefined ? Math.max(1, Math.floor(DECODER_BUDGET / bytesAPrompt)) : 1;
+      const part = prompts.slice(start, start + most);
+      predictions.push(...(await this.decode(encoded, part, options)));
       options.onProgress?.(predictions.length / prompts.length);
     }
     return predictions;
   }
 
+  /** The part of the image that the encoder is to see for a prompt. */
+  private regionOf({ box, pointCoords = [] }: Prompt, image: EightBitImage): Region {
+    if (this.crop === undefined) return wholeOf(image);
+    if (box === undefined)
+      throw new PromptError("prompt without a box: with crop, each needs one to be cut around");
+    const region = regionAround(box, this.crop, image);
+    const { x, y, width, height } = region;
+    for (const [px, py] of pointCoords)
+      if (px < x || py < y || px > x + width || py > y + height)
+        throw new PromptError(
+          `point at [${px}, ${py}] lies outside the crop around the box, columns ${x} to ${x + width} and rows ` +
+            `${y} to ${y + height}; move it, or use a larger crop`,
+        );
+    return region;
+  }
+
+  /** The embedding of a region: the last one when it is of the same. */
+  private async encodedRegion(image: EightBitImage, region: Region, signal?: AbortSignal): Promise<Encoded> {
+    if (this.encoded !== undefined && isSameRegion(this.encoded.region, region)) return this.encoded;
+    const encoded = await this.encode(image, region, { signal });
+    this.encoded?.features.dispose();
+    this.encoded = encoded;
+    return encoded;
+  }
+
+  private async encode(
+    image: EightBitImage,
+    region: Region,
+    { signal, onProgress }: LongCall,
+  ): Promise<Encoded> {
+    const whole = wholeOf(image);
+    const part = isSameRegion(region, whole) ? image : (cropImage(image, region) as EightBitImage);
+    const { pixels, frame } = this.preset.prepare(part, this.model.config.imageSize);
+    const input = tf.tensor4d(pixels, [1, frame.side, frame.side, 3]);
+    try {
+      const features = await runSteps(this.model.imageEncoder.steps(input), { signal, onProgress });
+      return { features, frame, region, whole };
+    } finally {
+      input.dispose();
+    }
+  }
+
   private async decode(
-    features: tf.Tensor,
-    frame: Frame,
+    { features, frame, region, whole }: Encoded,
     prompts: readonly Prompt[],
     { multimaskOutput = false, returnLogits = false }: PredictOptions,
   ): Promise<Prediction[]> {
     const { preset } = this;
     const tensors = tf.tidy(() => {
-      const decoded = this.model.decode(features, promptTensors(prompts, frame), multimaskOutput);
+      const decoded = this.model.decode(features, promptTensors(prompts, frame, region), multimaskOutput);
       const low = decoded.masks; // [B, M, 4·grid, 4·grid]
       const [batch, count, side] = low.shape;
       const maps = preset.upsample(low.reshape([batch * count, side, side]), frame); // [B·M, H, W]
@@ -143,11 +219,16 @@ export class SamPredictor {
         tensors.masks.data<"bool">(),
         tensors.logits?.data<"float32">(),
       ]);
-      const size = { width, height };
+      const size = { width: whole.width, height: whole.height };
+      const place = <T extends Float32Array | Uint8Array>(values: T, fill: number) =>
+        isSameRegion(whole, region) ? values : pasteInto(values, region, size, fill);
       return prompts.map((_, prompt) => {
         const candidates = Array.from({ length: count }, (_, candidate) => prompt * count + candidate);
         return {
-          masks: candidates.map((n) => ({ ...size, data: Uint8Array.from(piece(masks, n, width * height)) })),
+          masks: candidates.map((n) => ({
+            ...size,
+            data: place(Uint8Array.from(piece(masks, n, width * height)), 0),
+          })),
           scores: candidates.map((n) => scores[n]),
           lowResLogits: candidates.map((n) => ({
             width: side,
@@ -155,7 +236,10 @@ export class SamPredictor {
             data: piece(low, n, side * side),
           })),
           ...(logits && {
-            logits: candidates.map((n): LogitMap => ({ ...size, data: piece(logits, n, width * height) })),
+            logits: candidates.map((n): LogitMap => ({
+              ...size,
+              data: place(piece(logits, n, width * height), -Infinity),
+            })),
           }),
         };
       });
@@ -192,33 +276,6 @@ async function runSteps(
     // Frees the activation when the loop was left early; nothing to do when it ended.
     steps.return(undefined as never);
   }
-}
-
-/** The prompts as tensors in the frame of the encoder's input. */
-function promptTensors(prompts: readonly Prompt[], { imageSize, inputSize }: Frame): Prompts {
-  const batch = prompts.length;
-  const [scaleY, scaleX] = [inputSize[0] / imageSize[0], inputSize[1] / imageSize[1]];
-  const [{ pointCoords, box, maskInput }] = prompts;
-  const points = pointCoords?.length ?? 0;
-  const scaled = (coordinates: readonly number[]) =>
-    coordinates.map((c, n) => c * (n % 2 === 0 ? scaleX : scaleY));
-  return {
-    ...(points > 0 && {
-      pointCoords: tf.tensor(scaled(prompts.flatMap((p) => (p.pointCoords ?? []).flat())), [
-        batch,
-        points,
-        2,
-      ]),
-      pointLabels: tf.tensor(
-        prompts.flatMap((p) => p.pointLabels ?? []),
-        [batch, points],
-      ),
-    }),
-    ...(box && { boxes: tf.tensor(scaled(prompts.flatMap((p) => p.box ?? [])), [batch, 4]) }),
-    ...(maskInput && {
-      maskInputs: tf.tensor4d(maskInput.data, [batch, maskInput.height, maskInput.width, 1]),
-    }),
-  };
 }
 
 /** Part `n` of a list of equal parts. */

@@ -49,6 +49,22 @@ describe("medsam segment", () => {
     expect(overlay).toMatchObject({ width: 512, height: 512, channels: 3 });
   });
 
+  test("cuts the image around the box with --crop, and records it", async () => {
+    const out = temporaryFolder();
+    const { status, stderr } = medsam(["segment", SAMPLE, ...BOX, "--crop", "2", "--out", out]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    const { provenance } = readJson(join(out, "sample.json"));
+    expect(provenance).toMatchObject({ crop: 2 });
+    expect(provenance.command).toContain("--crop 2");
+    const labels = await readLabelFile(join(out, "sample_labels.png"));
+    const truth = await readLabelFile(join(ROOT, "examples", "sample", "lesion.png"));
+    expect(dice(maskOfLabel(labels, 1), maskOfLabel(truth, 1))).toBeGreaterThan(0.9);
+
+    const wrong = medsam(["segment", SAMPLE, ...BOX, "--crop", "0.5", "--out", out]);
+    expect(wrong.status).toBe(2);
+    expect(wrong.stderr).toContain("Expected a number of at least 1");
+  }, 30_000);
+
   test("says in NAME.json how to make it again, names no folder, and that command does", () => {
     const [folder, images] = [temporaryFolder(), temporaryFolder()];
     const image = join(images, "a slice.png");

@@ -1,7 +1,6 @@
 import { filledBox, inscribedEllipse } from "../../evaluate/baselines.js";
 import { dice } from "../../evaluate/overlap.js";
 import { flatMask } from "../../evaluate/voxelMask.js";
-import { cropImage, pasteInto, regionAround } from "../../image/crop.js";
 import type { Mask } from "../../image/mask.js";
 import type { Sam } from "../../model/sam.js";
 import { SamPredictor } from "../../predictor/samPredictor.js";
@@ -37,6 +36,7 @@ export interface ModeScores {
  */
 export async function validateEmbedded(model: Sam, prompts: number): Promise<EmbeddedScores> {
   const predictor = new SamPredictor(model);
+  const cropping = new SamPredictor(model, { crop: CROP_FACTOR });
   const sums = { tight: emptySums(), jittered: emptySums() };
   let count = 0;
   for (let index = 0; count < prompts; index++) {
@@ -45,26 +45,23 @@ export async function validateEmbedded(model: Sam, prompts: number): Promise<Emb
     const drawn = objects.map(({ box }) => handDrawnBox(box, [PICTURE_SIZE, PICTURE_SIZE], random));
     const boxes: PromptBox[] = [...objects.map(({ box }) => box), ...drawn];
     await predictor.setImage(image);
+    await cropping.setImage(image);
     const whole = await predictor.predictBoxes(boxes);
+    const cropped = await cropping.predictBoxes(boxes);
     for (const [n, box] of boxes.entries()) {
       const truth = objects[n % objects.length].mask;
       const sum = n < objects.length ? sums.tight : sums.jittered;
       const pixels = box.map(Math.round) as unknown as PromptBox;
       const score = (mask: Mask) => dice(flatMask(truth), flatMask(mask));
       sum.whole += score(whole[n].masks[0]);
+      sum.crop += score(cropped[n].masks[0]);
       sum.filledBox += score(filledBox(image, pixels));
       sum.ellipse += score(inscribedEllipse(image, pixels));
-      const region = regionAround(box, CROP_FACTOR, image);
-      await predictor.setImage(cropImage(image, region));
-      const [x0, y0, x1, y1] = box;
-      const { masks } = await predictor.predict({
-        box: [x0 - region.x, y0 - region.y, x1 - region.x, y1 - region.y],
-      });
-      sum.crop += score({ ...image, data: pasteInto(masks[0].data, region, image, 0) });
     }
     count += objects.length;
   }
   predictor.dispose();
+  cropping.dispose();
   const means = (sum: Record<keyof ModeScores, number>): ModeScores => ({
     whole: sum.whole / count,
     crop: sum.crop / count,
