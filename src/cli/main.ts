@@ -6,6 +6,7 @@ import { messageOf, UsageError } from "./errors.js";
 import { inspectCommand } from "./inspect.js";
 import { nativeCommand } from "./native.js";
 import { segmentCommand } from "./segment.js";
+import { synthesizeCommand } from "./synthesize.js";
 import { PACKAGE_VERSION } from "./version.js";
 
 /** What the process ends with. */
@@ -33,6 +34,7 @@ for (const command of [
   segmentCommand(interruption.signal),
   convertCommand(),
   inspectCommand(),
+  synthesizeCommand(interruption.signal),
   nativeCommand(interruption.signal),
   doctorCommand(interruption.signal),
 ])
