@@ -65,4 +65,7 @@ export { safetensorsBytes, type TensorToWrite } from "./weights/safetensorsWrite
 // Looking inside
 export { compareTensors, type Comparison, type Tolerance } from "./inspect/compare.js";
 export { summariseCheckpoint, type CheckpointSummary } from "./inspect/checkpointSummary.js";
-export { trace, type TracedTensor } from "./inspect/trace.js";
+export * from "./inspect/parity.js";
+export { parityReport, type ParityReport } from "./inspect/parityReport.js";
+export { openReference, type ParityReference } from "./inspect/reference.js";
+export { trace, watch, type Traceable, type TracedTensor } from "./inspect/trace.js";

@@ -5,6 +5,7 @@ import { doctorCommand } from "./doctor.js";
 import { messageOf, UsageError } from "./errors.js";
 import { inspectCommand } from "./inspect.js";
 import { nativeCommand } from "./native.js";
+import { parityCommand } from "./parity.js";
 import { segmentCommand } from "./segment.js";
 import { synthesizeCommand } from "./synthesize.js";
 import { PACKAGE_VERSION } from "./version.js";
@@ -37,6 +38,7 @@ for (const command of [
   synthesizeCommand(interruption.signal),
   nativeCommand(interruption.signal),
   doctorCommand(interruption.signal),
+  parityCommand(interruption.signal),
 ])
   program.addCommand(command);
 for (const command of [program, ...program.commands])

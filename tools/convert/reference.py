@@ -3,8 +3,13 @@
     python tools/convert/reference.py --checkpoint medsam_vit_b.pth --image ct.png --box 95,255,190,350 --out dump.safetensors
     python tools/convert/reference.py --seeded-weights vit_b.pth
 
+Compare with it:
+
+    npx medsam parity --reference dump.safetensors --checkpoint medsam_vit_b.pth
+
 The dump holds PyTorch's tensors by state_dict path (see sam.py, `capture`), inputs under `input.*`, and the maps of the
-image's size under `expected.*`. The second form writes a checkpoint of ViT-B at full size whose weights come from the
+image's size under `expected.*`. Needs torch, numpy, Pillow and scikit-image, and the code of the model: `pip install
+--no-deps segment-anything==1.0`. `--image` may be a `.npy` file of bytes [H, W, 3] too. The second form writes a checkpoint of ViT-B at full size whose weights come from the
 generator of oracle.py, for parity checks that need no download.
 """
 
@@ -17,14 +22,21 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-import torch
-from PIL import Image
-from safetensors.torch import save_file
+try:
+    import numpy as np
+    import torch
+    from PIL import Image
+    from skimage.transform import resize as _  # used by presets.py
+except ImportError as error:
+    raise SystemExit(f"{error.name} is missing; install it with: pip install torch numpy pillow scikit-image") from None
 
 import oracle
 from presets import predict_medsam
+from safetensors_file import save_file
 from sam import Config, build, capture, recognise
+
+# Of the dump's layout; src/inspect/reference.ts reads this one.
+VERSION = 1
 
 VIT_B: Config = {
     "imageSize": 1024,
@@ -68,9 +80,19 @@ def load(path: str) -> tuple[torch.nn.Module, Config]:
     return sam, config
 
 
+def read_image(path: str) -> np.ndarray:
+    """Bytes [H, W, 3]."""
+    if not path.endswith(".npy"):
+        return np.array(Image.open(path).convert("RGB"))
+    image = np.load(path)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise SystemExit(f"{path}: is {image.dtype} {list(image.shape)}; expected uint8 [height, width, 3]")
+    return image
+
+
 def dump(checkpoint: str, image_path: str, box: list[float], out: str) -> None:
     sam, config = load(checkpoint)
-    image = np.array(Image.open(image_path).convert("RGB"))
+    image = read_image(image_path)
     boxes = torch.tensor([box])
     started = time.monotonic()
     with torch.no_grad(), capture(sam, attention=False) as record:
@@ -78,6 +100,7 @@ def dump(checkpoint: str, image_path: str, box: list[float], out: str) -> None:
         record["prompt_encoder.dense_pe"] = sam.prompt_encoder.get_dense_pe()
     print(f"PyTorch {torch.__version__}: {time.monotonic() - started:.1f} s", file=sys.stderr)
     tensors = {
+        "input.pixels": torch.from_numpy(image),
         "input.image": result["prepared"],
         "input.boxes": boxes,
         "expected.low_res_logits": result["low_res_logits"],
@@ -85,10 +108,8 @@ def dump(checkpoint: str, image_path: str, box: list[float], out: str) -> None:
         **record,
     }
     kept = {k: v.contiguous() for k, v in tensors.items() if not INSIDE_BLOCK.fullmatch(k)}
-    metadata = {"case": json.dumps({"config": config, "preset": "medsam", "torch": torch.__version__})}
-    temporary = Path(f"{out}.tmp")
-    save_file(kept, temporary, metadata)
-    temporary.replace(out)
+    metadata = {"case": json.dumps({"version": VERSION, "config": config, "torch": torch.__version__})}
+    save_file(kept, Path(out), metadata)
     print(f"{out}: {len(kept)} tensors, {Path(out).stat().st_size / 1e6:.0f} MB", file=sys.stderr)
 
 
