@@ -45,7 +45,7 @@ const zones = rooms.map((room) => ({
 }));
 
 export default tseslint.config(
-  { ignores: ["dist/", "docs/api/", ".cache/", "out/", "coverage/"] },
+  { ignores: ["dist/", "dist-web/", "docs/api/", ".cache/", "out/", "coverage/"] },
   js.configs.recommended,
   {
     files: ["**/*.{js,mjs}"],

@@ -9,6 +9,7 @@ import { parityCommand } from "./parity.js";
 import { segmentCommand } from "./segment.js";
 import { synthesizeCommand } from "./synthesize.js";
 import { PACKAGE_VERSION } from "./version.js";
+import { webCommand } from "./web.js";
 
 /** What the process ends with. */
 const EXIT = { failed: 1, wrongUse: 2, interrupted: 130 } as const;
@@ -39,6 +40,7 @@ for (const command of [
   nativeCommand(interruption.signal),
   doctorCommand(interruption.signal),
   parityCommand(interruption.signal),
+  webCommand(interruption.signal),
 ])
   program.addCommand(command);
 for (const command of [program, ...program.commands])

@@ -1,0 +1,33 @@
+import { Command, InvalidArgumentError } from "commander";
+
+interface WebFlags {
+  readonly port: number;
+  readonly host: string;
+}
+
+/** `medsam web`: the page, from the package. */
+export function webCommand(signal: AbortSignal): Command {
+  return new Command("web")
+    .summary("serve the page that segments in a browser")
+    .description(
+      "Serves the page of this package, with the headers that give the WASM backend its threads. The page computes in " +
+        "the browser: nothing is sent anywhere. Only this computer can open it, unless --host says otherwise.",
+    )
+    .option("--port <number>", "where to listen; 0 takes a free one", port, 8765)
+    .option("--host <name>", "address to listen on", "localhost")
+    .addHelpText("after", "\nExample:\n  $ medsam web --port 8080")
+    .action(async (flags: WebFlags) => {
+      const { servePage } = await import("./webServer.js");
+      const { address, closed } = await servePage(flags, signal);
+      console.log(address);
+      console.error("medsam: Ctrl-C ends it");
+      await closed;
+    });
+}
+
+function port(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 0 || number > 65535)
+    throw new InvalidArgumentError("expected 0 to 65535");
+  return number;
+}

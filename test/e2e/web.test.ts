@@ -1,0 +1,57 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { decodeImage } from "../../src/image/decode.js";
+import { medsam, temporaryFolder } from "./medsam.js";
+import { dice, dragBox, maskArrives, openFiles, PAGE_CAN_RUN, pageFixture, save, SHARED_DATA } from "./webPage.js"; // prettier-ignore
+
+const DEMO = join(SHARED_DATA, "img_demo.png");
+const BOX = [95, 255, 190, 350];
+if (!existsSync(DEMO)) console.warn(`skipped: the main path needs ${DEMO}`);
+
+describe.skipIf(!PAGE_CAN_RUN || !existsSync(DEMO))(
+  "the main path, from file to mask to file and back",
+  () => {
+    const site = pageFixture();
+
+    test.each(["wasm", "cpu", "webgl", "webgpu"])("%s gives the command line's mask", async (backend) => {
+      const page = await site.open(backend);
+      const [width, height] = await openFiles(page, DEMO, "img_demo.png").then(() => demoSize());
+      await dragBox(page, BOX, [width, height]);
+      await maskArrives(page);
+      const mask = await save(page, "save-mask");
+      const json = await save(page, "save-json");
+
+      const pixels = (await decodeImage(mask, "mask")).data;
+      expect(new Set(pixels)).toEqual(new Set([0, 255]));
+      expect(dice(pixels, await commandLineMask())).toBeGreaterThanOrEqual(0.99);
+      const { objects } = JSON.parse(Buffer.from(json).toString()) as { objects: { slices: { box: number[] }[] }[] }; // prettier-ignore
+      for (const [side, value] of objects[0].slices[0].box.entries())
+        expect(Math.abs(value - BOX[side])).toBeLessThanOrEqual(1);
+
+      await page.reload();
+      await openFiles(page, DEMO, "img_demo.png");
+      const file = { name: "prompts.json", mimeType: "application/json", buffer: Buffer.from(json) };
+      await page.locator("#file").setInputFiles(file);
+      await maskArrives(page);
+      expect(dice((await decodeImage(await save(page, "save-mask"), "mask")).data, pixels)).toBe(1);
+      await page.context().close();
+    });
+  },
+);
+
+async function demoSize(): Promise<[number, number]> {
+  const { width, height } = await decodeImage(readFileSync(DEMO), DEMO);
+  return [width, height];
+}
+
+let expected: ArrayLike<number> | undefined;
+async function commandLineMask(): Promise<ArrayLike<number>> {
+  if (expected === undefined) {
+    const out = temporaryFolder();
+    const { status, stderr } = medsam(["segment", DEMO, "--box", BOX.join(), "--out", out]);
+    expect(stderr + status).toMatch(/0$/);
+    expected = (await decodeImage(readFileSync(join(out, "img_demo_mask.png")), "mask")).data;
+  }
+  return expected;
+}

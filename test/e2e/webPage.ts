@@ -1,0 +1,123 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import { afterAll, beforeAll } from "vitest";
+import { servePage } from "../../src/cli/webServer.js";
+import { fit, toCanvas } from "../../web/view/transform.js";
+import { ROOT } from "./medsam.js";
+
+/** Debian's Chromium, or the one that CHROMIUM names. */
+const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+
+/** Software WebGL and WebGPU, so that all backends run on a machine without a GPU. */
+const FLAGS = [
+  "--no-sandbox",
+  "--use-angle=swiftshader",
+  "--enable-unsafe-swiftshader",
+  "--enable-unsafe-webgpu",
+  "--enable-features=Vulkan",
+  "--use-webgpu-adapter=swiftshader",
+  "--ignore-gpu-blocklist",
+];
+
+/** These tests need the built page and Chromium; without either they are skipped, and say so. */
+export const PAGE_CAN_RUN = existsSync(join(ROOT, "dist-web", "index.html")) && existsSync(CHROMIUM);
+if (!PAGE_CAN_RUN)
+  console.warn(`skipped: the page's tests need npm run build:web and Chromium (CHROMIUM, now ${CHROMIUM})`);
+
+export const SHARED_DATA = join(ROOT, "..", "shared", "data");
+
+/** A served page and a browser for the tests of a file. */
+export function pageFixture() {
+  let browser: Browser;
+  let address: string;
+  const server = new AbortController();
+  const folder = mkdtempSync(join(tmpdir(), "medsam-web-"));
+
+  beforeAll(async () => {
+    ({ address } = await servePage({ port: 0, host: "localhost" }, server.signal));
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    server.abort();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  return {
+    folder,
+    get address() {
+      return address;
+    },
+    /** A context with nothing kept from before. */
+    context: (options: Parameters<Browser["newContext"]>[0] = {}): Promise<BrowserContext> =>
+      browser.newContext({ viewport: { width: 1100, height: 800 }, ...options }),
+    /** The page on a backend, ready. */
+    async open(backend: string, context?: BrowserContext): Promise<Page> {
+      const page = await (context ?? (await this.context())).newPage();
+      await page.goto(`${address}?backend=${backend}`);
+      await ready(page, backend);
+      return page;
+    },
+  };
+}
+
+export async function ready(page: Page, backend: string): Promise<void> {
+  await page.locator("#status", { hasText: `on ${backend}` }).waitFor({ timeout: 100_000 });
+  await page.locator("#activity").waitFor({ state: "hidden", timeout: 100_000 });
+}
+
+/** Opens files as a user does. */
+export async function openFiles(page: Page, files: string | readonly string[], shown: string): Promise<void> {
+  await page.locator("#file").setInputFiles(typeof files === "string" ? files : [...files]);
+  await page.locator("#image-facts", { hasText: shown }).waitFor({ timeout: 60_000 });
+}
+
+/** From pixels of an image, shown whole, to pixels of the page. */
+export async function placer(page: Page, width: number, height: number) {
+  const box = (await page.locator("#canvas").boundingBox())!;
+  const view = fit({ width, height }, box);
+  return (x: number, y: number) => {
+    const [left, top] = toCanvas(view, [x, y]);
+    return [box.x + left, box.y + top] as const;
+  };
+}
+
+/** Drags a box with the mouse on an image of 512 x 512 or another size. */
+export async function dragBox(
+  page: Page,
+  [x0, y0, x1, y1]: readonly number[],
+  [width, height] = [512, 512],
+): Promise<void> {
+  const place = await placer(page, width, height);
+  await page.mouse.move(...place(x0, y0));
+  await page.mouse.down();
+  await page.mouse.move(...place((x0 + x1) / 2, (y0 + y1) / 2), { steps: 3 });
+  await page.mouse.move(...place(x1, y1), { steps: 3 });
+  await page.mouse.up();
+}
+
+/** Waits for the selected object's mask. @returns what the page says of it. */
+export async function maskArrives(page: Page): Promise<string> {
+  const score = page.locator("#score", { hasText: "pixels" });
+  await score.waitFor({ timeout: 100_000 });
+  return (await score.textContent()) ?? "";
+}
+
+/** Saves by the menu. */
+export async function save(page: Page, item: string): Promise<Uint8Array> {
+  await page.locator("#save").click();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.locator(`#${item}`).click()]);
+  return readFileSync(await download.path());
+}
+
+/** Twice the overlap by the sum of both. */
+export function dice(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let [both, sum] = [0, 0];
+  for (let i = 0; i < a.length; i++) {
+    both += a[i] && b[i] ? 1 : 0;
+    sum += (a[i] ? 1 : 0) + (b[i] ? 1 : 0);
+  }
+  return (2 * both) / sum;
+}

@@ -1,0 +1,96 @@
+import { showError, type App } from "./state/app.js";
+import { BACKEND_NAMES, type PageBackend } from "./backendNames.js";
+import type { ModelMethods } from "./workers/modelWorker.js";
+import { Remote } from "./workers/rpc.js";
+
+const KEPT = "medsam-tfjs self-tests";
+
+/** Which backends the user wants; from the page's address, for tests and for trying. */
+export interface Wish {
+  readonly order: readonly PageBackend[];
+  readonly softwareGpu: boolean;
+}
+
+/** The model's worker: started, watched, and started again on another backend when it fails. */
+export class Engine {
+  private remote: Remote<ModelMethods> | undefined;
+  /** Hash of the model that answered last. */
+  private before: string | undefined;
+
+  constructor(
+    private readonly app: App,
+    /** Told when a backend and a model are in use, and whether it is the model that was in use before. */
+    private readonly onReady: (what: { readonly sameModel: boolean }) => void,
+  ) {}
+
+  /** The worker; undefined while none is ready. */
+  get worker(): Remote<ModelMethods> | undefined {
+    return this.app.value.model === undefined ? undefined : this.remote;
+  }
+
+  /** Starts a new worker on the first of these backends that works. */
+  async start({ order, softwareGpu }: Wish): Promise<void> {
+    this.remote?.end();
+    this.app.update({ backend: undefined, model: undefined, activity: { what: "Starting the model" } });
+    const worker = new Worker(new URL("./workers/modelWorker.ts", import.meta.url), { type: "module" });
+    const remote = new Remote<ModelMethods>(worker);
+    this.remote = remote;
+    try {
+      const backend = await remote.call("start", { order, softwareGpu, passed: passedTests() });
+      keepTest(backend.key);
+      const model = await remote.call("loadEmbedded", undefined);
+      const sameModel = this.before === model.sha256;
+      this.before = model.sha256;
+      this.app.update({ backend, model, activity: undefined });
+      this.onReady({ sameModel });
+    } catch (error) {
+      if (this.remote !== remote) return;
+      this.app.update({ activity: undefined });
+      this.failed(error);
+    }
+  }
+
+  /** Ends the worker, says why, and offers the next backend. What the user made is kept. */
+  failed(error: unknown): void {
+    const { backend, failed } = this.app.value;
+    this.remote?.end();
+    const gone = [...failed, ...(backend ? [backend.name] : [])];
+    this.app.update({ backend: undefined, model: undefined, failed: gone, activity: undefined });
+    const left = BACKEND_NAMES.filter((name) => !gone.includes(name));
+    // When nothing is left, another try of the slowest, which needs least, is all that can be offered.
+    const order = left.length > 0 ? left : (["cpu"] as const);
+    const reason = error instanceof Error ? error.message : String(error);
+    showError(
+      this.app,
+      `${backend ? `The ${backend.name} backend stopped: ` : "The model could not be started: "}${reason}. Your prompts are kept.`,
+      {
+        label: `Go on with ${order[0]}`,
+        run: () => void this.start({ order, softwareGpu: false }),
+      },
+    );
+  }
+}
+
+/** Errors after which a worker's results cannot be trusted, or nothing more comes of it. */
+export function isFatal(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (error.name === "WorkerCrash" || error.name === "DeviceLost") return true;
+  return /out of memory|allocation failed|could not allocate|array buffer allocation|memory access out of bounds|device (was|is) lost|context/i.test(error.message); // prettier-ignore
+}
+
+function passedTests(): string[] {
+  try {
+    const list: unknown = JSON.parse(localStorage.getItem(KEPT) ?? "[]");
+    return Array.isArray(list) ? list.filter((item) => typeof item === "string") : [];
+  } catch {
+    return [];
+  }
+}
+
+function keepTest(key: string): void {
+  try {
+    localStorage.setItem(KEPT, JSON.stringify([...new Set([...passedTests(), key])].slice(-20)));
+  } catch {
+    // A browser that keeps nothing only means that the test runs again next time.
+  }
+}

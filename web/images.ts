@@ -1,0 +1,89 @@
+import type { PixelImage } from "../src/image/pixels.js";
+import { edit, showError, type App } from "./state/app.js";
+import { readDocument } from "./state/document.js";
+import { startHistory } from "./state/history.js";
+import { EMPTY_SESSION } from "./state/session.js";
+import { fullWindow } from "./view/window.js";
+import type { ImageMethods } from "./workers/imageWorker.js";
+import { Remote } from "./workers/rpc.js";
+
+/** Opens files and hands out slices, through a worker of its own that has no model and outlives one that fails. */
+export class Images {
+  private remote = this.startWorker();
+  private kept: { readonly slice: number; readonly image: Promise<PixelImage> } | undefined;
+  private opened = 0;
+
+  constructor(private readonly app: App) {
+    let [slice, sha256]: [number, string | undefined] = [0, undefined];
+    app.subscribe((state) => {
+      if (state.image === undefined || (state.slice === slice && state.image.sha256 === sha256)) return;
+      [slice, sha256] = [state.slice, state.image.sha256];
+      void this.show(slice);
+    });
+  }
+
+  get worker(): Remote<ImageMethods> {
+    return this.remote;
+  }
+
+  /** Opens what a user gave: an image, a series, or a JSON file of prompts. */
+  async open(files: readonly File[]): Promise<void> {
+    if (files.length === 0) return;
+    const controller = new AbortController();
+    const cancel = () => controller.abort();
+    const show = (share: number) =>
+      this.app.update({ activity: { what: `Reading ${files[0].name}`, share, cancel } });
+    const turn = ++this.opened;
+    show(0);
+    try {
+      if (files.length === 1 && /\.json$/i.test(files[0].name)) return await this.openPrompts(files[0]);
+      const image = await this.remote.call("open", files, { signal: controller.signal, onProgress: show });
+      if (turn !== this.opened) return;
+      this.kept = undefined;
+      const first = Math.floor(image.slices / 2);
+      const pixels = await this.slice(first);
+      this.app.update({
+        ...{ image, pixels, slice: first, history: startHistory(EMPTY_SESSION), notice: undefined },
+        window: image.windows[0] ?? fullWindow(image.range[1] <= 255 && image.range[0] >= 0 ? [0, 255] : image.range), // prettier-ignore
+        intensity: image.modality === "CT" ? "ct-soft-tissue" : "preset",
+      });
+    } catch (error) {
+      if (controller.signal.aborted) return;
+      if (error instanceof Error && error.name === "WorkerCrash") this.remote = this.startWorker();
+      showError(this.app, error);
+    } finally {
+      if (this.app.value.activity?.cancel === cancel) this.app.update({ activity: undefined });
+    }
+  }
+
+  /** A slice as stored. */
+  slice(index: number): Promise<PixelImage> {
+    if (this.kept?.slice !== index) this.kept = { slice: index, image: this.remote.call("slice", index) };
+    return this.kept.image;
+  }
+
+  private async openPrompts(file: File): Promise<void> {
+    const { image } = this.app.value;
+    if (image === undefined) throw new Error(`${file.name}: open the image first, then its prompts`);
+    try {
+      edit(this.app, readDocument(await file.text(), image));
+    } catch (error) {
+      throw new Error(`${file.name}: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  private async show(slice: number): Promise<void> {
+    try {
+      const pixels = await this.slice(slice);
+      if (this.app.value.slice === slice) this.app.update({ pixels });
+    } catch (error) {
+      showError(this.app, error);
+    }
+  }
+
+  private startWorker(): Remote<ImageMethods> {
+    return new Remote(new Worker(new URL("./workers/imageWorker.ts", import.meta.url), { type: "module" }));
+  }
+}

@@ -1,0 +1,93 @@
+import { BACKEND_NAMES, type PageBackend } from "./backendNames.js";
+import { byId } from "./dom.js";
+import { Engine, type Wish } from "./engine.js";
+import { Images } from "./images.js";
+import { listenToKeys } from "./keyboard.js";
+import { imagePanel } from "./panels/image.js";
+import { modelPanel } from "./panels/model.js";
+import { objectsPanel } from "./panels/objects.js";
+import { promptPanel } from "./panels/prompt.js";
+import { toolbar } from "./panels/toolbar.js";
+import { Predictions } from "./predictions.js";
+import { savingMenu } from "./saving.js";
+import { createApp, showError, type AppState } from "./state/app.js";
+import { Viewer } from "./view/viewer.js";
+
+const SAMPLE = new URL("../examples/sample/sample.png", import.meta.url).href;
+
+const app = createApp();
+const images = new Images(app);
+const predictions: Predictions = new Predictions(
+  app,
+  () => engine,
+  (slice) => images.slice(slice),
+);
+const engine: Engine = new Engine(app, ({ sameModel }) => predictions.restart({ keepAnswers: sameModel }));
+const canvas = byId<HTMLCanvasElement>("canvas");
+const viewer = new Viewer(canvas, app, predictions, (text) => (byId("hover").textContent = text));
+
+toolbar(app, viewer);
+objectsPanel(app);
+promptPanel(app, predictions);
+imagePanel(app);
+modelPanel(app, engine);
+savingMenu(app, predictions, images);
+listenToKeys(app, viewer, canvas);
+openFiles();
+askAgain();
+void openSample();
+void engine.start(wishOf(location.search));
+
+/** Files by button, by dropping and by pasting. */
+function openFiles(): void {
+  const input = byId<HTMLInputElement>("file");
+  const stage = byId("stage");
+  byId("open").addEventListener("click", () => input.click());
+  byId("sample").addEventListener("click", () => void openSample());
+  input.addEventListener("change", () => {
+    void images.open([...(input.files ?? [])]);
+    input.value = "";
+  });
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    stage.classList.add("dropping");
+  });
+  document.addEventListener("dragleave", () => stage.classList.remove("dropping"));
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    stage.classList.remove("dropping");
+    void images.open([...(event.dataTransfer?.files ?? [])]);
+  });
+}
+
+async function openSample(): Promise<void> {
+  try {
+    const response = await fetch(SAMPLE);
+    await images.open([new File([await response.blob()], "sample.png")]);
+  } catch (error) {
+    showError(app, error);
+  }
+}
+
+/** Looks for missing masks whenever something that they depend on changed. */
+function askAgain(): void {
+  const parts = ({ history, image, slice, preset, intensity, window }: AppState) =>
+    [history.present, image, slice, preset, intensity, intensity === "shown" ? window : undefined] as const;
+  let before = parts(app.value);
+  app.subscribe((state) => {
+    const now = parts(state);
+    if (now.every((part, index) => part === before[index])) return;
+    const sameAnswers = [1, 3, 4, 5].every((index) => now[index] === before[index]);
+    before = now;
+    if (sameAnswers) predictions.wake();
+    else predictions.restart({ keepAnswers: false });
+  });
+}
+
+/** `?backend=wasm` names one, for trying; else the order of the page. */
+function wishOf(query: string): Wish {
+  const named = new URLSearchParams(query).get("backend");
+  const known = BACKEND_NAMES.find((name) => name === named);
+  const order: readonly PageBackend[] = known ? [known] : BACKEND_NAMES;
+  return { order, softwareGpu: known !== undefined };
+}

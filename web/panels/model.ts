@@ -1,0 +1,43 @@
+import { BACKEND_NAMES, type PageBackend } from "../backendNames.js";
+import { byId, fillSelect, make } from "../dom.js";
+import type { Engine } from "../engine.js";
+import type { App, AppState } from "../state/app.js";
+
+/** Model, backend and device, and choosing among them. */
+export function modelPanel(app: App, engine: Engine): void {
+  const preset = byId<HTMLSelectElement>("preset");
+  const backend = byId<HTMLSelectElement>("backend");
+  preset.addEventListener("change", () => app.update({ preset: preset.value }));
+  fillSelect(backend, BACKEND_NAMES.map((name) => [name, name]), "wasm"); // prettier-ignore
+  backend.addEventListener(
+    "change",
+    () =>
+      // Chosen by name: a GPU that is drawn by the processor is taken too.
+      void engine.start({ order: [backend.value as PageBackend], softwareGpu: true }),
+  );
+  app.subscribe((state) => {
+    byId("model-facts").replaceChildren(...facts(state).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])); // prettier-ignore
+    backend.value = state.backend?.name ?? "";
+    fillSelect(preset, (state.model?.presets ?? [state.preset]).map((name) => [name, name]), state.preset); // prettier-ignore
+    byId("status").textContent = statusOf(state);
+  });
+}
+
+function facts({ model, backend, memory }: AppState): [string, string][] {
+  const known: [string, string | undefined][] = [
+    ["Weights", model && `${model.name}${model.embedded ? " (demonstration)" : ""}`],
+    ["Kind", model && `${model.architecture}, input ${model.imageSize} × ${model.imageSize}`],
+    ["Parameters", model?.parameters.toLocaleString("en")],
+    ["Backend", backend?.name],
+    ["Device", backend?.device],
+    ["Self-test", backend && (backend.difference === undefined ? "passed before on this device" : `passed, differs by ${backend.difference.toExponential(0)}`)], // prettier-ignore
+    ["Memory", memory === undefined ? undefined : `${(memory / 1e6).toFixed(0)} MB of tensors`],
+    ["Not used", backend?.refused.map(({ name, reason }) => `${name}: ${reason}`).join("; ") || undefined],
+  ];
+  return known.flatMap(([name, value]): [string, string][] => (value === undefined ? [] : [[name, value]]));
+}
+
+function statusOf({ model, backend, activity }: AppState): string {
+  if (model && backend) return `${model.name} on ${backend.name}`;
+  return activity?.what ?? "No model";
+}

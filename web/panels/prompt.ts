@@ -1,0 +1,71 @@
+import { byId, make } from "../dom.js";
+import type { Candidate, Predictions } from "../predictions.js";
+import { edit, sessionOf, type App, type AppState } from "../state/app.js";
+import { editQuery, pickCandidate, selectedObject, type Query, type SlicePrompt } from "../state/session.js";
+
+/** The selected object on the slice that is shown: candidates, score, refining. */
+export function promptPanel(app: App, predictions: Predictions): void {
+  const multimask = byId<HTMLInputElement>("multimask");
+  const change = (edited: (query: Query) => Query) =>
+    edit(app, editQuery(sessionOf(app.value), app.value.slice, edited));
+
+  multimask.addEventListener("change", () => change((query) => ({ ...query, multimask: multimask.checked })));
+  byId("clear").addEventListener("click", () => change(() => ({ points: [], multimask: false })));
+  byId("refine").addEventListener("click", () => {
+    const prompt = promptOf(app.value);
+    const candidate = prompt && predictions.candidate(prompt);
+    if (candidate) change((query) => ({ ...query, multimask: false, maskInput: candidate.logits }));
+  });
+
+  app.subscribe((state) => {
+    const prompt = promptOf(state);
+    byId("prompt").hidden = prompt === undefined;
+    if (prompt === undefined) return;
+    const candidate = predictions.candidate(prompt);
+    multimask.checked = prompt.query.multimask;
+    byId<HTMLButtonElement>("refine").disabled = candidate === undefined;
+    byId("score").textContent = candidate
+      ? describe(candidate, prompt.query, state)
+      : "Waiting for the model…";
+    showCandidates(app, prompt.query.multimask ? candidate : undefined);
+  });
+}
+
+function promptOf(state: AppState): SlicePrompt | undefined {
+  return selectedObject(sessionOf(state))?.prompts.get(state.slice);
+}
+
+function describe(
+  { scores, index, mask }: Candidate,
+  { maskInput }: Query,
+  { model, image }: AppState,
+): string {
+  let pixels = 0;
+  for (const value of mask.data) pixels += value;
+  const [x, y] = image?.spacing ?? [];
+  const area = x && y ? `, ${(pixels * x * y).toFixed(0)} mm²` : "";
+  const score = model?.embedded ? "" : `; the model scores it ${scores[index].toFixed(3)}`;
+  return `${pixels.toLocaleString("en")} pixels${area}${score}${maskInput ? "; refined" : ""}`;
+}
+
+function showCandidates(app: App, candidate: Candidate | undefined): void {
+  const box = byId("candidates");
+  const signature = candidate ? JSON.stringify([candidate.scores, candidate.index]) : "";
+  if (box.dataset["shown"] === signature) return;
+  box.dataset["shown"] = signature;
+  const hadFocus = box.contains(document.activeElement);
+  box.replaceChildren(
+    ...(candidate?.scores ?? []).map((score, index) =>
+      make(
+        "label",
+        {},
+        make("input", {
+          ...{ type: "radio", name: "candidate", value: index, checked: index === candidate?.index },
+          onchange: () => edit(app, pickCandidate(sessionOf(app.value), app.value.slice, index)),
+        }),
+        `${index + 1}: ${score.toFixed(3)}`,
+      ),
+    ),
+  );
+  if (hadFocus) box.querySelector<HTMLInputElement>(":checked")?.focus();
+}

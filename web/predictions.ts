@@ -1,0 +1,183 @@
+import type { PixelImage } from "../src/image/pixels.js";
+import type { Prediction, Prompt } from "../src/predictor/types.js";
+import { isFatal, type Engine } from "./engine.js";
+import { intensityOf, sessionOf, showError, type App } from "./state/app.js";
+import { isEmptyQuery, type Query, type SlicePrompt } from "./state/session.js";
+
+/** An answer on the screen: one candidate of a prediction. */
+export interface Candidate {
+  readonly index: number;
+  readonly count: number;
+  readonly scores: readonly number[];
+  readonly mask: Prediction["masks"][number];
+  readonly logits: Prediction["lowResLogits"][number];
+}
+
+/** A query to answer, and the slice that it is asked on. */
+interface Task {
+  readonly query: Query;
+  readonly slice: number;
+}
+
+/**
+ * Asks the model for every mask that is missing, one after the other: what is being drawn first, then the slice
+ * that is shown, then the others. Answers are kept by query, so that going back shows them at once.
+ */
+export class Predictions {
+  private answers = new WeakMap<Query, Prediction>();
+  private refused = new WeakSet<Query>();
+  private preview: Task | undefined;
+  /** What the model's worker has encoded. */
+  private encoded: string | undefined;
+  private encoding: { readonly key: string; readonly controller: AbortController } | undefined;
+  private running = false;
+  /** After the user cancelled: nothing is encoded before something is asked again. */
+  private paused = false;
+
+  constructor(
+    private readonly app: App,
+    private readonly engine: () => Engine,
+    private readonly readSlice: (slice: number) => Promise<PixelImage>,
+  ) {}
+
+  /** The picked candidate, once the model has answered. */
+  candidate({ query, candidate }: SlicePrompt): Candidate | undefined {
+    const answer = this.answers.get(query);
+    if (answer === undefined) return undefined;
+    const { scores, masks, lowResLogits } = answer;
+    const best = scores.reduce((at, score, n) => (score > scores[at] ? n : at), 0);
+    const index = candidate !== undefined && candidate < masks.length ? candidate : best;
+    return { index, count: masks.length, scores, mask: masks[index], logits: lowResLogits[index] };
+  }
+
+  /** Answers a query that is still being drawn; a newer one takes its place. */
+  show(query: Query | undefined): void {
+    this.preview = query && { query, slice: this.app.value.slice };
+    this.wake();
+  }
+
+  /** Forgets what the model's worker knows, after it or the model was replaced. */
+  restart({ keepAnswers }: { readonly keepAnswers: boolean }): void {
+    this.encoding?.controller.abort();
+    this.encoded = undefined;
+    this.refused = new WeakSet();
+    if (!keepAnswers) this.answers = new WeakMap();
+    this.app.update({ answers: this.app.value.answers + 1 });
+    this.wake();
+  }
+
+  /** Looks for work; called whenever something changed. */
+  wake(): void {
+    this.paused = false;
+    if (this.encoding && this.encoding.key !== this.keyOf(this.next()?.slice ?? this.app.value.slice))
+      this.encoding.controller.abort();
+    if (!this.running) void this.run();
+  }
+
+  /** Resolves when every mask is there, or cannot be had. */
+  async settled(): Promise<void> {
+    while (this.running) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+
+  private async run(): Promise<void> {
+    this.running = true;
+    try {
+      for (;;) {
+        const { image } = this.app.value;
+        const worker = this.engine().worker;
+        if (image === undefined || worker === undefined || this.paused) return;
+        const task = this.next();
+        const slice = task?.slice ?? this.app.value.slice;
+        if (this.encoded !== this.keyOf(slice)) await this.encode(slice);
+        else if (task === undefined) return;
+        else await this.answer(task);
+      }
+    } finally {
+      this.running = false;
+    }
+  }
+
+  private next(): Task | undefined {
+    const missing = ({ query }: Task) => !this.answers.has(query) && !this.refused.has(query) && !isEmptyQuery(query); // prettier-ignore
+    if (this.preview && missing(this.preview)) return this.preview;
+    const here = this.app.value.slice;
+    const tasks = sessionOf(this.app.value).objects.flatMap(({ prompts }) =>
+      [...prompts].map(([slice, { query }]): Task => ({ slice, query })),
+    );
+    const open = tasks.filter(missing);
+    return open.find(({ slice }) => slice === here) ?? open[0];
+  }
+
+  /** What an embedding depends on. */
+  private keyOf(slice: number): string {
+    const { image, preset, model } = this.app.value;
+    return JSON.stringify([image?.sha256, slice, preset, intensityOf(this.app.value), model?.sha256]);
+  }
+
+  private async encode(slice: number): Promise<void> {
+    const { preset, model } = this.app.value;
+    const worker = this.engine().worker;
+    const key = this.keyOf(slice);
+    const controller = new AbortController();
+    this.encoding = { key, controller };
+    const cancel = () => {
+      controller.abort();
+      this.paused = true;
+    };
+    const show = (share: number) =>
+      this.app.update({ activity: { what: `Encoding with ${model?.name}`, share, cancel } });
+    try {
+      const image = await this.readSlice(slice);
+      show(0);
+      this.encoded = undefined;
+      const intensity = intensityOf(this.app.value);
+      await worker?.call(
+        "encode",
+        { image, preset, ...(intensity !== undefined && { intensity }) },
+        { signal: controller.signal, onProgress: show },
+      );
+      this.encoded = key;
+    } catch (error) {
+      if (controller.signal.aborted) return;
+      if (isFatal(error)) this.engine().failed(error);
+      else showError(this.app, error);
+      this.paused = true;
+    } finally {
+      if (this.encoding?.controller === controller) this.encoding = undefined;
+      this.app.update({ activity: undefined });
+    }
+  }
+
+  private async answer({ query }: Task): Promise<void> {
+    try {
+      const worker = this.engine().worker;
+      const prediction = await worker?.call("predict", {
+        prompt: promptOf(query),
+        multimask: query.multimask,
+      });
+      if (prediction === undefined) return;
+      this.answers.set(query, prediction);
+      this.app.update({ answers: this.app.value.answers + 1 });
+    } catch (error) {
+      if (isFatal(error)) {
+        this.paused = true;
+        this.engine().failed(error);
+        return;
+      }
+      this.refused.add(query);
+      showError(this.app, error);
+    }
+  }
+}
+
+/** The query as the predictor takes it. */
+function promptOf({ box, points, maskInput }: Query): Prompt {
+  return {
+    ...(box && { box }),
+    ...(points.length > 0 && {
+      pointCoords: points.map(({ at }) => at),
+      pointLabels: points.map(({ label }) => label),
+    }),
+    ...(maskInput && { maskInput }),
+  };
+}

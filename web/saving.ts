@@ -1,0 +1,76 @@
+import type { LabelImage } from "../src/image/pixels.js";
+import { maskArea, maskImage, type Mask } from "../src/image/mask.js";
+import { byId, download } from "./dom.js";
+import type { Images } from "./images.js";
+import type { Predictions } from "./predictions.js";
+import { intensityOf, sessionOf, showError, type App } from "./state/app.js";
+import { writeDocument } from "./state/document.js";
+import { selectedObject } from "./state/session.js";
+
+/** The menu of files to save. Every mask is waited for. */
+export function savingMenu(app: App, predictions: Predictions, images: Images): void {
+  const offer = (id: string, write: () => Promise<void>) =>
+    byId(id).addEventListener("click", () => {
+      byId("save-menu").hidePopover();
+      predictions
+        .settled()
+        .then(write)
+        .catch((error: unknown) => showError(app, error));
+    });
+  const stem = () =>
+    (app.value.image?.name ?? "image").replace(/\.(nii\.gz|[^.]*)$/i, "").replace(/[^\w.-]+/g, "_");
+  const png = async (image: Parameters<typeof maskImage>[0] | LabelImage, name: string, isMask: boolean) =>
+    download(name, new Uint8Array(await images.worker.call("png", isMask ? maskImage(image as Mask) : image)), "image/png"); // prettier-ignore
+
+  offer("save-mask", async () => {
+    const { slice } = app.value;
+    const object = selectedObject(sessionOf(app.value));
+    const prompt = object?.prompts.get(slice);
+    const mask = prompt && predictions.candidate(prompt)?.mask;
+    if (mask === undefined) throw new Error("no object with a mask is selected on this slice");
+    await png(mask, `${stem()}_mask.png`, true);
+  });
+  offer("save-labels", async () => {
+    await png(labelsOf(app, predictions, app.value.slice), `${stem()}_labels.png`, false);
+  });
+  offer("save-nifti", async () => {
+    const slices = new Set(sessionOf(app.value).objects.flatMap(({ prompts }) => [...prompts.keys()]));
+    const maps = new Map([...slices].map((slice) => [slice, labelsOf(app, predictions, slice)]));
+    const bytes = new Uint8Array(await images.worker.call("nifti", maps));
+    download(`${stem()}_labels.nii.gz`, bytes, "application/gzip");
+  });
+  offer("save-json", () => {
+    const { image, model, backend, preset, intensity } = app.value;
+    if (!image || !model || !backend) throw new Error("the model has to be ready first");
+    const { name: file, width, height, sha256 } = image;
+    const shown = intensityOf(app.value);
+    const text = writeDocument(
+      sessionOf(app.value),
+      {
+        image: { file, width, height, sha256 },
+        ...{ model, preset, backend: backend.name, version: __VERSION__ },
+        intensity: typeof shown === "object" ? `level ${shown.centre}, width ${shown.width}` : intensity,
+      },
+      (prompt) => {
+        const candidate = predictions.candidate(prompt);
+        return candidate && { score: candidate.scores[candidate.index], pixels: maskArea(candidate.mask) };
+      },
+    );
+    download(`${stem()}.json`, text, "application/json");
+    return Promise.resolve();
+  });
+}
+
+/** Object k of the list has the value k; where masks overlap the later one counts. */
+function labelsOf(app: App, predictions: Predictions, slice: number): LabelImage {
+  const { image } = app.value;
+  if (image === undefined) throw new Error("no image is open");
+  const { objects } = sessionOf(app.value);
+  const data = new (objects.length > 255 ? Uint16Array : Uint8Array)(image.width * image.height);
+  for (const [index, { prompts }] of objects.entries()) {
+    const prompt = prompts.get(slice);
+    const mask = prompt && predictions.candidate(prompt)?.mask;
+    if (mask) for (let i = 0; i < data.length; i++) if (mask.data[i]) data[i] = index + 1;
+  }
+  return { width: image.width, height: image.height, data };
+}

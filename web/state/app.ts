@@ -1,0 +1,89 @@
+import type { PixelImage } from "../../src/image/pixels.js";
+import { Store } from "../store.js";
+import { fullWindow, type DisplayWindow } from "../view/window.js";
+import type { PageBackend } from "../backendNames.js";
+import type { BackendReport } from "../workers/backends.js";
+import type { ImageInfo } from "../workers/imageWorker.js";
+import type { Intensity, ModelInfo } from "../workers/modelWorker.js";
+import { record, replacePresent, startHistory, type History } from "./history.js";
+import { EMPTY_SESSION, type Session } from "./session.js";
+
+export type Tool = "prompt" | "background" | "pan" | "window" | "measure";
+
+/** Something that takes a while and is shown with its progress. */
+export interface Activity {
+  readonly what: string;
+  /** Share done; undefined where it is not known. */
+  readonly share?: number;
+  readonly cancel?: () => void;
+}
+
+/** What the user is told until it is closed. */
+export interface Notice {
+  readonly kind: "error" | "info";
+  readonly text: string;
+  /** What can be done about it. */
+  readonly action?: { readonly label: string; readonly run: () => void };
+}
+
+/** Everything that the page shows. */
+export interface AppState {
+  readonly history: History<Session>;
+  readonly image?: ImageInfo;
+  /** Values of the slice that is shown. */
+  readonly pixels?: PixelImage;
+  readonly slice: number;
+  readonly window: DisplayWindow;
+  readonly tool: Tool;
+  readonly preset: string;
+  /** "preset": the preset's own; "shown": the window that is shown. */
+  readonly intensity: string;
+  readonly backend?: BackendReport;
+  readonly model?: ModelInfo;
+  /** Backends that failed while they were used, so that they are not offered again. */
+  readonly failed: readonly PageBackend[];
+  readonly memory?: number;
+  readonly activity?: Activity;
+  readonly notice?: Notice;
+  /** Grows when a mask arrives, so that the view is drawn again. */
+  readonly answers: number;
+}
+
+export type App = Store<AppState>;
+
+export function createApp(): App {
+  return new Store<AppState>({
+    history: startHistory(EMPTY_SESSION),
+    slice: 0,
+    window: fullWindow([0, 255]),
+    tool: "prompt",
+    preset: "MedSAM_Inference",
+    intensity: "preset",
+    failed: [],
+    answers: 0,
+  });
+}
+
+export const sessionOf = ({ history }: AppState): Session => history.present;
+
+/** An edit that can be undone. */
+export function edit(app: App, next: Session): void {
+  if (next !== sessionOf(app.value)) app.update({ history: record(app.value.history, next) });
+}
+
+/** A change that is no step of its own, such as a selection. */
+export function adjust(app: App, next: Session): void {
+  app.update({ history: replacePresent(app.value.history, next) });
+}
+
+/** How the model's 8 bits are made, as the worker takes it. */
+export function intensityOf({ intensity, window }: AppState): Intensity | undefined {
+  if (intensity === "preset") return undefined;
+  return intensity === "shown" ? window : intensity;
+}
+
+/** Tells the user of an error. */
+export function showError(app: App, error: unknown, action?: Notice["action"]): void {
+  const text = error instanceof Error ? error.message : String(error);
+  app.update({ notice: { kind: "error", text, ...(action && { action }) } });
+}

@@ -1,0 +1,29 @@
+import type { PixelImage } from "../../src/image/pixels.js";
+
+/** Which values are shown from black to white, as radiologists say it. */
+export interface DisplayWindow {
+  readonly centre: number;
+  readonly width: number;
+}
+
+/** The window that shows all values. */
+export function fullWindow([low, high]: readonly [number, number]): DisplayWindow {
+  return { centre: (low + high) / 2, width: Math.max(high - low, Number.EPSILON) };
+}
+
+/** The image in RGBA for the screen. Only this goes near a canvas, never the values themselves. */
+export function paint(
+  { width, height, channels, data }: PixelImage,
+  { centre, width: span }: DisplayWindow,
+): ImageData {
+  const out = new Uint8ClampedArray(4 * width * height);
+  const [low, factor] = [centre - span / 2, 255 / span];
+  for (let from = 0, to = 0; to < out.length; to += 4) {
+    const value = (data[from++] - low) * factor;
+    out[to] = value;
+    out[to + 1] = channels === 1 ? value : (data[from++] - low) * factor;
+    out[to + 2] = channels === 1 ? value : (data[from++] - low) * factor;
+    out[to + 3] = 255;
+  }
+  return new ImageData(out, width, height);
+}

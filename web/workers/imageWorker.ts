@@ -1,0 +1,92 @@
+import { encodePng } from "../../src/image/encode.js";
+import { decodeImage } from "../../src/image/decode.js";
+import { valueRange, type LabelImage, type PixelImage } from "../../src/image/pixels.js";
+import type { Volume } from "../../src/volume/volume.js";
+import { moving, serve, type CallContext } from "./rpc.js";
+
+// Reads files, keeps the volume, writes pictures and volumes. It has no model, so that it outlives one that fails.
+
+/** What the page knows of an open image. Slices of all frames are numbered through. */
+export interface ImageInfo {
+  readonly name: string;
+  readonly sha256: string;
+  readonly width: number;
+  readonly height: number;
+  readonly slices: number;
+  /** Slices of one frame. */
+  readonly depth: number;
+  readonly channels: 1 | 3;
+  /** Smallest and largest value of the first slices that were looked at. */
+  readonly range: readonly [low: number, high: number];
+  /** Millimetres from pixel to pixel along columns and rows, where the file says. */
+  readonly spacing?: readonly [x: number, y: number];
+  readonly windows: readonly { readonly centre: number; readonly width: number }[];
+  readonly modality?: string;
+  readonly warnings: readonly string[];
+}
+
+/** What is open: one picture, or a volume of real values. */
+let picture: PixelImage | undefined;
+let volume: Volume | undefined;
+
+const PICTURES = [[0x89, 0x50, 0x4e, 0x47], [0xff, 0xd8, 0xff], [0x49, 0x49], [0x4d, 0x4d]]; // prettier-ignore
+
+const methods = {
+  /** Opens a picture, a volume, or the DICOM files of one series. What was open before stays when this fails. */
+  async open(files: readonly File[], { signal, progress }: CallContext): Promise<ImageInfo> {
+    const named: { name: string; bytes: Uint8Array<ArrayBuffer> }[] = [];
+    for (const [index, file] of files.entries()) {
+      named.push({ name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) });
+      signal.throwIfAborted();
+      progress((0.5 * (index + 1)) / files.length, "reading");
+    }
+    const [{ name, bytes }] = named;
+    const sha256 = await hash(bytes);
+    if (named.length === 1 && PICTURES.some((magic) => magic.every((byte, i) => bytes[i] === byte))) {
+      const image = await decodeImage(bytes, name);
+      [picture, volume] = [image, undefined];
+      const { width, height, channels, data } = image;
+      const facts = { name, sha256, width, height, channels, slices: 1, depth: 1, windows: [], warnings: [] };
+      return { ...facts, range: valueRange(data) };
+    }
+    // Readers of medical files are fetched from the page's own origin when first needed.
+    const { openVolume } = await import("./openVolume.js");
+    const opened = await openVolume(named, {
+      signal,
+      onProgress: (share) => progress(0.5 + share / 2, "reading"),
+    });
+    [picture, volume] = [undefined, opened.volume];
+    return { ...opened.info, sha256 };
+  },
+
+  /** One slice as stored, for showing and for the model. */
+  async slice(index: number): Promise<PixelImage> {
+    if (picture !== undefined) return picture;
+    if (volume === undefined) throw new Error("no image is open");
+    const { volumeSlice } = await import("../../src/volume/values.js");
+    const depth = volume.size[2];
+    const image = volumeSlice(volume, 2, index % depth, Math.floor(index / depth));
+    return moving(image, [image.data.buffer as ArrayBuffer]);
+  },
+
+  /** A picture or label map as PNG. */
+  png(image: PixelImage | LabelImage): Uint8Array {
+    return encodePng(image);
+  },
+
+  /** Label maps of slices, by slice number, as a NIfTI volume in the place of the image. */
+  async nifti(labels: ReadonlyMap<number, LabelImage>): Promise<Uint8Array> {
+    const { niftiOf } = await import("./openVolume.js");
+    const size = picture === undefined ? undefined : ([picture.width, picture.height, 1] as const);
+    return niftiOf(volume ?? { size: size! }, labels);
+  },
+};
+
+export type ImageMethods = typeof methods;
+
+async function hash(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+serve(methods);

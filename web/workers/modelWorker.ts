@@ -1,0 +1,150 @@
+import * as tf from "@tensorflow/tfjs";
+import { configName } from "../../src/model/config.js";
+import { buildSam } from "../../src/model/load.js";
+import type { Sam } from "../../src/model/sam.js";
+import { ctWindow, intensityPreset } from "../../src/image/intensity.js";
+import type { PixelImage } from "../../src/image/pixels.js";
+import { findPreset, PRESETS, withIntensity } from "../../src/predictor/presetTable.js";
+import { SamPredictor } from "../../src/predictor/samPredictor.js";
+import type { Prediction, Prompt } from "../../src/predictor/types.js";
+import { bytesSource } from "../../src/weights/byteSource.js";
+import { openCheckpoint } from "../../src/weights/open.js";
+import { assertDevice, startTrusted, watchDevice, type BackendReport, type StartOptions } from "./backends.js"; // prettier-ignore
+import { embeddedBytes, goldenValues } from "./embedded.js";
+import { moving, serve, type CallContext } from "./rpc.js";
+
+// The model's side of the page: everything that computes with TensorFlow.js.
+
+/** What the page shows of a model. */
+export interface ModelInfo {
+  readonly name: string;
+  /** Configuration, such as ViT-B. */
+  readonly architecture: string;
+  readonly parameters: number;
+  readonly imageSize: number;
+  /** SHA-256 of the file. */
+  readonly sha256: string;
+  readonly embedded: boolean;
+  /** Names of the presets there are. */
+  readonly presets: readonly string[];
+}
+
+/** How values become 8 bits for the model: a preset's name, or the window that is shown. */
+export type Intensity = string | { readonly centre: number; readonly width: number };
+
+export interface EncodeRequest {
+  readonly image: PixelImage;
+  /** A preset of `PRESETS`. */
+  readonly preset: string;
+  /** Undefined: the preset's own. */
+  readonly intensity?: Intensity;
+}
+
+export interface PredictRequest {
+  readonly prompt: Prompt;
+  readonly multimask: boolean;
+}
+
+let model: Sam | undefined;
+let predictor: SamPredictor | undefined;
+
+const methods = {
+  /** Starts a backend that computes the golden values. */
+  async start(options: StartOptions): Promise<BackendReport> {
+    const [bytes, golden] = await Promise.all([embeddedBytes(), goldenValues()]);
+    const report = await startTrusted(options, () => build(bytes, "medsam-tiny.safetensors"), golden);
+    watchDevice();
+    return report;
+  },
+
+  /** Loads the small checkpoint in the package. */
+  async loadEmbedded(): Promise<ModelInfo> {
+    const bytes = await embeddedBytes();
+    return use(build(bytes, "medsam-tiny.safetensors"), {
+      name: "medsam-tiny",
+      sha256: (await goldenValues()).checkpoint,
+      embedded: true,
+    });
+  },
+
+  /** Encodes an image for the predictions that follow. */
+  async encode(
+    { image, preset, intensity }: EncodeRequest,
+    { signal, progress }: CallContext,
+  ): Promise<{ milliseconds: number }> {
+    const start = performance.now();
+    const found = findPreset(preset);
+    const next = new SamPredictor(loaded(), {
+      preset: intensity === undefined ? found : withIntensity(found, intensityOf(intensity)),
+    });
+    predictor?.dispose();
+    predictor = next;
+    await next.setImage(image, { signal, onProgress: (share) => progress(share, "encoding") });
+    await checked();
+    return { milliseconds: performance.now() - start };
+  },
+
+  /** Masks of one prompt. */
+  async predict({ prompt, multimask }: PredictRequest): Promise<Prediction> {
+    if (predictor === undefined) throw new Error("no image is encoded");
+    const prediction = await predictor.predict(prompt, { multimaskOutput: multimask });
+    await checked();
+    const maps = [...prediction.masks, ...prediction.lowResLogits];
+    return moving(
+      prediction,
+      maps.map(({ data }) => data.buffer as ArrayBuffer),
+    );
+  },
+
+  /** Bytes that tensors take. */
+  memory(): { bytes: number; tensors: number } {
+    const { numBytes, numTensors } = tf.memory();
+    return { bytes: numBytes, tensors: numTensors };
+  },
+};
+
+export type ModelMethods = typeof methods;
+
+function loaded(): Sam {
+  if (model === undefined) throw new Error("no model is loaded");
+  return model;
+}
+
+function intensityOf(intensity: Intensity) {
+  if (typeof intensity !== "string") return ctWindow("as shown", intensity.centre, intensity.width);
+  return intensityPreset(intensity);
+}
+
+function build(bytes: Uint8Array, name: string): Sam {
+  const checkpoint = openCheckpoint(bytesSource(bytes, name));
+  try {
+    return buildSam(checkpoint).model;
+  } finally {
+    checkpoint.close();
+  }
+}
+
+/** Takes a model into use in place of the one before. */
+function use(next: Sam, facts: Pick<ModelInfo, "name" | "sha256" | "embedded">): ModelInfo {
+  predictor?.dispose();
+  predictor = undefined;
+  model?.dispose();
+  model = next;
+  const parameters = [...next.namedParameters()].reduce((sum, [, { value }]) => sum + value.size, 0);
+  return {
+    ...facts,
+    architecture: configName(next.config),
+    parameters,
+    imageSize: next.config.imageSize,
+    presets: PRESETS.map(({ name }) => name),
+  };
+}
+
+/** A lost device gives numbers too: wrong ones. */
+async function checked(): Promise<void> {
+  // A WebGPU device that was lost says so in a promise of its own.
+  await Promise.resolve();
+  assertDevice();
+}
+
+serve(methods);
