@@ -1,0 +1,19 @@
+import type { Mask } from "../image/mask.js";
+import type { PixelImage } from "../image/pixels.js";
+
+/** An image with what is to be found in it: at least one object. */
+export interface TrainingCase {
+  /** What messages and reports call it; unique in its data. */
+  readonly id: string;
+  readonly image: PixelImage;
+  /** Masks of the image's size, none of them empty. */
+  readonly objects: readonly Mask[];
+}
+
+/** Cases that can be read in any order, again and again: the same number always gives the same case. */
+export interface TrainingData {
+  readonly length: number;
+  /** `id` of case `index`, from 0, without reading it. */
+  idOf(index: number): string;
+  read(index: number): Promise<TrainingCase>;
+}
