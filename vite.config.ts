@@ -1,3 +1,5 @@
+import { transform } from "esbuild";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { defineConfig, type Plugin } from "vite";
 import { CONTENT_SECURITY_POLICY, ISOLATION } from "./src/cli/webHeaders.js";
@@ -18,6 +20,30 @@ function policyInPage(): Plugin {
         injectTo: "head-prepend",
       },
     ],
+  };
+}
+
+/** What the page does not need before a medical file is opened. */
+const ON_DEMAND = /(openVolume|values|jpeg|charls|openjpeg|lerc|zstd|pako|lzw|deflate|packbits|raw|webimage|basedecoder)[\w.-]*\.js$/; // prettier-ignore
+
+/** Writes `sw.js`, which keeps the files of the main path for opening the page without a network. */
+function offline(): Plugin {
+  return {
+    name: "offline",
+    apply: "build",
+    async generateBundle(_, bundle) {
+      const files = Object.keys(bundle).filter((name) => !ON_DEMAND.test(name));
+      const hash = createHash("sha256");
+      for (const name of Object.keys(bundle).sort()) {
+        const item = bundle[name];
+        hash.update(name).update(item.type === "chunk" ? item.code : item.source);
+      }
+      const source = readFileSync(new URL("web/serviceWorker.ts", import.meta.url), "utf8");
+      const { code } = await transform(source, { loader: "ts" });
+      const cache = `medsam-tfjs ${version} ${hash.digest("hex").slice(0, 16)}`;
+      const constants = `const FILES = ${JSON.stringify(["./index.html", ...files])};\nconst CACHE = ${JSON.stringify(cache)};\n`;
+      this.emitFile({ type: "asset", fileName: "sw.js", source: constants + code });
+    },
   };
 }
 
@@ -48,7 +74,7 @@ export default defineConfig({
   root: "web",
   base: "./",
   define: { __VERSION__: JSON.stringify(version) },
-  plugins: [policyInPage()],
+  plugins: [policyInPage(), offline()],
   // By its name: the package has this file already, and `medsam web` serves that one.
   worker: {
     format: "es",

@@ -1,6 +1,6 @@
 import { showError, type App } from "./state/app.js";
 import { BACKEND_NAMES, type PageBackend } from "./backendNames.js";
-import type { ModelMethods } from "./workers/modelWorker.js";
+import type { ModelMethods, ModelSource } from "./workers/modelWorker.js";
 import { Remote } from "./workers/rpc.js";
 
 const KEPT = "medsam-tfjs self-tests";
@@ -16,6 +16,9 @@ export class Engine {
   private remote: Remote<ModelMethods> | undefined;
   /** Hash of the model that answered last. */
   private before: string | undefined;
+
+  /** What to load again when a worker is replaced. */
+  private source: ModelSource = { kind: "embedded" };
 
   constructor(
     private readonly app: App,
@@ -38,23 +41,77 @@ export class Engine {
     try {
       const backend = await remote.call("start", { order, softwareGpu, passed: passedTests() });
       keepTest(backend.key);
-      const model = await remote.call("loadEmbedded", undefined);
-      const sameModel = this.before === model.sha256;
-      this.before = model.sha256;
-      this.app.update({ backend, model, activity: undefined });
-      this.onReady({ sameModel });
+      this.app.update({ backend });
+      await this.loadAgain(remote);
     } catch (error) {
-      if (this.remote !== remote) return;
-      this.app.update({ activity: undefined });
-      this.failed(error);
+      if (this.remote === remote) this.failed(error, order);
     }
   }
 
+  /** Takes other weights into use; those before stay when that fails. */
+  async use(source: ModelSource): Promise<void> {
+    const { remote } = this;
+    if (remote === undefined) return;
+    try {
+      await this.load(remote, source);
+      this.source = source;
+    } catch (error) {
+      if (isFatal(error)) this.failed(error);
+      else if (!(error instanceof Error && error.name === "AbortError")) showError(this.app, error);
+    } finally {
+      this.app.update({ activity: undefined });
+    }
+  }
+
+  /** Deletes a model that was kept; one in use stays in use. */
+  async remove(sha256: string): Promise<void> {
+    this.app.update({ stored: (await this.remote?.call("remove", sha256)) ?? [] });
+  }
+
+  /** The weights that were in use; those of the package where they are gone. */
+  private async loadAgain(remote: Remote<ModelMethods>): Promise<void> {
+    const { source } = this;
+    try {
+      await this.load(remote, source);
+    } catch (error) {
+      if (isFatal(error) || source.kind === "embedded") throw error;
+      this.source = { kind: "embedded" };
+      await this.load(remote, this.source);
+      showError(this.app, error);
+    }
+  }
+
+  private async load(remote: Remote<ModelMethods>, source: ModelSource): Promise<void> {
+    const controller = new AbortController();
+    const show = (share?: number) =>
+      this.app.update({
+        activity: {
+          what: "Loading weights",
+          ...(share !== undefined && { share }),
+          ...((source.kind === "file" || source.kind === "url") && { cancel: () => controller.abort() }),
+        },
+      });
+    show();
+    const model = await remote.call("load", source, { signal: controller.signal, onProgress: show });
+    const sameModel = this.before === model.sha256;
+    this.before = model.sha256;
+    const stored = await remote.call("stored", undefined);
+    this.app.update({ model, stored, activity: undefined });
+    if (model.notKept !== undefined)
+      this.app.update({
+        notice: {
+          kind: "info",
+          text: `${model.name} is in use, but could not be kept for the next time: ${model.notKept}. Delete other models, or open the file again then.`,
+        },
+      });
+    this.onReady({ sameModel });
+  }
+
   /** Ends the worker, says why, and offers the next backend. What the user made is kept. */
-  failed(error: unknown): void {
+  failed(error: unknown, tried: readonly PageBackend[] = []): void {
     const { backend, failed } = this.app.value;
     this.remote?.end();
-    const gone = [...failed, ...(backend ? [backend.name] : [])];
+    const gone = [...failed, ...(backend ? [backend.name] : tried)];
     this.app.update({ backend: undefined, model: undefined, failed: gone, activity: undefined });
     const left = BACKEND_NAMES.filter((name) => !gone.includes(name));
     // When nothing is left, another try of the slowest, which needs least, is all that can be offered.

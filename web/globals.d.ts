@@ -1,2 +1,7 @@
 /** Version of the package, put in when the page is built. */
 declare const __VERSION__: string;
+
+interface ImportMeta {
+  /** Set by Vite. */
+  readonly env: { readonly DEV: boolean };
+}

@@ -22,7 +22,10 @@ const predictions: Predictions = new Predictions(
   () => engine,
   (slice) => images.slice(slice),
 );
-const engine: Engine = new Engine(app, ({ sameModel }) => predictions.restart({ keepAnswers: sameModel }));
+const engine: Engine = new Engine(app, ({ sameModel }) => {
+  predictions.restart({ keepAnswers: sameModel });
+  void keepForOffline();
+});
 const canvas = byId<HTMLCanvasElement>("canvas");
 const viewer = new Viewer(canvas, app, predictions, (text) => (byId("hover").textContent = text));
 
@@ -67,6 +70,13 @@ async function openSample(): Promise<void> {
   } catch (error) {
     showError(app, error);
   }
+}
+
+/** Once the page is ready: keeps its files, so that it opens without a network. The dev server has no such worker. */
+async function keepForOffline(): Promise<void> {
+  if (import.meta.env.DEV || !("serviceWorker" in navigator)) return;
+  // Some browsers refuse it in private windows; the page then needs its server.
+  await navigator.serviceWorker.register("./sw.js").catch(() => undefined);
 }
 
 /** Looks for missing masks whenever something that they depend on changed. */

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from "commander";
 interface WebFlags {
   readonly port: number;
   readonly host: string;
+  readonly allow: readonly string[];
 }
 
 /** `medsam web`: the page, from the package. */
@@ -15,6 +16,12 @@ export function webCommand(signal: AbortSignal): Command {
     )
     .option("--port <number>", "where to listen; 0 takes a free one", port, 8765)
     .option("--host <name>", "address to listen on", "localhost")
+    .option(
+      "--allow <origin>",
+      "let the page fetch weights from here too, such as https://example.org",
+      origin,
+      [],
+    ) // prettier-ignore
     .addHelpText("after", "\nExample:\n  $ medsam web --port 8080")
     .action(async (flags: WebFlags) => {
       const { servePage } = await import("./webServer.js");
@@ -23,6 +30,12 @@ export function webCommand(signal: AbortSignal): Command {
       console.error("medsam: Ctrl-C ends it");
       await closed;
     });
+}
+
+function origin(text: string, before: readonly string[]): string[] {
+  if (!URL.canParse(text) || !/^https?:/.test(text) || new URL(text).origin !== text.replace(/\/$/, ""))
+    throw new InvalidArgumentError("expected an origin, such as https://example.org");
+  return [...before, new URL(text).origin];
 }
 
 function port(text: string): number {

@@ -13,6 +13,11 @@ export const CONTENT_SECURITY_POLICY = [
   "form-action 'none'",
 ].join("; ");
 
+/** A policy, or a page that says it, with more origins that weights may be fetched from. */
+export function allowing(policy: string, origins: readonly string[]): string {
+  return policy.replace("connect-src 'self'", ["connect-src 'self'", ...origins].join(" "));
+}
+
 /** Without these a browser gives a page no shared memory, so that the WASM backend has one thread. */
 export const ISOLATION = {
   "Cross-Origin-Opener-Policy": "same-origin",

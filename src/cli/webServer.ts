@@ -1,9 +1,9 @@
-import { createReadStream, existsSync, statSync } from "node:fs";
+import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import { CONTENT_SECURITY_POLICY, ISOLATION } from "./webHeaders.js";
+import { allowing, CONTENT_SECURITY_POLICY, ISOLATION } from "./webHeaders.js";
 
 const PACKAGE = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -20,6 +20,13 @@ const TYPES: Readonly<Record<string, string>> = {
   ".png": "image/png",
 };
 
+export interface ServeOptions {
+  readonly port: number;
+  readonly host: string;
+  /** Origins that the page may fetch weights from, beside its own. */
+  readonly allow?: readonly string[];
+}
+
 /**
  * Serves the built page.
  *
@@ -27,12 +34,12 @@ const TYPES: Readonly<Record<string, string>> = {
  * @throws Error when the page is not built or the port is taken.
  */
 export async function servePage(
-  { port, host }: { readonly port: number; readonly host: string },
+  { port, host, allow = [] }: ServeOptions,
   signal: AbortSignal,
 ): Promise<{ address: string; closed: Promise<void> }> {
   if (!existsSync(join(ROOTS[0], "index.html")))
     throw new Error(`${ROOTS[0]}: the page is not built; in a clone, run: npm run build:web`);
-  const server = createServer(answer);
+  const server = createServer((request, response) => answer(request, response, allow));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, resolve);
@@ -46,10 +53,14 @@ export async function servePage(
   return { address: `http://${host.includes(":") ? `[${host}]` : host}:${found}/`, closed };
 }
 
-function answer({ url = "/", method }: IncomingMessage, response: ServerResponse): void {
+function answer(
+  { url = "/", method }: IncomingMessage,
+  response: ServerResponse,
+  allow: readonly string[],
+): void {
   const headers = {
     ...ISOLATION,
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Content-Security-Policy": allowing(CONTENT_SECURITY_POLICY, allow),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
   };
@@ -58,15 +69,18 @@ function answer({ url = "/", method }: IncomingMessage, response: ServerResponse
     response.writeHead(404, { ...headers, "Content-Type": "text/plain" }).end("not found\n");
     return;
   }
+  // The page says the policy itself too, for hosts that send no headers.
+  const page = file.endsWith(".html") ? allowing(readFileSync(file, "utf8"), allow) : undefined;
   // Names of assets change with their content; all else is asked for again.
   const cache = file.includes(`${sep}assets${sep}`) ? "public, max-age=31536000, immutable" : "no-cache";
   response.writeHead(200, {
     ...headers,
     "Content-Type": TYPES[extname(file)] ?? "application/octet-stream",
-    "Content-Length": statSync(file).size,
+    "Content-Length": page === undefined ? statSync(file).size : Buffer.byteLength(page),
     "Cache-Control": cache,
   });
   if (method === "HEAD") response.end();
+  else if (page !== undefined) response.end(page);
   else createReadStream(file).on("error", () => response.destroy()).pipe(response); // prettier-ignore
 }
 

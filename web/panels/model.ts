@@ -2,6 +2,7 @@ import { BACKEND_NAMES, type PageBackend } from "../backendNames.js";
 import { byId, fillSelect, make } from "../dom.js";
 import type { Engine } from "../engine.js";
 import type { App, AppState } from "../state/app.js";
+import type { StoredModel } from "../workers/modelStore.js";
 
 /** Model, backend and device, and choosing among them. */
 export function modelPanel(app: App, engine: Engine): void {
@@ -15,7 +16,26 @@ export function modelPanel(app: App, engine: Engine): void {
       // Chosen by name: a GPU that is drawn by the processor is taken too.
       void engine.start({ order: [backend.value as PageBackend], softwareGpu: true }),
   );
+  const file = byId<HTMLInputElement>("weights-file");
+  byId("weights").addEventListener("click", () => file.click());
+  byId("embedded").addEventListener("click", () => void engine.use({ kind: "embedded" }));
+  file.addEventListener("change", () => {
+    const [chosen] = file.files ?? [];
+    if (chosen !== undefined) void engine.use({ kind: "file", file: chosen });
+    file.value = "";
+  });
+  byId("url-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    void engine.use({ kind: "url", url: byId<HTMLInputElement>("url").value });
+  });
+
+  let stored: AppState["stored"] | undefined;
   app.subscribe((state) => {
+    if (state.stored !== stored) {
+      stored = state.stored;
+      byId("stored").replaceChildren(...stored.map((model) => storedRow(engine, model)));
+    }
+    byId<HTMLButtonElement>("embedded").disabled = state.model?.embedded !== false;
     byId("model-facts").replaceChildren(...facts(state).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])); // prettier-ignore
     backend.value = state.backend?.name ?? "";
     fillSelect(preset, (state.model?.presets ?? [state.preset]).map((name) => [name, name]), state.preset); // prettier-ignore
@@ -23,9 +43,28 @@ export function modelPanel(app: App, engine: Engine): void {
   });
 }
 
+function storedRow(engine: Engine, model: StoredModel): HTMLElement {
+  const { name, bytes, sha256 } = model;
+  return make(
+    "li",
+    {},
+    make("span", { title: `SHA-256 ${sha256}` }, `${name}, ${(bytes / 1e6).toFixed(0)} MB`),
+    make(
+      "button",
+      { "aria-label": `Use ${name}`, onclick: () => void engine.use({ kind: "stored", model }) },
+      "Use",
+    ),
+    make("button", { "aria-label": `Delete ${name}`, onclick: () => void engine.remove(sha256) }, "Delete"),
+  );
+}
+
 function facts({ model, backend, memory }: AppState): [string, string][] {
   const known: [string, string | undefined][] = [
-    ["Weights", model && `${model.name}${model.embedded ? " (demonstration)" : ""}`],
+    [
+      "Weights",
+      model &&
+        `${model.name}${model.embedded ? " (demonstration)" : model.half ? ", rounded to half precision" : ""}`,
+    ],
     ["Kind", model && `${model.architecture}, input ${model.imageSize} × ${model.imageSize}`],
     ["Parameters", model?.parameters.toLocaleString("en")],
     ["Backend", backend?.name],

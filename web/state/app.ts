@@ -5,6 +5,7 @@ import type { PageBackend } from "../backendNames.js";
 import type { BackendReport } from "../workers/backends.js";
 import type { ImageInfo } from "../workers/imageWorker.js";
 import type { Intensity, ModelInfo } from "../workers/modelWorker.js";
+import type { StoredModel } from "../workers/modelStore.js";
 import { record, replacePresent, startHistory, type History } from "./history.js";
 import { EMPTY_SESSION, type Session } from "./session.js";
 
@@ -40,6 +41,8 @@ export interface AppState {
   readonly intensity: string;
   readonly backend?: BackendReport;
   readonly model?: ModelInfo;
+  /** Models in the browser's private file system. */
+  readonly stored: readonly StoredModel[];
   /** Backends that failed while they were used, so that they are not offered again. */
   readonly failed: readonly PageBackend[];
   readonly memory?: number;
@@ -59,6 +62,7 @@ export function createApp(): App {
     tool: "prompt",
     preset: "MedSAM_Inference",
     intensity: "preset",
+    stored: [],
     failed: [],
     answers: 0,
   });

@@ -2,6 +2,7 @@ import { encodePng } from "../../src/image/encode.js";
 import { decodeImage } from "../../src/image/decode.js";
 import { valueRange, type LabelImage, type PixelImage } from "../../src/image/pixels.js";
 import type { Volume } from "../../src/volume/volume.js";
+import { hashOf } from "./hash.js";
 import { moving, serve, type CallContext } from "./rpc.js";
 
 // Reads files, keeps the volume, writes pictures and volumes. It has no model, so that it outlives one that fails.
@@ -41,7 +42,7 @@ const methods = {
       progress((0.5 * (index + 1)) / files.length, "reading");
     }
     const [{ name, bytes }] = named;
-    const sha256 = await hash(bytes);
+    const sha256 = await hashOf(bytes);
     if (named.length === 1 && PICTURES.some((magic) => magic.every((byte, i) => bytes[i] === byte))) {
       const image = await decodeImage(bytes, name);
       [picture, volume] = [image, undefined];
@@ -83,10 +84,5 @@ const methods = {
 };
 
 export type ImageMethods = typeof methods;
-
-async function hash(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
 
 serve(methods);

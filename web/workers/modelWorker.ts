@@ -11,6 +11,9 @@ import { bytesSource } from "../../src/weights/byteSource.js";
 import { openCheckpoint } from "../../src/weights/open.js";
 import { assertDevice, startTrusted, watchDevice, type BackendReport, type StartOptions } from "./backends.js"; // prettier-ignore
 import { embeddedBytes, goldenValues } from "./embedded.js";
+import { hashOf } from "./hash.js";
+import { deleteModel, keepModel, readModel, storedModels, type StoredModel } from "./modelStore.js";
+import { halved, readWeights } from "./readWeights.js";
 import { moving, serve, type CallContext } from "./rpc.js";
 
 // The model's side of the page: everything that computes with TensorFlow.js.
@@ -25,9 +28,20 @@ export interface ModelInfo {
   /** SHA-256 of the file. */
   readonly sha256: string;
   readonly embedded: boolean;
+  /** Whether its values were rounded to half precision to be kept. */
+  readonly half?: boolean;
+  /** Why it could not be kept in the browser's private file system. */
+  readonly notKept?: string;
   /** Names of the presets there are. */
   readonly presets: readonly string[];
 }
+
+/** Where weights come from. */
+export type ModelSource =
+  | { readonly kind: "embedded" }
+  | { readonly kind: "stored"; readonly model: StoredModel }
+  | { readonly kind: "file"; readonly file: File }
+  | { readonly kind: "url"; readonly url: string };
 
 /** How values become 8 bits for the model: a preset's name, or the window that is shown. */
 export type Intensity = string | { readonly centre: number; readonly width: number };
@@ -45,6 +59,8 @@ export interface PredictRequest {
   readonly multimask: boolean;
 }
 
+const EMBEDDED_NAME = "medsam-tiny";
+
 let model: Sam | undefined;
 let predictor: SamPredictor | undefined;
 
@@ -52,19 +68,45 @@ const methods = {
   /** Starts a backend that computes the golden values. */
   async start(options: StartOptions): Promise<BackendReport> {
     const [bytes, golden] = await Promise.all([embeddedBytes(), goldenValues()]);
-    const report = await startTrusted(options, () => build(bytes, "medsam-tiny.safetensors"), golden);
+    const report = await startTrusted(options, () => build(bytes, EMBEDDED_NAME), golden);
     watchDevice();
     return report;
   },
 
-  /** Loads the small checkpoint in the package. */
-  async loadEmbedded(): Promise<ModelInfo> {
-    const bytes = await embeddedBytes();
-    return use(build(bytes, "medsam-tiny.safetensors"), {
-      name: "medsam-tiny",
-      sha256: (await goldenValues()).checkpoint,
-      embedded: true,
-    });
+  /** Loads weights in place of those in use, which stay when this fails or is cancelled. */
+  async load(source: ModelSource, context: CallContext): Promise<ModelInfo> {
+    if (source.kind === "embedded") {
+      const sha256 = (await goldenValues()).checkpoint;
+      return use(build(await embeddedBytes(), EMBEDDED_NAME), { name: EMBEDDED_NAME, sha256, embedded: true }); // prettier-ignore
+    }
+    if (source.kind === "stored") {
+      const { name, sha256, half } = source.model;
+      return use(build(await readModel(sha256), name), { name, sha256, half, embedded: false });
+    }
+    const from = source.kind === "file" ? source.file : source.url;
+    const name = typeof from === "string" ? (from.split(/[?#]/)[0].split("/").at(-1) ?? from) : from.name;
+    const original = await readWeights(from, context);
+    const sha256 = await hashOf(original);
+    const { bytes, half } = halved(openCheckpoint(bytesSource(original, name)));
+    context.signal.throwIfAborted();
+    const info = use(build(bytes, name), { name, sha256, half, embedded: false });
+    try {
+      await keepModel({ name, sha256, half, bytes: bytes.length }, bytes);
+      return info;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      return { ...info, notKept: reason || "the browser gave no reason" };
+    }
+  },
+
+  /** Models in the browser's private file system. */
+  stored(): Promise<StoredModel[]> {
+    return storedModels();
+  },
+
+  async remove(sha256: string): Promise<StoredModel[]> {
+    await deleteModel(sha256);
+    return storedModels();
   },
 
   /** Encodes an image for the predictions that follow. */
@@ -125,12 +167,15 @@ function build(bytes: Uint8Array, name: string): Sam {
 }
 
 /** Takes a model into use in place of the one before. */
-function use(next: Sam, facts: Pick<ModelInfo, "name" | "sha256" | "embedded">): ModelInfo {
+function use(next: Sam, facts: Pick<ModelInfo, "name" | "sha256" | "embedded" | "half">): ModelInfo {
   predictor?.dispose();
   predictor = undefined;
   model?.dispose();
   model = next;
-  const parameters = [...next.namedParameters()].reduce((sum, [, { value }]) => sum + value.size, 0);
+  // The Fourier matrix is a buffer in PyTorch, which does not count it.
+  const parameters = [...next.namedParameters()]
+    .filter(([path]) => !path.endsWith("positional_encoding_gaussian_matrix"))
+    .reduce((sum, [, { value }]) => sum + value.size, 0);
   return {
     ...facts,
     architecture: configName(next.config),
