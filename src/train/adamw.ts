@@ -100,11 +100,27 @@ export class AdamW {
         throw new RangeError(
           `AdamW: gradient of ${path} is [${gradient.shape}]; expected [${shape}], as the parameter`,
         );
-      this.update(member, gradient, factor);
     }
+    // The same few numbers for all parameters: made once a step, because making them takes as long as using them.
+    const numbers = new Map<number, tf.Scalar>();
+    const scalar = (value: number) => {
+      const known = numbers.get(value) ?? tf.keep(tf.scalar(value));
+      numbers.set(value, known);
+      return known;
+    };
+    for (const [path, gradient] of gradients) {
+      const member = this.members.get(path);
+      if (member !== undefined) this.update(member, gradient, factor, scalar);
+    }
+    for (const number of numbers.values()) number.dispose();
   }
 
-  private update(member: Member, gradient: tf.Tensor, factor: number): void {
+  private update(
+    member: Member,
+    gradient: tf.Tensor,
+    factor: number,
+    scalar: (value: number) => tf.Scalar,
+  ): void {
     const { value } = member.parameter;
     const [beta1, beta2] = this.betas;
     const learningRate = member.learningRate * factor;
@@ -113,13 +129,13 @@ export class AdamW {
     const stepSize = learningRate / (1 - beta1 ** moments.steps);
     const squareCorrection = Math.sqrt(1 - beta2 ** moments.steps);
     tf.tidy(() => {
-      const mean = moments.mean.add(gradient.sub(moments.mean).mul(1 - beta1));
-      const square = moments.square.mul(beta2).add(gradient.square().mul(1 - beta2));
-      const size = square.sqrt().div(squareCorrection).add(this.eps);
-      const decayed = value.mul(1 - learningRate * member.weightDecay);
+      const mean = moments.mean.add(gradient.sub(moments.mean).mul(scalar(1 - beta1)));
+      const square = moments.square.mul(scalar(beta2)).add(gradient.square().mul(scalar(1 - beta2)));
+      const size = square.sqrt().div(scalar(squareCorrection)).add(scalar(this.eps));
+      const decayed = value.mul(scalar(1 - learningRate * member.weightDecay));
       moments.mean.assign(mean);
       moments.square.assign(square);
-      value.assign(decayed.sub(mean.mul(stepSize).div(size)));
+      value.assign(decayed.sub(mean.mul(scalar(stepSize)).div(size)));
     });
   }
 

@@ -15,8 +15,8 @@ function dump(about: unknown, names = NAMES, value = 1) {
     shape: [1],
     bytes: () => fromFloat32(Float32Array.of(value), "F32"),
   }));
-  const metadata =
-    about === undefined ? {} : { case: typeof about === "string" ? about : JSON.stringify(about) };
+  const metadata: Record<string, string> = {};
+  if (about !== undefined) metadata["case"] = typeof about === "string" ? about : JSON.stringify(about);
   return openCheckpoint(bytesSource(safetensorsBytes(tensors, metadata), "dump.safetensors"));
 }
 
