@@ -1,8 +1,9 @@
-import { findPreset, withIntensity } from "../predictor/presetTable.js";
+import { defaultPreset, findPreset, withIntensity } from "../predictor/presetTable.js";
 import { SamPredictor } from "../predictor/samPredictor.js";
 import { useBackend } from "../backend/useBackend.node.js";
 import type { BackendName } from "../backend/useBackend.js";
 import { intensityPreset } from "../image/intensity.js";
+import type { SamConfig } from "../model/config.js";
 import type { Preset } from "../predictor/presets.js";
 import { messageOf, UsageError } from "./errors.js";
 import { columns, thousands } from "./format.js";
@@ -17,7 +18,7 @@ import type { PromptOptions, SegmentJob } from "./segmentJobs.js";
 export interface SegmentOptions extends PromptOptions {
   readonly checkpoint?: string;
   readonly backend: BackendName | "auto";
-  readonly preset: string;
+  readonly preset?: string;
   readonly intensity?: string;
   readonly crop?: number;
   readonly multimask?: boolean;
@@ -36,13 +37,14 @@ export async function runSegment(
   options: SegmentOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const preset = choosePreset(options);
+  assertPreset(options);
   for (const job of jobs) assertMayWrite(job, options.out);
 
   const backend = await useBackend(options.backend, {
     onSkip: (name, reason) => console.error(`medsam: backend ${name} is passed over: ${reason}`),
   });
   const { model, checkpoint } = await openModel(options.checkpoint);
+  const preset = choosePreset(options, model.config);
   const settings: RunSettings = {
     checkpoint,
     preset: preset.name,
@@ -77,13 +79,19 @@ export async function runSegment(
   if (failed.length > 0) process.exitCode = 1;
 }
 
-function choosePreset({ preset, intensity }: SegmentOptions): Preset {
+/** Before the weights are opened, which may take long. @throws UsageError for names that there are not. */
+function assertPreset({ preset, intensity }: SegmentOptions): void {
   try {
-    const found = findPreset(preset);
-    return intensity === undefined ? found : withIntensity(found, intensityPreset(intensity));
+    if (preset !== undefined) findPreset(preset);
+    if (intensity !== undefined) intensityPreset(intensity);
   } catch (error) {
     throw new UsageError(messageOf(error));
   }
+}
+
+function choosePreset({ preset, intensity }: SegmentOptions, config: SamConfig): Preset {
+  const found = preset === undefined ? defaultPreset(config) : findPreset(preset);
+  return intensity === undefined ? found : withIntensity(found, intensityPreset(intensity));
 }
 
 function printResult({ image, objects, files }: SegmentResult): void {

@@ -27,7 +27,10 @@ export function segmentCommand(signal: AbortSignal): Command {
         .choices(BACKENDS)
         .default("auto"),
     )
-    .option("--preset <name>", "what is done to the image before and to the mask after", "MedSAM_Inference")
+    .option(
+      "--preset <name>",
+      "what is done to the image before and to the mask after (default: what belongs to the weights)",
+    )
     .option("--intensity <name>", "how values become 0..255, such as ct-soft-tissue (default: the preset's)")
     .option(
       "--crop <factor>",
@@ -54,7 +57,7 @@ Examples:
   A CT slice stored with 16 bits, in Hounsfield units:
     $ medsam segment slice.tif --box 95,255,190,350 --preset pre_CT_MR --intensity ct-soft-tissue
 
-Presets: MedSAM_Inference, MedSAM_demo, pre_CT_MR, pre_grey_rgb, SamPredictor (docs/presets.md).
+Presets: MedSAM_Inference, MedSAM_demo, pre_CT_MR, pre_grey_rgb, SamPredictor, LiteMedSAM (docs/presets.md).
 Exit codes: 0 done, 1 failed for at least one image, 2 wrong use, 130 interrupted.
 Results are not for clinical use.`,
     )

@@ -1,8 +1,10 @@
 import { FULL_RANGE, PERCENTILES, scaleIntensity, type IntensityPreset } from "../image/intensity.js";
 import { toRgb, type PixelImage } from "../image/pixels.js";
+import { resizeOpenCvArea } from "../image/resizeArea.js";
 import { resizeCubicAntialiased } from "../image/resizeCubic.js";
 import { resizeOpenCvCubic } from "../image/resizeOpenCv.js";
 import { resizePillowBilinear } from "../image/resizePillow.js";
+import type { SamConfig } from "../model/config.js";
 import { LOGITS, PROBABILITIES, type PreparedImage, type Preset } from "./presets.js";
 
 /** An image of 8 bits a channel. */
@@ -87,6 +89,32 @@ export const SAM_PREDICTOR: Preset = {
   },
 };
 
+/**
+ * LiteMedSAM's inference: longest side to the input's by OpenCV's area resize, stretched to 0..1, padded with 0; boxes in
+ * whole pixels of the input; logits upsampled.
+ *
+ * @see bowang-lab/MedSAM, branch LiteMedSAM, CVPR24_LiteMedSAM_infer.py
+ */
+export const LITE_MEDSAM_INFERENCE: Preset = {
+  name: "LiteMedSAM",
+  description:
+    "LiteMedSAM's inference script: longest side by area, stretched to 0..1, padding (its default)",
+  intensity: FULL_RANGE,
+  ...LOGITS,
+  prepare: (image, side) => {
+    const scale = side / Math.max(image.width, image.height);
+    const [width, height] = [image.width, image.height].map((length) =>
+      Math.max(1, Math.floor(length * scale + 0.5)),
+    );
+    const stretched = stretchToUnit(resizeOpenCvArea(image, width, height));
+    const pixels = new Float32Array(side * side * 3);
+    for (let y = 0; y < height; y++)
+      pixels.set(stretched.subarray(y * width * 3, (y + 1) * width * 3), y * side * 3);
+    const frame = { imageSize: [image.height, image.width], inputSize: [height, width], side } as const;
+    return { pixels, frame: { ...frame, promptScale: scale, wholePixels: true } };
+  },
+};
+
 /** All presets, the default first. */
 export const PRESETS: readonly Preset[] = [
   MEDSAM_INFERENCE,
@@ -94,7 +122,13 @@ export const PRESETS: readonly Preset[] = [
   PRE_CT_MR,
   PRE_GREY_RGB,
   SAM_PREDICTOR,
+  LITE_MEDSAM_INFERENCE,
 ];
+
+/** What belongs to a model when nothing else is asked for: LiteMedSAM's own for its encoder, else MedSAM's. */
+export function defaultPreset({ imageEncoder }: SamConfig): Preset {
+  return "embedDims" in imageEncoder ? LITE_MEDSAM_INFERENCE : MEDSAM_INFERENCE;
+}
 
 /** @throws RangeError naming the presets there are. */
 export function findPreset(name: string): Preset {

@@ -11,6 +11,10 @@ export interface Frame {
   readonly inputSize: readonly [height: number, width: number];
   /** Side of the input. */
   readonly side: number;
+  /** From pixels of the image to pixels of the input, for prompts; by default the two sizes' ratio. */
+  readonly promptScale?: number;
+  /** Prompts are cut to whole pixels of the input. Default false. */
+  readonly wholePixels?: boolean;
 }
 
 export interface PreparedImage {

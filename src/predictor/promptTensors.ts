@@ -12,15 +12,17 @@ import type { Prompt } from "./types.js";
  */
 export function promptTensors(
   prompts: readonly Prompt[],
-  { imageSize, inputSize }: Frame,
+  { imageSize, inputSize, promptScale, wholePixels }: Frame,
   { x, y }: Region,
 ): Prompts {
   const batch = prompts.length;
-  const [scaleY, scaleX] = [inputSize[0] / imageSize[0], inputSize[1] / imageSize[1]];
+  const [scaleY, scaleX] = [0, 1].map((axis) => promptScale ?? inputSize[axis] / imageSize[axis]);
   const [{ pointCoords, box, maskInput }] = prompts;
   const points = pointCoords?.length ?? 0;
   const scaled = (coordinates: readonly number[]) =>
-    coordinates.map((c, n) => (n % 2 === 0 ? (c - x) * scaleX : (c - y) * scaleY));
+    coordinates
+      .map((c, n) => (n % 2 === 0 ? (c - x) * scaleX : (c - y) * scaleY))
+      .map((c) => (wholePixels === true ? Math.trunc(c) : c));
   return {
     ...(points > 0 && {
       pointCoords: tf.tensor(scaled(prompts.flatMap((p) => (p.pointCoords ?? []).flat())), [

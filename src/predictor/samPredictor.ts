@@ -5,7 +5,7 @@ import { gridSize } from "../model/config.js";
 import type { Sam } from "../model/sam.js";
 import { checkPrompt } from "./checkPrompt.js";
 import type { Frame, Preset } from "./presets.js";
-import { MEDSAM_INFERENCE, toEightBit, type EightBitImage } from "./presetTable.js";
+import { defaultPreset, toEightBit, type EightBitImage } from "./presetTable.js";
 import { promptTensors } from "./promptTensors.js";
 import {
   PromptError,
@@ -25,7 +25,7 @@ export interface LongCall {
 }
 
 export interface PredictorOptions {
-  /** Default `MEDSAM_INFERENCE`. */
+  /** Default: the one that belongs to the model, see `defaultPreset`. */
   readonly preset?: Preset;
   /**
    * Show the encoder not the whole image but a square around each prompt's box, of this many times the box's longer
@@ -64,7 +64,7 @@ export class SamPredictor {
    */
   constructor(
     readonly model: Sam,
-    { preset = MEDSAM_INFERENCE, crop }: PredictorOptions = {},
+    { preset = defaultPreset(model.config), crop }: PredictorOptions = {},
   ) {
     if (crop !== undefined && !(crop >= 1 && Number.isFinite(crop)))
       throw new RangeError(`crop is ${crop}; expected at least 1, the times of the box's longer side`);

@@ -12,7 +12,11 @@ import { expectParity } from "./check.js";
 import { computed, fixtureNames, readFixture } from "./fixture.js";
 import { oracleParameters } from "./oracle.js";
 
-const PRESET: Readonly<Record<string, string>> = { medsam: "MedSAM_Inference", sam: "SamPredictor" };
+const PRESET: Readonly<Record<string, string>> = {
+  medsam: "MedSAM_Inference",
+  sam: "SamPredictor",
+  lite: "LiteMedSAM",
+};
 
 /** Maps of B prompts with M candidates each, as PyTorch holds them: [B, M, h, w]. */
 function stack(maps: readonly (readonly LogitMap[])[]): TracedTensor {

@@ -25,7 +25,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 import oracle
-from presets import predict_medsam, predict_sam
+from presets import predict_lite, predict_medsam, predict_sam
 from sam import Config, Record, build, capture, common, image_encoder, mask_decoder, transformer
 
 FOLDER = Path(__file__).resolve().parents[2] / "test" / "parity" / "fixtures"
@@ -335,9 +335,9 @@ PHOTO_BOXES = torch.tensor([[10.0, 8.0, 60.0, 50.0], [0.0, 0.0, 90.0, 60.0]])
 
 
 def make_predictors() -> None:
-    """Both ways from a file's pixels to masks: MedSAM_Inference.py's and SamPredictor's."""
+    """The ways from a file's pixels to masks: MedSAM_Inference.py's, SamPredictor's and LiteMedSAM's."""
     sam = oracle.fill(build(SMALL))
-    for name, predict in {"medsam": predict_medsam, "sam": predict_sam}.items():
+    for name, predict in {"medsam": predict_medsam, "sam": predict_sam, "lite": predict_lite}.items():
         tensors: Record = {"input.pixels": torch.from_numpy(PHOTO).float(), "input.boxes": PHOTO_BOXES}
         with torch.no_grad():
             tensors |= predict(sam, PHOTO, PHOTO_BOXES)

@@ -80,6 +80,17 @@ def resizes():
     return cases
 
 
+def areas():
+    """OpenCV's area resize, by numbers of their own so that the cases above stay as they are."""
+    own = np.random.default_rng(8)
+    cases = []
+    for h, w, out_h, out_w in [(13, 9, 4, 5), (12, 8, 6, 4), (12, 9, 4, 3), (40, 60, 17, 26), (5, 7, 9, 11), (8, 3, 8, 3)]:
+        image = own.integers(0, 256, (h, w, 3)).astype(np.uint8)
+        resized = cv2.resize(image, (out_w, out_h), interpolation=cv2.INTER_AREA)
+        cases.append({"from": [h, w], "to": [out_h, out_w], "input": pack(image), "openCvArea": pack(resized)})
+    return cases
+
+
 def intensities():
     """The formulas of pre_CT_MR.py and pre_grey_rgb.py on made-up values."""
 
@@ -193,7 +204,7 @@ def samples():
 
 
 versions = {m.__name__: m.__version__ for m in (np, skimage, PIL, cv2)}
-write("resize.json", {"versions": versions, "cases": resizes()})
+write("resize.json", {"versions": versions, "cases": resizes(), "areas": areas()})
 write("intensity.json", {"versions": versions, **intensities()})
 write("files.json", {"versions": versions, "files": files()})
 if DATA.is_dir():

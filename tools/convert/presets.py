@@ -32,6 +32,29 @@ def predict_medsam(sam: nn.Module, image: np.ndarray, boxes: torch.Tensor) -> Te
     return {"prepared": prepared, "low_res_logits": logits, "iou_predictions": scores, "maps": maps}
 
 
+def predict_lite(sam: nn.Module, image: np.ndarray, boxes: torch.Tensor) -> Tensors:
+    """CVPR24_LiteMedSAM_infer.py: longest side by area, stretched, padded; whole boxes; a mask is where logits are above 0."""
+    import cv2  # opencv-python-headless, which nothing else here needs
+
+    height, width, _ = image.shape
+    side = sam.image_encoder.img_size
+    scale = side / max(height, width)
+    new_h, new_w = int(height * scale + 0.5), int(width * scale + 0.5)
+    resized = cv2.resize(image, (new_w, new_h), interpolation=cv2.INTER_AREA)
+    stretched = (resized - resized.min()) / np.clip(resized.max() - resized.min(), a_min=1e-8, a_max=None)
+    padded = np.pad(stretched, ((0, side - new_h), (0, side - new_w), (0, 0)))
+    prepared = torch.tensor(padded).float().permute(2, 0, 1).unsqueeze(0)
+    embedding = sam.image_encoder(prepared)
+    scaled = (boxes * scale).int().float()
+    sparse, dense = sam.prompt_encoder(points=None, boxes=scaled, masks=None)
+    logits, scores = sam.mask_decoder(embedding, sam.prompt_encoder.get_dense_pe(), sparse, dense, False)
+    # Upstream's decoder output has the input's size; a smaller one is brought to it first.
+    full = functional.interpolate(logits, size=(side, side), mode="bilinear", align_corners=False)
+    cropped = full[..., :new_h, :new_w]
+    maps = functional.interpolate(cropped, size=(height, width), mode="bilinear", align_corners=False)
+    return {"prepared": prepared, "low_res_logits": logits, "iou_predictions": scores, "maps": maps}
+
+
 def predict_sam(sam: nn.Module, image: np.ndarray, boxes: torch.Tensor) -> Tensors:
     """SamPredictor: longest side, mean and deviation, padding; logits upsampled; a mask is where they are above 0."""
     height, width, _ = image.shape

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { resizeOpenCvArea } from "../../../src/image/resizeArea.js";
 import { resizeCubicAntialiased } from "../../../src/image/resizeCubic.js";
 import { resizeNearest } from "../../../src/image/resizeNearest.js";
 import { resizeOpenCvCubic } from "../../../src/image/resizeOpenCv.js";
@@ -17,6 +18,15 @@ interface Case {
   labels: string;
   skimageNearest: string;
 }
+
+interface AreaCase {
+  from: [number, number];
+  to: [number, number];
+  input: string;
+  openCvArea: string;
+}
+
+const { areas } = fixture<{ areas: AreaCase[] }>("resize.json");
 
 const cases = fixture<{ cases: Case[] }>("resize.json").cases.map((one) => {
   const [height, width] = one.from;
@@ -71,6 +81,14 @@ test.each(cases)(
     expect(largestDifference(actual, unpack(openCvCubic))).toBeLessThanOrEqual(1);
   },
 );
+
+test.each(areas)("area: $from to $to is OpenCV's", ({ from, to, input, openCvArea }) => {
+  const image = { height: from[0], width: from[1], channels: 3, data: unpack(input) };
+  const [actual, expected] = [resizeOpenCvArea(image, to[1], to[0]), unpack(openCvArea)];
+  // To the bit where an image shrinks, which is what it is for.
+  const shrinks = to[0] <= from[0] && to[1] <= from[1];
+  expect(largestDifference(actual, expected)).toBeLessThanOrEqual(shrinks ? 0 : 1);
+});
 
 test.each(cases)(
   "nearest: $title is scikit-image's",
