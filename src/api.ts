@@ -69,3 +69,33 @@ export * from "./inspect/parity.js";
 export { parityReport, type ParityReport } from "./inspect/parityReport.js";
 export { openReference, type ParityReference } from "./inspect/reference.js";
 export { trace, watch, type Traceable, type TracedTensor } from "./inspect/trace.js";
+
+// Training
+export * from "./train/adamw.js";
+export * from "./train/cases.js";
+export * from "./train/flips.js";
+export * from "./train/gradients.js";
+export * from "./train/losses.js";
+export { modelTensors } from "./train/modelTensors.js";
+export * from "./train/prompts.js";
+export { Random } from "./train/random.js";
+export * from "./train/schedule.js";
+export * from "./train/select.js";
+export {
+  synthesize,
+  type SyntheticDomain,
+  type SyntheticObject,
+  type SyntheticOptions,
+  type SyntheticPicture,
+} from "./train/synthetic.js";
+export * from "./train/targets.js";
+export { resizeBilinear } from "./ops/resize.js";
+
+// Reports
+export { boxPlot, type BoxPlot, type Group } from "./report/boxPlot.js";
+export type { AxisOptions } from "./report/axes.js";
+export { linePlot, type LinePlot, type Series } from "./report/linePlot.js";
+export { markup, Markup, type MarkupPart } from "./report/markup.js";
+export { heading, htmlPage, paragraph, type HtmlPage } from "./report/page.js";
+export { pictures, type Picture } from "./report/pictures.js";
+export { table, type Cell, type Column, type Table } from "./report/table.js";

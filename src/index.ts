@@ -16,3 +16,7 @@ export {
 } from "./weights/convert.node.js";
 export { hashFile, openCheckpointFile } from "./weights/open.node.js";
 export { saveSafetensors } from "./weights/safetensors.node.js";
+export { openData, type DataOptions, type OpenedData } from "./train/data/openData.node.js";
+export { DataError, type Problem } from "./train/data/caseFile.js";
+export type { ObjectRule } from "./train/data/objects.js";
+export { DiskEmbeddingCache } from "./train/embeddingCache.node.js";

@@ -21,7 +21,7 @@ export interface LinePlot {
 export interface Series {
   readonly name: string;
   /** By ascending x. One that is not finite interrupts the line. */
-  readonly points: readonly Point[];
+  readonly points: readonly (readonly [x: number, y: number])[];
 }
 
 type Point = readonly [x: number, y: number];
