@@ -71,7 +71,11 @@ export async function ready(page: Page, backend: string): Promise<void> {
 /** Opens files as a user does. */
 export async function openFiles(page: Page, files: string | readonly string[], shown: string): Promise<void> {
   await page.locator("#file").setInputFiles(typeof files === "string" ? files : [...files]);
-  await page.locator("#image-facts", { hasText: shown }).waitFor({ timeout: 60_000 });
+  const opened = page.locator("#image-facts", { hasText: shown });
+  const refused = page.locator("#notice-text", { hasText: /./ });
+  await opened.or(refused).first().waitFor({ timeout: 60_000 });
+  if (await refused.isVisible()) throw new Error(`refused: ${await refused.textContent()}`);
+  await opened.waitFor({ timeout: 60_000 });
 }
 
 /** From pixels of an image, shown whole, to pixels of the page. */

@@ -32,6 +32,12 @@ let volume: Volume | undefined;
 
 const PICTURES = [[0x89, 0x50, 0x4e, 0x47], [0xff, 0xd8, 0xff], [0x49, 0x49], [0x4d, 0x4d]]; // prettier-ignore
 
+/** A DICOM file may begin like a TIFF, which its preamble allows. */
+function isPicture(bytes: Uint8Array): boolean {
+  const isDicom = String.fromCharCode(...bytes.subarray(128, 132)) === "DICM";
+  return !isDicom && PICTURES.some((magic) => magic.every((byte, i) => bytes[i] === byte));
+}
+
 const methods = {
   /** Opens a picture, a volume, or the DICOM files of one series. What was open before stays when this fails. */
   async open(files: readonly File[], { signal, progress }: CallContext): Promise<ImageInfo> {
@@ -43,7 +49,7 @@ const methods = {
     }
     const [{ name, bytes }] = named;
     const sha256 = await hashOf(bytes);
-    if (named.length === 1 && PICTURES.some((magic) => magic.every((byte, i) => bytes[i] === byte))) {
+    if (named.length === 1 && isPicture(bytes)) {
       const image = await decodeImage(bytes, name);
       [picture, volume] = [image, undefined];
       const { width, height, channels, data } = image;

@@ -1,0 +1,250 @@
+import { readFileSync, existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { decodeImage, decodeLabels } from "../../src/image/decode.js";
+import { readNiftiLabels } from "../../src/volume/nifti.js";
+import { ROOT, SAMPLE } from "./medsam.js";
+import { dragBox, maskArrives, openFiles, PAGE_CAN_RUN, pageFixture, placer, ready, save, SHARED_DATA } from "./webPage.js"; // prettier-ignore
+
+const BOX = [114, 205, 186, 275];
+const OTHER = [318, 302, 378, 362];
+
+describe.skipIf(!PAGE_CAN_RUN)("prompts", () => {
+  const site = pageFixture();
+
+  test("several objects with names and colours, undo and redo, a label map", async () => {
+    const page = await site.open("wasm");
+    await dragBox(page, BOX);
+    await dragBox(page, OTHER);
+    await maskArrives(page);
+    await page.getByLabel("Name of Object 2, selected").fill("vessel");
+    await page.getByLabel("Name of Object 2, selected").press("Tab");
+    const names = () => page.locator("#objects input").evaluateAll((list) => list.map((item) => (item as HTMLInputElement).value)); // prettier-ignore
+    expect(await names()).toEqual(["Object 1", "vessel"]);
+    for (const [key, left] of [
+      ["Control+z", ["Object 1", "Object 2"]],
+      ["Control+z", ["Object 1"]],
+      ["Control+Shift+z", ["Object 1", "Object 2"]],
+    ] as const) {
+      // prettier-ignore
+      await page.locator("#canvas").press(key);
+      await expect.poll(names).toEqual(left);
+    }
+    const labels = await decodeLabels(await save(page, "save-labels"), "labels");
+    expect(new Set(labels.data)).toEqual(new Set([0, 1, 2]));
+    const inside = (box: readonly number[], label: number) =>
+      labels.data[Math.round((box[1] + box[3]) / 2) * labels.width + Math.round((box[0] + box[2]) / 2)] ===
+      label;
+    expect([inside(BOX, 1), inside(OTHER, 2)]).toEqual([true, true]);
+    await page.context().close();
+  });
+
+  test("points by click and Shift, candidates with scores, refining; all of it comes back from JSON", async () => {
+    const page = await site.open("wasm");
+    await dragBox(page, BOX);
+    await maskArrives(page);
+    const place = await placer(page, 512, 512);
+    await page.mouse.click(...place(150, 240));
+    await page.keyboard.down("Shift");
+    await page.mouse.click(...place(100, 200));
+    await page.keyboard.up("Shift");
+    await page.locator("#multimask").check();
+    const candidates = page.locator("#candidates label");
+    await expect.poll(() => candidates.count()).toBe(3);
+    for (const text of await candidates.allTextContents()) expect(text).toMatch(/^[123]: -?\d\.\d{3}$/);
+    await candidates.nth(2).click();
+    await page.locator("#refine").click();
+    await expect.poll(() => page.locator("#score").textContent()).toMatch(/refined/);
+    const mask = (await decodeImage(await save(page, "save-mask"), "mask")).data;
+    const json = Buffer.from(await save(page, "save-json"));
+    const [slice] = (JSON.parse(json.toString()) as { objects: { slices: { points: object[]; maskInput: object }[] }[] }).objects[0].slices; // prettier-ignore
+    expect(slice.points).toMatchObject([{ label: 1 }, { label: 0 }]);
+
+    await page.reload();
+    await ready(page, "wasm");
+    await page.locator("#file").setInputFiles({ name: "a.json", mimeType: "application/json", buffer: json });
+    await maskArrives(page);
+    const again = (await decodeImage(await save(page, "save-mask"), "mask")).data;
+    expect(again).toEqual(mask);
+    await page.context().close();
+  });
+
+  test("the keyboard alone draws a box and a point", async () => {
+    const page = await site.open("wasm");
+    await page.locator("#canvas").focus();
+    // The cross begins in the middle, at 256, 256.
+    await press(page, "Shift+ArrowLeft", 14);
+    await press(page, "Shift+ArrowUp", 5);
+    await page.keyboard.press("Enter");
+    await press(page, "Shift+ArrowRight", 7);
+    await press(page, "Shift+ArrowDown", 7);
+    await page.keyboard.press("Enter");
+    await maskArrives(page);
+    await press(page, "ArrowLeft", 36);
+    await press(page, "ArrowUp", 36);
+    await page.keyboard.press("o");
+    const document = JSON.parse(Buffer.from(await save(page, "save-json")).toString()) as {
+      objects: { slices: object[] }[];
+    };
+    expect(document.objects[0].slices).toMatchObject([
+      { box: [116, 206, 186, 276], points: [{ point: [150, 240], label: 0 }] },
+    ]);
+    await page.context().close();
+  });
+
+  test("touch draws with one finger and zooms with two", async () => {
+    const context = await site.context({ hasTouch: true, viewport: { width: 390, height: 800 } });
+    const page = await site.open("wasm", context);
+    const place = await placer(page, 512, 512);
+    const device = await context.newCDPSession(page);
+    const touch = (type: "touchStart" | "touchMove" | "touchEnd", ...points: (readonly [number, number])[]) =>
+      device.send("Input.dispatchTouchEvent", { type, touchPoints: points.map(([x, y], id) => ({ x, y, id })) }); // prettier-ignore
+    await touch("touchStart", place(114, 205));
+    for (const share of [0.3, 0.6, 1]) await touch("touchMove", place(114 + 72 * share, 205 + 70 * share));
+    await touch("touchEnd");
+    expect(await maskArrives(page)).toMatch(/^[\d,]+ pixels/);
+    const before = await page.locator("#canvas").screenshot();
+    await touch("touchStart", place(200, 250), place(300, 250));
+    await touch("touchMove", place(100, 250), place(400, 250));
+    await touch("touchEnd");
+    await page.waitForTimeout(300);
+    expect((await page.locator("#canvas").screenshot()).equals(before)).toBe(false);
+    expect(await page.locator("#objects li").count()).toBe(1);
+    await context.close();
+  });
+});
+
+async function press(page: Page, key: string, times: number): Promise<void> {
+  for (let n = 0; n < times; n++) await page.keyboard.press(key);
+}
+
+describe.skipIf(!PAGE_CAN_RUN || !existsSync(SHARED_DATA))("images (these need ../shared/data)", () => {
+  const site = pageFixture();
+  const files = (folder: string) => readdirSync(join(SHARED_DATA, folder)).map((name) => join(SHARED_DATA, folder, name)); // prettier-ignore
+
+  test.each([
+    ["images/polyp_a.jpg", "colour"],
+    ["images/nuclei2d_16bit.tif", "grey; values"],
+    ["images/ct1_hu_plus_32768_16bit.png", "grey; values"],
+    ["dicom/CT_small.dcm", "CT"],
+    ["dicom/MR_small_jpeg_ls_lossless.dcm", "MR"],
+    ["dicom/examples_jpeg2k.dcm", "colour"],
+    ["ct-lesion/CT_Lesion_000001_02_01_008-023.npz", "512 × 512 × 16"],
+  ])("%s opens, and a click gives a mask", async (name, shown) => {
+    const page = await site.open("wasm");
+    await openFiles(page, join(SHARED_DATA, name), shown);
+    const canvas = (await page.locator("#canvas").boundingBox())!;
+    await page.mouse.click(canvas.x + canvas.width / 2, canvas.y + canvas.height / 2);
+    await maskArrives(page);
+    expect(await page.locator("#notice").isVisible()).toBe(false);
+    await page.context().close();
+  });
+
+  test("a DICOM series: sorted slices, a ruler, a label volume in its place", async () => {
+    const page = await site.open("wasm");
+    await openFiles(page, files("dicom-series"), "512 × 512 × 6");
+    expect(await page.locator("#slice-number").textContent()).toBe("4 of 6");
+    await dragBox(page, BOX);
+    await maskArrives(page);
+    await page.locator("#canvas").press("PageDown");
+    await expect.poll(() => page.locator("#slice-number").textContent()).toBe("5 of 6");
+    await dragBox(page, BOX);
+    await maskArrives(page);
+    expect(await page.locator("#objects li").count()).toBe(1);
+    const labels = readNiftiLabels(await save(page, "save-nifti"), "labels.nii.gz");
+    expect(labels.size).toEqual([512, 512, 6]);
+    expect(labels.pixelSpacing![0]).toBeCloseTo(0.7, 0);
+    const used = [0, 1, 2, 3, 4, 5].map((z) => labels.data.subarray(z * 512 * 512, (z + 1) * 512 * 512).some((value) => value === 1)); // prettier-ignore
+    expect(used).toEqual([false, false, false, true, true, false]);
+    await page.context().close();
+  });
+
+  test("values of 16 bits reach the page as they are stored", async () => {
+    const page = await site.open("wasm");
+    const path = join(SHARED_DATA, "images/ct1_hu_plus_32768_16bit.png");
+    const { data, width, height } = await decodeImage(readFileSync(path), path);
+    await openFiles(page, path, "grey");
+    const place = await placer(page, width, height);
+    for (const [x, y] of [
+      [200, 150],
+      [333, 300],
+    ]) {
+      // prettier-ignore
+      await page.mouse.move(...place(x + 0.5, y + 0.5));
+      await expect.poll(() => page.locator("#hover").textContent()).toBe(`${x}, ${y}: ${data[y * width + x]}`); // prettier-ignore
+    }
+    await page.context().close();
+  });
+});
+
+describe.skipIf(!PAGE_CAN_RUN)("the page by itself", () => {
+  const site = pageFixture();
+
+  test("asks nothing of any other origin, and the policy says so", async () => {
+    const context = await site.context();
+    const foreign: string[] = [];
+    await context.route(
+      (url) => url.origin !== new URL(site.address).origin,
+      (route) => {
+        foreign.push(route.request().url());
+        return route.abort();
+      },
+    );
+    const page = await site.open("wasm", context);
+    await dragBox(page, BOX);
+    await maskArrives(page);
+    await save(page, "save-json");
+    expect(foreign).toEqual([]);
+    const refused = await page.evaluate(async () => {
+      const said = new Promise<string>((resolve) => document.addEventListener("securitypolicyviolation", (event) => resolve(event.effectiveDirective))); // prettier-ignore
+      await fetch("https://example.org/").catch(() => undefined);
+      return said;
+    });
+    expect([refused, foreign]).toEqual(["connect-src", []]);
+    await context.close();
+  });
+
+  test("opens without a network after the first visit, and segments", async () => {
+    const context = await site.context();
+    const page = await site.open("wasm", context);
+    await page.evaluate(async () => (await navigator.serviceWorker.ready).active?.state);
+    await page.close();
+    await context.setOffline(true);
+    const again = await site.open("wasm", context);
+    await dragBox(again, BOX);
+    expect(await maskArrives(again)).toMatch(/pixels/);
+    await context.close();
+  });
+
+  test.each([
+    ["dark", 1024],
+    ["light", 1024],
+    ["light", 390],
+  ] as const)("axe finds nothing, %s, %i pixels wide", async (colorScheme, width) => {
+    const context = await site.context({ colorScheme, viewport: { width, height: 800 }, bypassCSP: true });
+    const page = await site.open("wasm", context);
+    await dragBox(page, BOX);
+    await maskArrives(page);
+    await page.locator("#multimask").check();
+    await expect.poll(() => page.locator("#candidates label").count()).toBe(3);
+    await page.locator("#keys-details summary").click();
+    await page.addScriptTag({ path: join(ROOT, "node_modules", "axe-core", "axe.min.js") });
+    const found = await page.evaluate(async () => {
+      const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } }; // prettier-ignore
+      return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`);
+    });
+    expect(found).toEqual([]);
+    await context.close();
+  });
+
+  test("the sample that it opens with is the package's", async () => {
+    const page = await site.open("wasm");
+    const shown = await page.evaluate(async () => {
+      const source = performance.getEntriesByType("resource").map(({ name }) => name).find((name) => name.includes("sample")); // prettier-ignore
+      return [...new Uint8Array(await (await fetch(source!)).arrayBuffer())];
+    });
+    expect(Buffer.from(shown).equals(readFileSync(SAMPLE))).toBe(true);
+    await page.context().close();
+  });
+});
