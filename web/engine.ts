@@ -36,7 +36,9 @@ export class Engine {
     this.remote?.end();
     this.app.update({ backend: undefined, model: undefined, activity: { what: "Starting the model" } });
     const worker = new Worker(new URL("./workers/modelWorker.ts", import.meta.url), { type: "module" });
-    const remote = new Remote<ModelMethods>(worker);
+    const remote: Remote<ModelMethods> = new Remote<ModelMethods>(worker, (crash) => {
+      if (this.remote === remote) this.failed(crash, order);
+    });
     this.remote = remote;
     try {
       const backend = await remote.call("start", { order, softwareGpu, passed: passedTests() });
@@ -109,8 +111,11 @@ export class Engine {
 
   /** Ends the worker, says why, and offers the next backend. What the user made is kept. */
   failed(error: unknown, tried: readonly PageBackend[] = []): void {
+    // A worker that ends is told of by itself, and by every call that was under way.
+    if (this.remote === undefined) return;
+    this.remote.end();
+    this.remote = undefined;
     const { backend, failed } = this.app.value;
-    this.remote?.end();
     const gone = [...failed, ...(backend ? [backend.name] : tried)];
     this.app.update({ backend: undefined, model: undefined, failed: gone, activity: undefined });
     const left = BACKEND_NAMES.filter((name) => !gone.includes(name));

@@ -9,7 +9,7 @@ import { Remote } from "./workers/rpc.js";
 
 /** Opens files and hands out slices, through a worker of its own that has no model and outlives one that fails. */
 export class Images {
-  private remote = this.startWorker();
+  private remote: Remote<ImageMethods> | undefined;
   private kept: { readonly slice: number; readonly image: Promise<PixelImage> } | undefined;
   private opened = 0;
 
@@ -23,6 +23,7 @@ export class Images {
   }
 
   get worker(): Remote<ImageMethods> {
+    this.remote ??= this.startWorker();
     return this.remote;
   }
 
@@ -37,7 +38,7 @@ export class Images {
     show(0);
     try {
       if (files.length === 1 && /\.json$/i.test(files[0].name)) return await this.openPrompts(files[0]);
-      const image = await this.remote.call("open", files, { signal: controller.signal, onProgress: show });
+      const image = await this.worker.call("open", files, { signal: controller.signal, onProgress: show });
       if (turn !== this.opened) return;
       this.kept = undefined;
       const first = Math.floor(image.slices / 2);
@@ -49,7 +50,6 @@ export class Images {
       });
     } catch (error) {
       if (controller.signal.aborted) return;
-      if (error instanceof Error && error.name === "WorkerCrash") this.remote = this.startWorker();
       showError(this.app, error);
     } finally {
       if (this.app.value.activity?.cancel === cancel) this.app.update({ activity: undefined });
@@ -58,7 +58,7 @@ export class Images {
 
   /** A slice as stored. */
   slice(index: number): Promise<PixelImage> {
-    if (this.kept?.slice !== index) this.kept = { slice: index, image: this.remote.call("slice", index) };
+    if (this.kept?.slice !== index) this.kept = { slice: index, image: this.worker.call("slice", index) };
     return this.kept.image;
   }
 
@@ -84,6 +84,10 @@ export class Images {
   }
 
   private startWorker(): Remote<ImageMethods> {
-    return new Remote(new Worker(new URL("./workers/imageWorker.ts", import.meta.url), { type: "module" }));
+    const worker = new Worker(new URL("./workers/imageWorker.ts", import.meta.url), { type: "module" });
+    return new Remote<ImageMethods>(worker, (crash) => {
+      this.remote = this.kept = undefined;
+      showError(this.app, new Error(`the reader of images stopped: ${crash.message}; open the image again`));
+    });
   }
 }

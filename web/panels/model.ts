@@ -38,7 +38,8 @@ export function modelPanel(app: App, engine: Engine): void {
     byId<HTMLButtonElement>("embedded").disabled = state.model?.embedded !== false;
     byId("model-facts").replaceChildren(...facts(state).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])); // prettier-ignore
     backend.value = state.backend?.name ?? "";
-    fillSelect(preset, (state.model?.presets ?? [state.preset]).map((name) => [name, name]), state.preset); // prettier-ignore
+    if (state.model) fillSelect(preset, state.model.presets.map((name) => [name, name]), state.preset); // prettier-ignore
+    preset.value = state.preset;
     byId("status").textContent = statusOf(state);
   });
 }

@@ -120,17 +120,31 @@ interface GpuBackend {
   readonly device?: { readonly lost: Promise<{ readonly message: string }> };
 }
 
-let lost: string | undefined;
+/** Rejects when the GPU of the backend in use is lost. */
+let whenLost: Promise<never> = new Promise(() => undefined);
 
-/** Notes from now on when a GPU device is lost, which TensorFlow.js itself does not say. */
+/** Notes from now on when the GPU is lost, which TensorFlow.js itself does not say. */
 export function watchDevice(): void {
-  const { device } = tf.backend() as unknown as GpuBackend;
-  void device?.lost.then(({ message }) => (lost = message || "no reason given"));
+  const { gpgpu, device } = tf.backend() as unknown as GpuBackend;
+  whenLost = new Promise((_, reject) => {
+    gpgpu?.gl.canvas.addEventListener("webglcontextlost", () =>
+      reject(new DeviceLost("the browser took the WebGL context away")),
+    );
+    void device?.lost.then(({ message }) =>
+      reject(new DeviceLost(`the WebGPU device was lost (${message || "no reason given"})`)),
+    );
+  });
+  whenLost.catch(() => undefined);
 }
 
-/** @throws DeviceLost when results can no longer be trusted because the GPU's context is gone. */
-export function assertDevice(): void {
+/**
+ * The result of some work on the device.
+ *
+ * @throws DeviceLost when the GPU was lost meanwhile: what is read from it then never comes, or is wrong.
+ */
+export async function onDevice<T>(work: Promise<T>): Promise<T> {
+  const result = await Promise.race([work, whenLost]);
   const { gpgpu } = tf.backend() as unknown as GpuBackend;
-  if (gpgpu?.gl.isContextLost()) throw new DeviceLost("the browser took the WebGL context away");
-  if (lost !== undefined) throw new DeviceLost(`the WebGPU device was lost (${lost})`);
+  if (gpgpu?.gl.isContextLost()) return whenLost;
+  return result;
 }

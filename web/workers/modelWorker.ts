@@ -9,7 +9,7 @@ import { SamPredictor } from "../../src/predictor/samPredictor.js";
 import type { Prediction, Prompt } from "../../src/predictor/types.js";
 import { bytesSource } from "../../src/weights/byteSource.js";
 import { openCheckpoint } from "../../src/weights/open.js";
-import { assertDevice, startTrusted, watchDevice, type BackendReport, type StartOptions } from "./backends.js"; // prettier-ignore
+import { onDevice, startTrusted, watchDevice, type BackendReport, type StartOptions } from "./backends.js"; // prettier-ignore
 import { embeddedBytes, goldenValues } from "./embedded.js";
 import { hashOf } from "./hash.js";
 import { deleteModel, keepModel, readModel, storedModels, type StoredModel } from "./modelStore.js";
@@ -121,16 +121,14 @@ const methods = {
     });
     predictor?.dispose();
     predictor = next;
-    await next.setImage(image, { signal, onProgress: (share) => progress(share, "encoding") });
-    await checked();
+    await onDevice(next.setImage(image, { signal, onProgress: (share) => progress(share, "encoding") }));
     return { milliseconds: performance.now() - start };
   },
 
   /** Masks of one prompt. */
   async predict({ prompt, multimask }: PredictRequest): Promise<Prediction> {
     if (predictor === undefined) throw new Error("no image is encoded");
-    const prediction = await predictor.predict(prompt, { multimaskOutput: multimask });
-    await checked();
+    const prediction = await onDevice(predictor.predict(prompt, { multimaskOutput: multimask }));
     const maps = [...prediction.masks, ...prediction.lowResLogits];
     return moving(
       prediction,
@@ -183,13 +181,6 @@ function use(next: Sam, facts: Pick<ModelInfo, "name" | "sha256" | "embedded" | 
     imageSize: next.config.imageSize,
     presets: PRESETS.map(({ name }) => name),
   };
-}
-
-/** A lost device gives numbers too: wrong ones. */
-async function checked(): Promise<void> {
-  // A WebGPU device that was lost says so in a promise of its own.
-  await Promise.resolve();
-  assertDevice();
 }
 
 serve(methods);

@@ -92,11 +92,17 @@ export class Remote<M extends Methods> {
   private last = 0;
   private ended: WorkerCrash | undefined;
 
-  constructor(private readonly worker: Worker) {
+  /** @param onCrash told when the worker ends by itself, also while nothing is asked of it. */
+  constructor(
+    private readonly worker: Worker,
+    onCrash: (error: WorkerCrash) => void,
+  ) {
     worker.addEventListener("message", ({ data }: MessageEvent<Reply>) => this.receive(data));
     worker.addEventListener("error", (event) => {
       event.preventDefault();
-      this.end(new WorkerCrash(event.message || "the worker could not be started, or ended"));
+      const crash = new WorkerCrash(event.message || "the worker could not be started, or ended");
+      this.end(crash);
+      onCrash(crash);
     });
   }
 

@@ -1,0 +1,160 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Page, Worker } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { crc32 } from "../../src/image/crc32.js";
+import { safetensorsBytes } from "../../src/weights/safetensorsWriter.js";
+import { ROOT, SAMPLE } from "./medsam.js";
+import { dragBox, maskArrives, PAGE_CAN_RUN, pageFixture } from "./webPage.js";
+
+const BOX = [114, 205, 186, 275];
+const OTHER = [318, 302, 378, 362];
+const TINY = join(ROOT, "models", "medsam-tiny.safetensors");
+
+describe.skipIf(!PAGE_CAN_RUN)("what goes wrong is said, and the page goes on", () => {
+  const site = pageFixture();
+
+  /** The page with one object, and what it says of its mask. */
+  async function withMask(backend: string): Promise<{ page: Page; said: string }> {
+    const page = await site.open(backend);
+    await dragBox(page, BOX);
+    return { page, said: await maskArrives(page) };
+  }
+
+  const notice = async (page: Page): Promise<string> => {
+    const text = page.locator("#notice-text", { hasText: /./ });
+    await text.waitFor({ timeout: 60_000 });
+    return (await text.textContent())!;
+  };
+
+  /** The object and its mask are still there, and another one can be drawn. */
+  async function goesOn(page: Page, said: string): Promise<void> {
+    expect(await page.locator("#score").textContent()).toBe(said);
+    await dragBox(page, OTHER);
+    await expect.poll(() => page.locator("#objects li").count()).toBe(2);
+    expect(await maskArrives(page)).not.toBe(said);
+    await page.context().close();
+  }
+
+  const sample = readFileSync(SAMPLE);
+
+  test.each([
+    ["a picture that is cut off", "cut.png", sample.subarray(0, 20_000), /^cut\.png: .*cut off|damaged/],
+    ["a picture of 20,000 x 20,000", "large.png", hugePng(), /20000 x 20000 pixels are more than the limit/],
+    ["text that is called a picture", "notes.png", Buffer.from("hello, this is text\n".repeat(30)), /^notes\.png: /], // prettier-ignore
+    ["a picture's beginning that is called a volume", "a.nii.gz", Buffer.from("1f8b0800", "hex"), /^a\.nii\.gz: /], // prettier-ignore
+    ["JSON that holds no prompts", "a.json", Buffer.from("{}"), /^a\.json: .*expected "format"/],
+    ["an empty file", "empty.png", Buffer.alloc(0), /^empty\.png: /],
+  ])("%s", async (_, name, buffer, expected) => {
+    const { page, said } = await withMask("wasm");
+    await page.locator("#file").setInputFiles({ name, mimeType: "application/octet-stream", buffer });
+    expect(await notice(page)).toMatch(expected);
+    expect(await page.locator("#image-facts").textContent()).toMatch(/^sample\.png/);
+    await goesOn(page, said);
+  });
+
+  const other = safetensorsBytes([{ name: "fc.weight", dtype: "F32", shape: [1], bytes: () => new Uint8Array(4) }]); // prettier-ignore
+  test.each([
+    ["text", "model.pth", Buffer.from("<!doctype html>"), /model\.pth: is no checkpoint: it is a web page/],
+    ["another model", "other.safetensors", Buffer.from(other), /other\.safetensors: .*SAM/],
+    ["a cut one", "cut.safetensors", readFileSync(TINY).subarray(0, 1e6), /^cut\.safetensors: /],
+  ])("a wrong checkpoint: %s", async (_, name, buffer, expected) => {
+    const { page, said } = await withMask("wasm");
+    await page.locator("#weights-file").setInputFiles({ name, mimeType: "application/octet-stream", buffer });
+    expect(await notice(page)).toMatch(expected);
+    expect(await page.locator("#status").textContent()).toBe("medsam-tiny on wasm");
+    await goesOn(page, said);
+  });
+
+  test("an address on another origin is refused with what to do", async () => {
+    const { page, said } = await withMask("wasm");
+    await page.locator("#url").fill("https://example.org/medsam.pth");
+    await page.locator("#url-form button").click();
+    expect(await notice(page)).toMatch(/example\.org.*cannot be fetched.*medsam web --allow/);
+    await goesOn(page, said);
+  });
+
+  test("weights are kept under their hash, used again, deleted; and cancelled by nobody's harm", async () => {
+    const { page } = await withMask("wasm");
+    const weights = join(site.folder, "mine.safetensors");
+    writeFileSync(weights, readFileSync(TINY));
+    await page.locator("#weights-file").setInputFiles(weights);
+    await page.locator("#status", { hasText: "mine.safetensors on wasm" }).waitFor();
+    expect(await page.locator("#stored li span").textContent()).toBe("mine.safetensors, 7 MB");
+    await page.reload();
+    await page.getByRole("button", { name: "Use mine.safetensors" }).click();
+    await page.locator("#status", { hasText: "mine.safetensors on wasm" }).waitFor();
+    await dragBox(page, BOX);
+    await maskArrives(page);
+    await page.getByRole("button", { name: "Delete mine.safetensors" }).click();
+    await expect.poll(() => page.locator("#stored li").count()).toBe(0);
+    await page.context().close();
+  });
+
+  test("a full private file system: the weights are used, and the page says that they are not kept", async () => {
+    const { page } = await withMask("wasm");
+    const device = await page.context().newCDPSession(page);
+    await device.send("Storage.overrideQuotaForOrigin", {
+      origin: new URL(site.address).origin,
+      quotaSize: 1_000_000,
+    });
+    await page.locator("#weights-file").setInputFiles(TINY);
+    expect(await notice(page)).toMatch(/in use, but could not be kept .*quota/i);
+    await page.locator("#status", { hasText: "medsam-tiny.safetensors on wasm" }).waitFor();
+    expect(await page.locator("#stored li").count()).toBe(0);
+    await maskArrives(page);
+    await page.context().close();
+  });
+
+  test("a tab that sleeps in the middle goes on when it wakes", async () => {
+    const page = await site.open("cpu");
+    const device = await page.context().newCDPSession(page);
+    await page.locator("#preset").selectOption("MedSAM_demo"); // encodes anew
+    await page.locator("#activity").waitFor();
+    await dragBox(page, BOX);
+    await device.send("Page.setWebLifecycleState", { state: "frozen" });
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    await device.send("Page.setWebLifecycleState", { state: "active" });
+    await goesOn(page, await maskArrives(page));
+  });
+
+  const modelWorker = (page: Page): Worker => page.workers().find((worker) => worker.url().includes("modelWorker"))!; // prettier-ignore
+
+  test("a WebGL context that is lost in the middle", async () => {
+    const { page, said } = await withMask("webgl");
+    await page.locator("#preset").selectOption("MedSAM_demo");
+    await page.locator("#activity").waitFor();
+    await modelWorker(page).evaluate(() => {
+      const { _tfengine } = globalThis as unknown as { _tfengine: { registry: { webgl: { gpgpu: { gl: WebGLRenderingContext } } } } }; // prettier-ignore
+      _tfengine.registry.webgl.gpgpu.gl.getExtension("WEBGL_lose_context")!.loseContext();
+    });
+    expect(await notice(page)).toMatch(/^The webgl backend stopped: .*context.*prompts are kept/);
+    expect(await page.locator("#objects li").count()).toBe(1);
+    await page.locator("#preset").selectOption("MedSAM_Inference");
+    await page.locator("#backend").selectOption("wasm");
+    await page.locator("#status", { hasText: "on wasm" }).waitFor();
+    await maskArrives(page);
+    await goesOn(page, said);
+  });
+
+  test("a worker that crashes; the next backend goes on with the work", async () => {
+    const { page, said } = await withMask("wasm");
+    await modelWorker(page).evaluate(() => {
+      setTimeout(() => {
+        throw new Error("boom");
+      });
+    });
+    expect(await notice(page)).toMatch(/^The wasm backend stopped: .*boom.*prompts are kept/);
+    await page.locator("#notice-action").click();
+    await page.locator("#status", { hasText: /on (wasm|cpu)/ }).waitFor({ timeout: 60_000 });
+    await goesOn(page, said);
+  });
+});
+
+/** A PNG whose header says 20,000 x 20,000. */
+function hugePng(): Buffer {
+  const header = Buffer.from("49484452" + "00004e20" + "00004e20" + "0800000000", "hex");
+  const check = Buffer.alloc(4);
+  check.writeUInt32BE(crc32(header) >>> 0);
+  return Buffer.concat([Buffer.from("89504e470d0a1a0a0000000d", "hex"), header, check, Buffer.alloc(100)]);
+}
