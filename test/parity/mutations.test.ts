@@ -7,7 +7,7 @@ import type { GridAttention } from "../../src/layers/gridAttention.js";
 import { Layer } from "../../src/layers/layer.js";
 import type { MlpBlock } from "../../src/layers/mlp.js";
 import type { SamConfig } from "../../src/model/config.js";
-import type { EncoderBlock} from "../../src/model/imageEncoder.js";
+import type { EncoderBlock } from "../../src/model/imageEncoder.js";
 import { type ImageEncoder } from "../../src/model/imageEncoder.js";
 import { Sam } from "../../src/model/sam.js";
 import type { Parameter } from "../../src/weights/paramScope.js";
