@@ -1,12 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { decodeImage } from "../../src/image/decode.js";
-import { medsam, temporaryFolder } from "./medsam.js";
-import { dice, dragBox, maskArrives, openFiles, PAGE_CAN_RUN, pageFixture, save, SHARED_DATA } from "./webPage.js"; // prettier-ignore
+import { commandLineMask, DEMO, DEMO_BOX as BOX } from "./demoImage.js";
+import { dice, dragBox, maskArrives, openFiles, PAGE_CAN_RUN, pageFixture, save } from "./webPage.js"; // prettier-ignore
 
-const DEMO = join(SHARED_DATA, "img_demo.png");
-const BOX = [95, 255, 190, 350];
 if (!existsSync(DEMO)) console.warn(`skipped: the main path needs ${DEMO}`);
 
 describe.skipIf(!PAGE_CAN_RUN || !existsSync(DEMO))(
@@ -43,15 +40,4 @@ describe.skipIf(!PAGE_CAN_RUN || !existsSync(DEMO))(
 async function demoSize(): Promise<[number, number]> {
   const { width, height } = await decodeImage(readFileSync(DEMO), DEMO);
   return [width, height];
-}
-
-let expected: ArrayLike<number> | undefined;
-async function commandLineMask(): Promise<ArrayLike<number>> {
-  if (expected === undefined) {
-    const out = temporaryFolder();
-    const { status, stderr } = medsam(["segment", DEMO, "--box", BOX.join(), "--out", out]);
-    expect(stderr + status).toMatch(/0$/);
-    expected = (await decodeImage(readFileSync(join(out, "img_demo_mask.png")), "mask")).data;
-  }
-  return expected;
 }
