@@ -72,15 +72,20 @@ export { trace, watch, type Traceable, type TracedTensor } from "./inspect/trace
 
 // Training
 export * from "./train/adamw.js";
+export { batchLoss, type TrainingBatch } from "./train/batchLoss.js";
 export * from "./train/cases.js";
+export { MemoryEmbeddingCache, type EmbeddingCache } from "./train/embeddings.js";
+export * from "./train/finetune.js";
 export * from "./train/flips.js";
 export * from "./train/gradients.js";
 export * from "./train/losses.js";
 export { modelTensors } from "./train/modelTensors.js";
+export { plainTensors } from "./train/plainTensors.js";
 export * from "./train/prompts.js";
 export { Random } from "./train/random.js";
 export * from "./train/schedule.js";
 export * from "./train/select.js";
+export * from "./train/settings.js";
 export {
   synthesize,
   type SyntheticDomain,
@@ -89,6 +94,8 @@ export {
   type SyntheticPicture,
 } from "./train/synthetic.js";
 export * from "./train/targets.js";
+export { Trainer, TrainingError, type TrainingStep } from "./train/trainer.js";
+export type { ObjectScore, ShownObject, Validation } from "./train/validate.js";
 export { resizeBilinear } from "./ops/resize.js";
 
 // Reports

@@ -1,0 +1,88 @@
+import * as tf from "@tensorflow/tfjs";
+import { gridSize } from "../model/config.js";
+import type { Prompts } from "../model/promptEncoder.js";
+import type { Sam } from "../model/sam.js";
+import { resizeBilinear } from "../ops/resize.js";
+import { medsamLoss, samLoss } from "./losses.js";
+import type { PromptKind, SamplePrompt } from "./sample.js";
+
+/** What a step computes with: B images, P objects of each. */
+export interface TrainingBatch {
+  /** Preprocessed, [B, S, S, 3]; or their embeddings, where the encoder is frozen. */
+  readonly images: tf.Tensor | { readonly embeddings: tf.Tensor };
+  /** Of all B·P objects, those of one image side by side, in the encoder's frame. */
+  readonly prompts: Prompts;
+  /** 0 and 1, [B·P, 1, S, S]. */
+  readonly target: tf.Tensor;
+  /** Several masks of each prompt compete, as SAM trains ambiguous ones; only for SAM's loss. Default false. */
+  readonly multimask?: boolean;
+  /** What messages call its images. */
+  readonly cases?: readonly string[];
+}
+
+/**
+ * Loss of a batch as MedSAM computes it: one forward pass, the logits brought to the input's size by bilinear
+ * interpolation, the loss there. A scalar with gradients.
+ *
+ * @see MedSAM's train_one_gpu.py, `MedSAM.forward`
+ */
+export function batchLoss(model: Sam, batch: TrainingBatch, loss: "medsam" | "sam" = "medsam"): tf.Scalar {
+  return tf.tidy(() => {
+    const { images, prompts, target, multimask = false } = batch;
+    const embeddings = images instanceof tf.Tensor ? model.imageEncoder.call(images) : images.embeddings;
+    const decoded = model.decode(repeated(embeddings, target.shape[0]), prompts, multimask);
+    const logits = resizeBilinear(decoded.masks, [target.shape[2] ?? 0, target.shape[3] ?? 0]);
+    if (loss === "medsam") return medsamLoss(logits, target);
+    return samLoss({ logits, iouPredictions: decoded.iouPredictions, target });
+  });
+}
+
+/** Each embedding as often as its image has objects: [B, h, w, C] gives [count, h, w, C]. */
+function repeated(embeddings: tf.Tensor, count: number): tf.Tensor {
+  const [images, height, width, channels] = embeddings.shape;
+  if (count === images) return embeddings;
+  // By an addition, whose gradient is a plain sum.
+  return embeddings
+    .reshape([images, 1, -1])
+    .add(tf.zeros([1, count / images, 1]))
+    .reshape([count, height, width, channels]);
+}
+
+/** Prompts of one kind as tensors. */
+export function promptBatch(prompts: readonly SamplePrompt[], kind: PromptKind): Prompts {
+  const count = prompts.length;
+  if (kind === "box")
+    return {
+      boxes: tf.tensor2d(
+        prompts.flatMap(({ box }) => [...box]),
+        [count, 4],
+      ),
+    };
+  return {
+    pointCoords: tf.tensor3d(
+      prompts.flatMap(({ point }) => [point.x, point.y]),
+      [count, 1, 2],
+    ),
+    pointLabels: tf.tensor2d(
+      prompts.map(({ point }) => point.label),
+      [count, 1],
+    ),
+  };
+}
+
+/** Targets of prompts, [n, 1, S, S]. */
+export function targetBatch(prompts: readonly SamplePrompt[]): tf.Tensor {
+  return tf.tidy(() =>
+    tf
+      .stack(
+        prompts.map(({ target: { width, height, data } }) => tf.tensor2d(data, [height, width], "int32")),
+      )
+      .cast("float32")
+      .expandDims(1),
+  );
+}
+
+/** Shape of one image's embedding. */
+export function embeddingShape({ config }: Sam): [height: number, width: number, channels: number] {
+  return [gridSize(config), gridSize(config), config.promptEmbedDim];
+}

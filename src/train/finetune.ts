@@ -1,0 +1,170 @@
+import type { Sam } from "../model/sam.js";
+import type { Preset } from "../predictor/presets.js";
+import { defaultPreset } from "../predictor/presetTable.js";
+import { CheckpointError, type Checkpoint } from "../weights/checkpoint.js";
+import type { TensorToWrite } from "../weights/safetensorsWriter.js";
+import { BatchReader, disposeBatch } from "./batches.js";
+import type { TrainingData } from "./cases.js";
+import { FrozenEncoder, MemoryEmbeddingCache, type EmbeddingCache } from "./embeddings.js";
+import { plainTensors } from "./plainTensors.js";
+import { Sampler } from "./sample.js";
+import type { SettingsInput } from "./settings.js";
+import { Trainer, type TrainingStep } from "./trainer.js";
+import { validate, type Validation } from "./validate.js";
+
+/** A model in the middle of its training, to be written somewhere. */
+export interface TrainingCheckpoint {
+  readonly step: number;
+  /** What `resume` takes: parameters that train, optimiser, step, in one file. */
+  readonly state: readonly TensorToWrite[];
+  /** Belongs to `state`. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** The whole model, which PyTorch loads; adapters are merged. */
+  readonly model: readonly TensorToWrite[];
+  /** No earlier validation was as good, and this one was just made. */
+  readonly isBest: boolean;
+  /** Mean Dice of the best validation so far. */
+  readonly bestDice?: number;
+}
+
+export interface FinetuneOptions extends SettingsInput {
+  /** Its parameters change in place. */
+  readonly model: Sam;
+  readonly data: TrainingData;
+  /** Validates the training; none by default. */
+  readonly validation?: TrainingData;
+  /** Default: the one that belongs to the model. */
+  readonly preset?: Preset;
+  /** Keeps embeddings where the encoder is frozen. Default: 1 GiB in memory. */
+  readonly cache?: EmbeddingCache;
+  /** Steps between validations; one is made before the first step and after the last. Default 100. */
+  readonly validateEvery?: number;
+  /** Steps between checkpoints; one is made after the last step too. Default 100. */
+  readonly saveEvery?: number;
+  /** What a checkpoint's `state` and `metadata` were written to: goes on bit for bit, with the same settings. */
+  readonly resume?: Checkpoint;
+  /** Stops after the present step, once `onCheckpoint` has had it; the call then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  readonly onStep?: (step: TrainingStep) => void | Promise<void>;
+  readonly onValidation?: (step: number, validation: Validation) => void | Promise<void>;
+  /** The tensors are read from the model as they are written: write them before this settles. */
+  readonly onCheckpoint?: (checkpoint: TrainingCheckpoint) => void | Promise<void>;
+}
+
+export interface FinetuneResult {
+  /** The last step; undefined when there was none left to make. */
+  readonly last?: TrainingStep;
+  /** The last validation. */
+  readonly validation?: Validation;
+  readonly bestDice?: number;
+}
+
+const DEFAULT_CACHE_BYTES = 2 ** 30;
+
+/**
+ * Trains a model on cases by MedSAM's recipe. The same model, data, settings and seed give the same weights, on the
+ * same backend, also when the training was stopped and resumed in between. The model must not be used by others
+ * meanwhile.
+ *
+ * @throws TrainingError when loss or gradients are not finite, naming cases and layer; RangeError for settings out of
+ * range or nothing to train; ImageError for a case that cannot be used; the signal's reason when stopped.
+ */
+export async function finetune(options: FinetuneOptions): Promise<FinetuneResult> {
+  const { model, data, validation, signal, validateEvery = 100, saveEvery = 100 } = options;
+  for (const [name, value] of Object.entries({ validateEvery, saveEvery }))
+    if (!(Number.isInteger(value) && value >= 1))
+      throw new RangeError(`training: ${name} is ${value}; expected a whole number of at least 1`);
+  if (data.length === 0) throw new RangeError("training: the data have no case; expected at least one");
+  signal?.throwIfAborted();
+  const preset = options.preset ?? defaultPreset(model.config);
+  const trainer = new Trainer(model, options);
+  try {
+    let best = options.resume === undefined ? undefined : restore(trainer, options.resume);
+    const { settings } = trainer;
+    const cache = options.cache ?? new MemoryEmbeddingCache(DEFAULT_CACHE_BYTES);
+    const frozen = trainer.trainsEncoder ? undefined : await FrozenEncoder.of(model, preset, cache);
+    const { promptsPerImage, jitter, flips } = settings;
+    const sampler = new Sampler({ preset, side: model.config.imageSize, promptsPerImage, jitter, flips });
+    const reader = new BatchReader(data, model, sampler, settings, frozen);
+
+    const score = async (): Promise<Validation | undefined> => {
+      if (validation === undefined || validation.length === 0) return undefined;
+      const made = await validate(model, validation, {
+        preset,
+        settings,
+        ...(frozen && { frozen }),
+        ...(signal && { signal }),
+      });
+      await options.onValidation?.(trainer.steps, made);
+      return made;
+    };
+    const save = async (isBest: boolean) =>
+      options.onCheckpoint?.({
+        step: trainer.steps,
+        state: trainer.state(),
+        metadata: { step: String(trainer.steps), ...(best !== undefined && { bestDice: String(best) }) },
+        model: plainTensors(model),
+        isBest,
+        ...(best !== undefined && { bestDice: best }),
+      });
+
+    let last: TrainingStep | undefined;
+    let scored: Validation | undefined;
+    if (trainer.steps === 0) scored = await score();
+    let next = ahead(reader, trainer.steps);
+    while (trainer.steps < settings.steps) {
+      const loaded = await next;
+      if (trainer.steps + 1 < settings.steps) next = ahead(reader, trainer.steps + 1);
+      const batches = loaded.map((batch) => reader.toDevice(batch));
+      try {
+        last = await trainer.step(batches);
+      } finally {
+        batches.forEach(disposeBatch);
+      }
+      await options.onStep?.(last);
+      // Lets the reading threads' answers and the signal in: TensorFlow's own calls may never yield.
+      await new Promise((resolve) => setTimeout(resolve));
+
+      const isLast = trainer.steps === settings.steps;
+      const stop = signal?.aborted === true;
+      const due = (every: number) => isLast || trainer.steps % every === 0;
+      let isBest = false;
+      if (!stop && due(validateEvery)) {
+        try {
+          scored = await score();
+        } catch (error) {
+          if (options.signal?.aborted) await save(false); // stopped in the middle of a validation
+          throw error;
+        }
+        isBest = scored !== undefined && scored.dice > (best ?? -Infinity);
+        if (isBest) best = scored?.dice;
+      }
+      if (stop || isBest || due(saveEvery)) await save(isBest);
+      if (stop && !isLast) signal?.throwIfAborted();
+    }
+    return {
+      ...(last && { last }),
+      ...(scored && { validation: scored }),
+      ...(best !== undefined && { bestDice: best }),
+    };
+  } finally {
+    trainer.dispose();
+  }
+}
+
+/** Reads a step's batches while another is computed; a failure waits until they are asked for. */
+function ahead(reader: BatchReader, step: number): ReturnType<BatchReader["read"]> {
+  const reading = reader.read(step);
+  reading.catch(() => undefined);
+  return reading;
+}
+
+/** @returns the best validation's Dice until then. */
+function restore(trainer: Trainer, saved: Checkpoint): number | undefined {
+  const { step, bestDice } = saved.metadata;
+  const made = Number(step);
+  if (step === undefined || !(Number.isInteger(made) && made >= 0))
+    throw new CheckpointError(`${saved.source}: its step is ${step}; expected the state of a training`);
+  trainer.restore(saved, made);
+  return bestDice === undefined ? undefined : Number(bestDice);
+}
