@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-wasm";
 import { availableParallelism } from "node:os";
-import { explain } from "./native/explain.js";
+import { explain } from "./native/explain.node.js";
 import { installedTensorflow } from "./native/home.node.js";
 import {
   BackendAbsentError,

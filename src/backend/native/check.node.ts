@@ -2,19 +2,24 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TensorflowFiles } from "../tensorflow.node.js";
-import { explain } from "./explain.js";
+import { explain } from "./explain.node.js";
 import { filesOf } from "./home.node.js";
 import { NativeError } from "./nativeError.js";
 import { run } from "./run.node.js";
 import { readStartLog, type StartLog } from "./startLog.js";
 
-/** What a freshly started process says of an installation. */
-export interface NativeCheck extends StartLog {
+interface Measured {
   readonly tensorflow: string;
   readonly threads: number;
   /** Billions of floating-point operations a second in a product of 4096 x 768 and 768 x 3072. */
   readonly gflops: number;
 }
+
+/** What a freshly started process says of an installation. */
+export interface NativeCheck extends Measured, StartLog {}
+
+/** What {@link checkInstallation} hears from its process. */
+export type CheckResult = Measured | { readonly error: string };
 
 /** What {@link checkInstallation} asks its process to do. */
 export interface CheckRequest extends TensorflowFiles {
@@ -41,10 +46,12 @@ export async function checkInstallation(folder: string, signal?: AbortSignal): P
     if (signal?.aborted) throw error;
     throw new NativeError(explain(error));
   }
-  const result = /^MEDSAM-CHECK (.*)$/m.exec(printed)?.[1];
-  if (result === undefined)
+  const line = /^MEDSAM-CHECK (.*)$/m.exec(printed)?.[1];
+  if (line === undefined)
     throw new NativeError(`the native backend said nothing of itself: ${printed.slice(-300)}`);
-  return { ...(JSON.parse(result) as Omit<NativeCheck, keyof StartLog>), ...readStartLog(printed) };
+  const result = JSON.parse(line) as CheckResult;
+  if ("error" in result) throw new NativeError(explain(result.error));
+  return { ...result, ...readStartLog(printed) };
 }
 
 function cudaLibraries(folder: string): string[] {

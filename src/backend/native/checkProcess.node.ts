@@ -5,20 +5,19 @@ import { assertSelfTest } from "../selfTest.js";
 import { runSelfTest } from "../selfTest.node.js";
 import { startBackend } from "../startBackend.js";
 import { registerTensorflow } from "../tensorflow.node.js";
-import type { CheckRequest } from "./check.node.js";
+import type { CheckRequest, CheckResult } from "./check.node.js";
 
 // Runs as a process of its own: starts the installation named in the argument, computes, prints one line.
 
+let result: CheckResult;
 try {
-  await check(JSON.parse(process.argv[2]) as CheckRequest);
+  result = await check(JSON.parse(process.argv[2]) as CheckRequest);
 } catch (error) {
-  // Its last line is the reason; a trace would hide it.
-  const [reason] = (error instanceof Error ? error.message : String(error)).split("\n");
-  process.stderr.write(`\n${reason}\n`);
-  process.exitCode = 1;
+  result = { error: error instanceof Error ? error.message : String(error) };
 }
+process.stdout.write(`\nMEDSAM-CHECK ${JSON.stringify(result)}\n`);
 
-async function check(request: CheckRequest): Promise<void> {
+async function check(request: CheckRequest): Promise<CheckResult> {
   request.cuda.forEach(assertLoads);
   await startBackend(new Map([["tensorflow", () => registerTensorflow(request)]]), "tensorflow");
   tf.tidy(() => {
@@ -32,8 +31,7 @@ async function check(request: CheckRequest): Promise<void> {
   });
   assertSelfTest(await runSelfTest());
   const binding = createRequire(import.meta.url)(request.addon) as { readonly TF_Version: string };
-  const result = { tensorflow: binding.TF_Version, threads: availableParallelism(), gflops: measureRate() };
-  process.stdout.write(`\nMEDSAM-CHECK ${JSON.stringify(result)}\n`);
+  return { tensorflow: binding.TF_Version, threads: availableParallelism(), gflops: measureRate() };
 }
 
 function expectValues(what: string, tensor: tf.Tensor, expected: readonly number[]): void {

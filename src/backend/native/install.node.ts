@@ -91,7 +91,7 @@ export async function installNative(
     const python = usesPip ? await findPip() : undefined;
     const fetched = join(work, "download");
     for (const { part, path } of parts) {
-      const fetching = `fetching ${part.file} (${(part.bytes / 1e6).toFixed(1)} MB)`;
+      const fetching = `fetching ${part.file} (${Math.max(0.1, part.bytes / 1e6).toFixed(1)} MB)`;
       if (path === undefined) onProgress(fetching);
       const tell = (share: number) => onProgress(fetching, share);
       const file = path ?? (await fetchPart(part, { python, folder: fetched, signal, onProgress: tell }));

@@ -74,9 +74,11 @@ function tryLink(from: string, to: string): boolean {
   }
 }
 
+/** The process that holds the lock; 0, which is none, when the file does not say. */
 function read(file: string): number | undefined {
   try {
-    return Number(readFileSync(file, "utf8"));
+    const holder = Number(readFileSync(file, "utf8"));
+    return Number.isSafeInteger(holder) ? holder : 0;
   } catch {
     return undefined;
   }
@@ -84,7 +86,7 @@ function read(file: string): number | undefined {
 
 function isRunning(pid: number): boolean {
   // A container that starts again gives the same numbers to new processes: this process's own is an old one.
-  if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false;
+  if (pid <= 0 || pid === process.pid) return false;
   try {
     process.kill(pid, 0);
     return true;

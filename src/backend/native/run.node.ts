@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { NativeError } from "./nativeError.js";
 
 export interface RunOptions {
@@ -6,11 +6,14 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
+/** Windows has no process groups. */
+const GROUPS = process.platform !== "win32";
+
 /**
  * Runs a program and gives what it printed.
  *
  * @throws NativeError with the last lines that it printed when it fails; the signal's reason when it was stopped, and
- * then only once it has ended, so that it writes nothing any more.
+ * then only once it and what it started have ended, so that they write nothing any more.
  */
 export async function run(
   program: string,
@@ -21,12 +24,16 @@ export async function run(
   return new Promise((resolve, reject) => {
     let printed = "";
     let notStarted: Error | undefined;
-    const child = spawn(program, args, { signal, env, stdio: ["ignore", "pipe", "pipe"] });
+    // A group of its own, so that a stop reaches what the program has started too: python3 may be a shell script.
+    const child = spawn(program, args, { env, detached: GROUPS, stdio: ["ignore", "pipe", "pipe"] });
+    const stop = () => stopGroup(child);
+    signal?.addEventListener("abort", stop, { once: true });
     const take = (data: Buffer) => (printed += data.toString());
     child.stdout.on("data", take);
     child.stderr.on("data", take);
     child.on("error", (error) => (notStarted = error));
     child.on("close", (code, killedBy) => {
+      signal?.removeEventListener("abort", stop);
       const last = printed.trim().split("\n").slice(-3).join(" | ");
       if (code === 0) resolve(printed);
       else if (signal?.aborted) reject(signal.reason as Error);
@@ -35,6 +42,16 @@ export async function run(
       else reject(new NativeError(`${program} ended with ${killedBy ?? code}: ${last}`));
     });
   });
+}
+
+function stopGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    if (GROUPS) process.kill(-child.pid, "SIGTERM");
+    else child.kill();
+  } catch {
+    // It has ended in this moment.
+  }
 }
 
 /** The first of `programs` that runs well with `args`, or undefined. */
