@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { convertCommand } from "./convert.js";
 import { doctorCommand } from "./doctor.js";
 import { messageOf, UsageError } from "./errors.js";
+import { finetuneCommand } from "./finetune.js";
 import { inspectCommand } from "./inspect.js";
 import { nativeCommand } from "./native.js";
 import { parityCommand } from "./parity.js";
@@ -16,7 +17,8 @@ const EXIT = { failed: 1, wrongUse: 2, interrupted: 130 } as const;
 
 // The first Ctrl-C lets the running step end, so that no output is left half written; the second ends at once.
 const interruption = new AbortController();
-process.once("SIGINT", () => interruption.abort(new Error("interrupted")));
+for (const name of ["SIGINT", "SIGTERM"] as const)
+  process.once(name, () => interruption.abort(new Error("interrupted")));
 
 const program = new Command("medsam")
   .description("Segments medical images by boxes and points, with MedSAM on TensorFlow.js.")
@@ -37,6 +39,7 @@ for (const command of [
   convertCommand(),
   inspectCommand(),
   synthesizeCommand(interruption.signal),
+  finetuneCommand(interruption.signal),
   nativeCommand(interruption.signal),
   doctorCommand(interruption.signal),
   parityCommand(interruption.signal),

@@ -5,7 +5,7 @@ import type { SegmentOptions } from "./runSegment.js";
 import { collectJobs } from "./segmentJobs.js";
 
 // Named here too, so that help is shown without loading TensorFlow.js.
-const BACKENDS = ["auto", "tensorflow", "webgpu", "wasm", "cpu"] satisfies (BackendName | "auto")[];
+export const BACKENDS = ["auto", "tensorflow", "webgpu", "wasm", "cpu"] satisfies (BackendName | "auto")[];
 
 /** `medsam segment`: masks for boxes and points on images. */
 export function segmentCommand(signal: AbortSignal): Command {

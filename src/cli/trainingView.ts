@@ -48,6 +48,11 @@ export class TrainingView {
     await this.write(true);
   }
 
+  /** Mean Dice of the first validation, before any step. */
+  firstDice(): number | undefined {
+    return this.validations.length === 0 ? undefined : meanOf(this.validations[0].dice);
+  }
+
   /** Takes the line away and writes the page as it stays. */
   async end(): Promise<void> {
     this.progress.stop();

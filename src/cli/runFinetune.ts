@@ -1,0 +1,243 @@
+import { useBackend } from "../backend/useBackend.node.js";
+import type { BackendName } from "../backend/useBackend.js";
+import { FULL_RANGE } from "../image/intensity.js";
+import { defaultPreset, findPreset, withIntensity } from "../predictor/presetTable.js";
+import type { TrainingData } from "../train/cases.js";
+import { openData, type OpenedData } from "../train/data/openData.node.js";
+import type { ObjectRule } from "../train/data/objects.js";
+import { DiskEmbeddingCache } from "../train/embeddingCache.node.js";
+import { finetune, type FinetuneResult } from "../train/finetune.js";
+import { RunFolder } from "../train/runFolder.node.js";
+import { validationPicture } from "../train/runPage.js";
+import { TRAINABLE_PRESETS, type TrainableChoice, type TrainablePreset } from "../train/select.js";
+import { completeSettings, type ScheduleChoice, type TrainingSettings } from "../train/settings.js";
+import { digest } from "../train/embeddings.js";
+import { UsageError, messageOf } from "./errors.js";
+import { columns, thousands } from "./format.js";
+import { openModel } from "./openModel.js";
+import { Progress } from "./progress.js";
+import { TrainingView } from "./trainingView.js";
+
+/** The options of `medsam finetune`. */
+export interface FinetuneOptions {
+  readonly out: string;
+  readonly checkpoint?: string;
+  readonly train: string;
+  readonly steps?: number;
+  readonly epochs?: number;
+  readonly batch: number;
+  readonly objectsPerImage: number;
+  readonly learningRate: number;
+  readonly schedule: ScheduleChoice;
+  readonly warmUp: number;
+  readonly loss: "medsam" | "sam";
+  readonly loraRank: number;
+  readonly objects: ObjectRule;
+  readonly validation: string;
+  readonly validateEvery?: number;
+  readonly preset?: string;
+  readonly intensity?: string;
+  readonly resume?: boolean;
+  readonly strict?: boolean;
+  readonly seed: number;
+  readonly backend: BackendName | "auto";
+  readonly json?: boolean;
+}
+
+/** Steps where neither steps nor epochs are named. */
+const STEPS = 300;
+/** Bytes of embeddings that a run keeps on disk: about two thousand of ViT-B's. */
+const EMBEDDINGS = 8e9;
+/** Problems that are named one by one. */
+const NAMED = 5;
+
+/** Trains, and says how it went. */
+export async function runFinetune(
+  path: string,
+  options: FinetuneOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const backend = await useBackend(options.backend, {
+    onSkip: (name, reason) => console.error(`medsam: backend ${name} is passed over: ${reason}`),
+  });
+  const data = await openedData(path, options, signal);
+  const { model, checkpoint } = await openModel(options.checkpoint);
+  try {
+    const settings = settingsOf(options, data.train.length);
+    // The images are 8-bit by now: nothing is left for the preset's own intensities to do.
+    const named = options.preset === undefined ? defaultPreset(model.config) : findPreset(options.preset);
+    const preset = withIntensity(named, FULL_RANGE);
+    const run = await RunFolder.open(
+      options.out,
+      {
+        checkpoint,
+        preset: preset.name,
+        intensity: options.intensity ?? "usual",
+        objects: options.objects,
+        cases: { train: await listed(data.train), validation: await listed(data.validation) },
+        ...settings,
+      },
+      options.resume === true,
+    );
+    const view = viewOf(run, settings, data, { path, backend, weights: checkpoint.name });
+    const cache = await DiskEmbeddingCache.open(`${options.out}/embeddings`, EMBEDDINGS);
+    const every = options.validateEvery ?? Math.max(1, Math.round(settings.steps / 10));
+    try {
+      const result = await finetune({
+        ...settings,
+        ...{ model, preset, cache, signal },
+        data: data.train,
+        validation: data.validation,
+        ...{ validateEvery: every, saveEvery: every },
+        ...(run.state && { resume: run.state }),
+        onStep: async (step) => {
+          await run.log(step);
+          await view.onStep(step);
+        },
+        onValidation: async (step, { scores, shown }) => {
+          const dice = scores.map((score) => score.dice);
+          await run.log({ step, validation: dice });
+          await view.onValidation({ step, dice }, shown.map(validationPicture));
+        },
+        onCheckpoint: (saved) => run.save(saved),
+      });
+      report(result, view, run, data, options);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      throw new Error(`stopped and saved; go on with: medsam finetune ... --out ${options.out} --resume`, {
+        cause: error,
+      });
+    } finally {
+      run.state?.close();
+      await view.end();
+    }
+  } finally {
+    model.dispose();
+    await data.close();
+  }
+}
+
+async function openedData(path: string, options: FinetuneOptions, signal: AbortSignal): Promise<OpenedData> {
+  const { objects, intensity, seed, strict = false } = options;
+  const share = Number(options.validation);
+  if (share < 0 || share >= 1)
+    throw new UsageError(`--validation ${options.validation}: expected a share of 0 to below 1, or data`);
+  const progress = new Progress("looking at the data");
+  try {
+    const data = await openData(path, {
+      ...{ objects, seed, strict, signal },
+      validation: Number.isNaN(share) ? options.validation : share,
+      ...(intensity !== undefined && { intensity }),
+      onProgress: (done) => progress.update(done),
+    });
+    const { problems, train, validation } = data;
+    progress.stop();
+    console.error(
+      `medsam: ${path}: ${thousands(train.length)} images to train on, ${thousands(validation.length)} to validate with`,
+    );
+    if (problems.length > 0) {
+      console.error(`medsam: ${thousands(problems.length)} files cannot be used and are left out:`);
+      for (const { reason } of problems.slice(0, NAMED)) console.error(`medsam:   ${reason}`);
+      if (problems.length > NAMED) console.error(`medsam:   and ${thousands(problems.length - NAMED)} more`);
+    }
+    return data;
+  } finally {
+    progress.stop();
+  }
+}
+
+function settingsOf(options: FinetuneOptions, images: number): TrainingSettings {
+  const { epochs, batch, objectsPerImage, learningRate, schedule, warmUp, loss, seed, loraRank } = options;
+  const steps = epochs === undefined ? (options.steps ?? STEPS) : Math.ceil((epochs * images) / batch);
+  try {
+    return completeSettings({
+      ...{ steps, batch, learningRate, schedule, warmUp, loss, seed },
+      promptsPerImage: objectsPerImage,
+      train: trainOf(options.train),
+      lora: { rank: loraRank, alpha: loraRank, targets: ["image_encoder.blocks.*.attn.qkv"] },
+    });
+  } catch (error) {
+    throw new UsageError(messageOf(error));
+  }
+}
+
+/** A preset's name, or patterns with commas between; `!` before one freezes what it matches. */
+function trainOf(text: string): TrainablePreset | TrainableChoice {
+  if (Object.hasOwn(TRAINABLE_PRESETS, text)) return text as TrainablePreset;
+  const patterns = text.split(",").map((part) => part.trim());
+  return {
+    train: patterns.filter((pattern) => !pattern.startsWith("!")),
+    freeze: patterns.flatMap((pattern) => (pattern.startsWith("!") ? [pattern.slice(1)] : [])),
+  };
+}
+
+/** How many cases, and which: resuming with others is noticed. */
+async function listed(data: TrainingData): Promise<{ count: number; sha256: string }> {
+  const ids = Array.from({ length: data.length }, (_, index) => data.idOf(index));
+  return { count: data.length, sha256: await digest([new TextEncoder().encode(ids.join("\n"))]) };
+}
+
+function viewOf(
+  run: RunFolder,
+  settings: TrainingSettings,
+  data: OpenedData,
+  { path, backend, weights }: { readonly path: string; readonly backend: string; readonly weights: string },
+): TrainingView {
+  const { train, steps, batch, promptsPerImage, learningRate, schedule, loss, seed } = settings;
+  const words = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
+  return new TrainingView({
+    out: run.path,
+    title: `Training: ${path}`,
+    settings: [
+      ["images to train on", data.train.length],
+      ["images to validate with", data.validation.length],
+      ["files left out", data.problems.length],
+      ["weights at the start", weights],
+      ["what trains", words(train)],
+      ["steps", steps],
+      ["images a step", batch],
+      ["objects of an image", promptsPerImage],
+      ["learning rate", String(learningRate)],
+      ["schedule", words(schedule)],
+      ["loss", loss],
+      ["seed", seed],
+      ["backend", backend],
+    ],
+    totalSteps: steps,
+    batch,
+    steps: run.history.flatMap((metric) => ("loss" in metric ? [metric] : [])),
+    validations: run.history.flatMap((metric) =>
+      "validation" in metric ? [{ step: metric.step, dice: metric.validation }] : [],
+    ),
+  });
+}
+
+function report(
+  { bestDice, validation }: FinetuneResult,
+  view: TrainingView,
+  run: RunFolder,
+  data: OpenedData,
+  { json }: FinetuneOptions,
+): void {
+  const first = view.firstDice();
+  const weights = bestDice === undefined ? run.file("last") : run.file("best");
+  const page = `${run.path}/report.html`;
+  if (json) {
+    const dice = { before: first, last: validation?.dice, best: bestDice };
+    console.log(
+      JSON.stringify({ out: run.path, weights, report: page, dice, leftOut: data.problems }, null, 2),
+    );
+    return;
+  }
+  const score = (value?: number) => value?.toFixed(4) ?? "-";
+  if (bestDice !== undefined)
+    console.log(`Mean Dice of the validation masks: ${score(first)} before, ${score(bestDice)} at best`);
+  console.log(
+    columns([
+      [`  ${weights}`, "for medsam segment --checkpoint, and for PyTorch"],
+      [`  ${page}`, "to look at"],
+      [`  ${run.file("metrics")}`, "every step, as JSON lines"],
+    ]),
+  );
+  console.log("Not for clinical use.");
+}
