@@ -79,6 +79,8 @@ export function listenToGestures(element: HTMLElement, handlers: GestureHandlers
     drag?.drag.cancel();
     drag = undefined;
   });
+  // A long press of a finger would open a menu and take the pointer away.
+  element.addEventListener("contextmenu", (event) => event.preventDefault());
   element.addEventListener("pointerleave", () => handlers.hover(undefined));
   element.addEventListener(
     "wheel",
