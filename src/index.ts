@@ -19,4 +19,6 @@ export { saveSafetensors } from "./weights/safetensors.node.js";
 export { openData, type DataOptions, type OpenedData } from "./train/data/openData.node.js";
 export { DataError, type Problem } from "./train/data/caseFile.js";
 export type { ObjectRule } from "./train/data/objects.js";
+export { finetuneInFolder, RUN_FILES, type RunOptions } from "./train/run.node.js";
+export { readMetrics, type Metric } from "./train/metrics.node.js";
 export { DiskEmbeddingCache } from "./train/embeddingCache.node.js";

@@ -1,0 +1,140 @@
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { writeFileAtomic } from "../image/encode.node.js";
+import { defaultPreset } from "../predictor/presetTable.js";
+import type { Checkpoint } from "../weights/checkpoint.js";
+import { openCheckpointFile } from "../weights/open.node.js";
+import { saveSafetensors } from "../weights/safetensors.node.js";
+import { finetune, type FinetuneOptions, type FinetuneResult, type TrainingCheckpoint } from "./finetune.js";
+import { Metrics } from "./metrics.node.js";
+import { configurationDifferences, runConfiguration } from "./runConfiguration.js";
+import { TrainingError } from "./trainer.js";
+
+/** The files of a run. */
+export const RUN_FILES = {
+  /** What was chosen: settings, model, data. */
+  configuration: "config.json",
+  /** See `Metric`. */
+  metrics: "metrics.jsonl",
+  /** The whole model after the best validation. */
+  best: "best.safetensors",
+  /** The whole model as it was saved last. */
+  last: "last.safetensors",
+  /** What going on takes: what trains, the optimiser, the step. */
+  state: "state.safetensors",
+} as const;
+
+export interface RunOptions extends Omit<FinetuneOptions, "resume"> {
+  /** Folder of the run; it is made. */
+  readonly out: string;
+  /** Go on where the run in the folder stopped, bit for bit; from the start when it saved nothing yet. Default false. */
+  readonly resume?: boolean;
+  /** Besides best and last, keep the model of every so many steps, a multiple of `saveEvery`. Default: none. */
+  readonly keepEvery?: number;
+}
+
+/**
+ * `finetune` with a folder that holds all there is to know of it (`RUN_FILES`). Every file is replaced as a whole, and
+ * `state.safetensors` is one file, so a kill at any moment loses no more than the steps since it was written. Node only.
+ *
+ * @throws as `finetune`; TrainingError when the folder holds a run and `resume` is not set, when it is and the
+ * configuration differs, or when the disk takes no checkpoint: the last one is then still whole.
+ */
+export async function finetuneInFolder(options: RunOptions): Promise<FinetuneResult> {
+  const { out, resume = false, keepEvery, ...training } = options;
+  const { model, preset = defaultPreset(model.config) } = training;
+  const at = (name: string) => join(out, name);
+  const configuration = await runConfiguration({ ...training, preset });
+  await mkdir(out, { recursive: true });
+  await removeTemporary(out);
+
+  const before = await readConfiguration(at(RUN_FILES.configuration));
+  const hasState = existsSync(at(RUN_FILES.state));
+  if (before !== undefined && !resume)
+    throw new TrainingError(`${out}: holds a training already; resume it, or choose another folder`);
+  if (before === undefined && hasState)
+    throw new TrainingError(
+      `${out}: has ${RUN_FILES.state} but no ${RUN_FILES.configuration}; choose another folder`,
+    );
+  const differences = before === undefined ? [] : configurationDifferences(before, configuration);
+  if (differences.length > 0)
+    throw new TrainingError(
+      `${out}: cannot resume with another configuration (${differences.join("; ")}); change it back, or choose ` +
+        "another folder",
+    );
+  let savedStep = 0;
+  const saved: Checkpoint | undefined = hasState ? openCheckpointFile(at(RUN_FILES.state)) : undefined;
+  try {
+    savedStep = Number(saved?.metadata["step"] ?? 0);
+    const saving = async <T>(write: () => T | Promise<T>): Promise<T> => {
+      try {
+        return await write();
+      } catch (error) {
+        if (!isSystemError(error)) throw error;
+        const kept =
+          savedStep > 0
+            ? `the checkpoint of step ${savedStep} there is whole`
+            : "nothing was saved there yet";
+        throw new TrainingError(`${out}: cannot save (${error.message}); ${kept}. Make room and resume`, {
+          cause: error,
+        });
+      }
+    };
+    await saving(() =>
+      writeFileAtomic(at(RUN_FILES.configuration), `${JSON.stringify(configuration, undefined, 2)}\n`),
+    );
+    const metrics = await saving(() => Metrics.open(at(RUN_FILES.metrics), savedStep));
+    const now = () => new Date().toISOString();
+
+    const write = (checkpoint: TrainingCheckpoint) => {
+      const { step, bestDice } = checkpoint;
+      const about = { step: String(step), ...(bestDice !== undefined && { bestDice: String(bestDice) }) };
+      const models = [RUN_FILES.last as string];
+      if (checkpoint.isBest) models.push(RUN_FILES.best);
+      if (keepEvery !== undefined && step % keepEvery === 0) models.push(`step-${step}.safetensors`);
+      for (const name of models) saveSafetensors(at(name), checkpoint.model, about);
+      saveSafetensors(at(RUN_FILES.state), checkpoint.state, checkpoint.metadata);
+      savedStep = step;
+    };
+    return await finetune({
+      ...training,
+      preset,
+      ...(saved && { resume: saved }),
+      onStep: async (step) => {
+        await saving(() => metrics.add({ ...step, time: now() }));
+        await training.onStep?.(step);
+      },
+      onValidation: async (step, validation) => {
+        const { dice, scores } = validation;
+        await saving(() => metrics.add({ step, dice, scores, time: now() }));
+        await training.onValidation?.(step, validation);
+      },
+      onCheckpoint: async (checkpoint) => {
+        await saving(() => write(checkpoint));
+        await training.onCheckpoint?.(checkpoint);
+      },
+    });
+  } finally {
+    saved?.close();
+  }
+}
+
+async function readConfiguration(path: string): Promise<unknown> {
+  const text = existsSync(path) ? await readFile(path, "utf8") : undefined;
+  try {
+    return text === undefined ? undefined : (JSON.parse(text) as unknown);
+  } catch (error) {
+    throw new TrainingError(`${path}: is no JSON; it cannot be resumed from`, { cause: error });
+  }
+}
+
+/** Half-written files of a run that was killed. */
+async function removeTemporary(out: string): Promise<void> {
+  for (const name of await readdir(out))
+    if (/\.(safetensors|json|jsonl)\.[0-9a-f-]+\.tmp$/.test(name)) await rm(join(out, name), { force: true });
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "syscall" in error;
+}

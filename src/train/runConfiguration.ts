@@ -1,0 +1,63 @@
+import type { SamConfig } from "../model/config.js";
+import type { TrainingData } from "./cases.js";
+import { digest, weightsDigest } from "./embeddings.js";
+import type { FinetuneOptions } from "./finetune.js";
+import { completeSettings, type TrainingSettings } from "./settings.js";
+
+/** Everything that a run's weights depend on, as plain data: what two runs must share to be the same. */
+export interface RunConfiguration {
+  readonly settings: TrainingSettings;
+  readonly validateEvery: number;
+  readonly preset: string;
+  readonly model: { readonly config: SamConfig; readonly weights: string };
+  readonly data: DataIdentity;
+  readonly validation?: DataIdentity;
+}
+
+/** Which cases, in which order. */
+interface DataIdentity {
+  readonly cases: number;
+  /** SHA-256 of their names. */
+  readonly ids: string;
+}
+
+/** @param options with the model as it is before any step. */
+export async function runConfiguration(
+  options: FinetuneOptions & { readonly preset: NonNullable<FinetuneOptions["preset"]> },
+): Promise<RunConfiguration> {
+  const { model, data, validation, preset, validateEvery = 100 } = options;
+  return {
+    settings: completeSettings(options),
+    validateEvery,
+    preset: preset.name,
+    model: { config: model.config, weights: await weightsDigest(model.namedParameters()) },
+    data: await identityOf(data),
+    ...(validation && validation.length > 0 && { validation: await identityOf(validation) }),
+  };
+}
+
+async function identityOf(data: TrainingData): Promise<DataIdentity> {
+  const ids = Array.from({ length: data.length }, (_, index) => data.idOf(index));
+  return { cases: data.length, ids: await digest([new TextEncoder().encode(JSON.stringify(ids))]) };
+}
+
+/**
+ * Where two configurations differ, one line each: `settings.batch: 2, now 4`. The number of steps may differ where
+ * the schedule does not depend on it: a run may go on longer.
+ */
+export function configurationDifferences(before: unknown, now: RunConfiguration): string[] {
+  const [old, present] = [flattened(before), flattened(now)];
+  if (now.settings.schedule !== "cosine") for (const side of [old, present]) side.delete("settings.steps");
+  const names = [...new Set([...old.keys(), ...present.keys()])];
+  return names
+    .filter((name) => old.get(name) !== present.get(name))
+    .map((name) => `${name}: ${old.get(name) ?? "not there"}, now ${present.get(name) ?? "not there"}`);
+}
+
+/** The leaves of a JSON value as text, by path. */
+function flattened(value: unknown, path = "", into = new Map<string, string>()): Map<string, string> {
+  if (typeof value !== "object" || value === null) return into.set(path, JSON.stringify(value));
+  for (const [key, item] of Object.entries(value))
+    flattened(item, path === "" ? key : `${path}.${key}`, into);
+  return into;
+}
