@@ -6,7 +6,7 @@ import { embeddingShape, promptBatch, targetBatch, type TrainingBatch } from "./
 import type { TrainingCase, TrainingData } from "./cases.js";
 import type { FrozenEncoder } from "./embeddings.js";
 import { Random } from "./random.js";
-import type { Sampler} from "./sample.js";
+import type { Sampler } from "./sample.js";
 import { shuffled, type PromptKind, type SamplePrompt, type TrainingSample } from "./sample.js";
 import type { TrainingSettings } from "./settings.js";
 
