@@ -55,6 +55,7 @@ export function finetuneCommand(signal: AbortSignal): Command {
       "0.1",
     )
     .addOption(wholeNumber("--validate-every <n>", "steps; checkpoints too (default: a tenth of the run)", 1))
+    .addOption(wholeNumber("--keep-every <n>", "keep the weights of every so many steps too", 1))
     .option("--preset <name>", "what is done to images, as in medsam segment (default: the weights' own)")
     .option("--intensity <name>", "how values become 0..255, such as ct-soft-tissue")
     .option("--resume", "go on with the run in --out, bit for bit as if it had never stopped")

@@ -1,17 +1,18 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { useBackend } from "../backend/useBackend.node.js";
 import type { BackendName } from "../backend/useBackend.js";
 import { FULL_RANGE } from "../image/intensity.js";
 import { defaultPreset, findPreset, withIntensity } from "../predictor/presetTable.js";
-import type { TrainingData } from "../train/cases.js";
 import { openData, type OpenedData } from "../train/data/openData.node.js";
 import type { ObjectRule } from "../train/data/objects.js";
 import { DiskEmbeddingCache } from "../train/embeddingCache.node.js";
-import { finetune, type FinetuneResult } from "../train/finetune.js";
-import { RunFolder } from "../train/runFolder.node.js";
+import type { FinetuneResult } from "../train/finetune.js";
+import { readMetrics, type Metric } from "../train/metrics.node.js";
+import { finetuneInFolder, RUN_FILES } from "../train/run.node.js";
 import { validationPicture } from "../train/runPage.js";
 import { TRAINABLE_PRESETS, type TrainableChoice, type TrainablePreset } from "../train/select.js";
 import { completeSettings, type ScheduleChoice, type TrainingSettings } from "../train/settings.js";
-import { digest } from "../train/embeddings.js";
 import { UsageError, messageOf } from "./errors.js";
 import { columns, thousands } from "./format.js";
 import { openModel } from "./openModel.js";
@@ -35,6 +36,7 @@ export interface FinetuneOptions {
   readonly objects: ObjectRule;
   readonly validation: string;
   readonly validateEvery?: number;
+  readonly keepEvery?: number;
   readonly preset?: string;
   readonly intensity?: string;
   readonly resume?: boolean;
@@ -67,49 +69,28 @@ export async function runFinetune(
     // The images are 8-bit by now: nothing is left for the preset's own intensities to do.
     const named = options.preset === undefined ? defaultPreset(model.config) : findPreset(options.preset);
     const preset = withIntensity(named, FULL_RANGE);
-    const run = await RunFolder.open(
-      options.out,
-      {
-        checkpoint,
-        preset: preset.name,
-        intensity: options.intensity ?? "usual",
-        objects: options.objects,
-        cases: { train: await listed(data.train), validation: await listed(data.validation) },
-        ...settings,
-      },
-      options.resume === true,
-    );
-    const view = viewOf(run, settings, data, { path, backend, weights: checkpoint.name });
-    const cache = await DiskEmbeddingCache.open(`${options.out}/embeddings`, EMBEDDINGS);
+    const history = options.resume === true ? await readMetrics(join(options.out, RUN_FILES.metrics)) : [];
+    const view = viewOf(options.out, history, settings, data, { path, backend, weights: checkpoint.name });
+    const cache = await DiskEmbeddingCache.open(join(options.out, "embeddings"), EMBEDDINGS);
     const every = options.validateEvery ?? Math.max(1, Math.round(settings.steps / 10));
     try {
-      const result = await finetune({
+      const result = await finetuneInFolder({
         ...settings,
-        ...{ model, preset, cache, signal },
+        ...{ model, preset, cache, signal, out: options.out, resume: options.resume === true },
         data: data.train,
         validation: data.validation,
         ...{ validateEvery: every, saveEvery: every },
-        ...(run.state && { resume: run.state }),
-        onStep: async (step) => {
-          await run.log(step);
-          await view.onStep(step);
-        },
-        onValidation: async (step, { scores, shown }) => {
-          const dice = scores.map((score) => score.dice);
-          await run.log({ step, validation: dice });
-          await view.onValidation({ step, dice }, shown.map(validationPicture));
-        },
-        onCheckpoint: (saved) => run.save(saved),
+        ...(options.keepEvery !== undefined && { keepEvery: options.keepEvery }),
+        onStep: (step) => view.onStep(step),
+        onValidation: (step, { scores, shown }) =>
+          view.onValidation({ step, dice: scores.map(({ dice }) => dice) }, shown.map(validationPicture)),
       });
-      report(result, view, run, data, options);
-    } catch (error) {
-      if (!signal.aborted) throw error;
-      throw new Error(`stopped and saved; go on with: medsam finetune ... --out ${options.out} --resume`, {
-        cause: error,
-      });
-    } finally {
-      run.state?.close();
       await view.end();
+      report(result, view, data, options);
+    } catch (error) {
+      await view.end();
+      if (!signal.aborted || !existsSync(join(options.out, RUN_FILES.state))) throw error;
+      throw new Error(`stopped and saved; the same command with --resume goes on`, { cause: error });
     }
   } finally {
     model.dispose();
@@ -171,14 +152,9 @@ function trainOf(text: string): TrainablePreset | TrainableChoice {
   };
 }
 
-/** How many cases, and which: resuming with others is noticed. */
-async function listed(data: TrainingData): Promise<{ count: number; sha256: string }> {
-  const ids = Array.from({ length: data.length }, (_, index) => data.idOf(index));
-  return { count: data.length, sha256: await digest([new TextEncoder().encode(ids.join("\n"))]) };
-}
-
 function viewOf(
-  run: RunFolder,
+  out: string,
+  history: readonly Metric[],
   settings: TrainingSettings,
   data: OpenedData,
   { path, backend, weights }: { readonly path: string; readonly backend: string; readonly weights: string },
@@ -186,7 +162,7 @@ function viewOf(
   const { train, steps, batch, promptsPerImage, learningRate, schedule, loss, seed } = settings;
   const words = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
   return new TrainingView({
-    out: run.path,
+    out,
     title: `Training: ${path}`,
     settings: [
       ["images to train on", data.train.length],
@@ -205,9 +181,9 @@ function viewOf(
     ],
     totalSteps: steps,
     batch,
-    steps: run.history.flatMap((metric) => ("loss" in metric ? [metric] : [])),
-    validations: run.history.flatMap((metric) =>
-      "validation" in metric ? [{ step: metric.step, dice: metric.validation }] : [],
+    steps: history.flatMap((metric) => ("loss" in metric ? [metric] : [])),
+    validations: history.flatMap((metric) =>
+      "scores" in metric ? [{ step: metric.step, dice: metric.scores.map(({ dice }) => dice) }] : [],
     ),
   });
 }
@@ -215,18 +191,15 @@ function viewOf(
 function report(
   { bestDice, validation }: FinetuneResult,
   view: TrainingView,
-  run: RunFolder,
   data: OpenedData,
-  { json }: FinetuneOptions,
+  { json, out }: FinetuneOptions,
 ): void {
   const first = view.firstDice();
-  const weights = bestDice === undefined ? run.file("last") : run.file("best");
-  const page = `${run.path}/report.html`;
+  const weights = bestDice === undefined ? join(out, RUN_FILES.last) : join(out, RUN_FILES.best);
+  const page = join(out, "report.html");
   if (json) {
     const dice = { before: first, last: validation?.dice, best: bestDice };
-    console.log(
-      JSON.stringify({ out: run.path, weights, report: page, dice, leftOut: data.problems }, null, 2),
-    );
+    console.log(JSON.stringify({ out, weights, report: page, dice, leftOut: data.problems }, null, 2));
     return;
   }
   const score = (value?: number) => value?.toFixed(4) ?? "-";
@@ -236,7 +209,7 @@ function report(
     columns([
       [`  ${weights}`, "for medsam segment --checkpoint, and for PyTorch"],
       [`  ${page}`, "to look at"],
-      [`  ${run.file("metrics")}`, "every step, as JSON lines"],
+      [`  ${join(out, RUN_FILES.metrics)}`, "every step, as JSON lines"],
     ]),
   );
   console.log("Not for clinical use.");

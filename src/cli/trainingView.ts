@@ -14,7 +14,7 @@ export interface TrainingViewOptions {
   readonly settings: RunPage["settings"];
   readonly totalSteps: number;
   readonly batch: number;
-  /** What an earlier part of the run did. */
+  /** What an earlier part of the run did; steps that are made again take the place of theirs. */
   readonly steps?: RunPage["steps"];
   readonly validations?: readonly RunValidation[];
 }
@@ -23,19 +23,22 @@ export interface TrainingViewOptions {
 export class TrainingView {
   private readonly progress = new Progress("training");
   private readonly start = Date.now();
-  private readonly steps: RunPage["steps"][number][];
-  private readonly validations: RunValidation[];
-  private readonly stepsBefore: number;
+  private steps: RunPage["steps"][number][];
+  private validations: RunValidation[];
+  private done = 0;
   private pictures: readonly Picture[] = [];
   private lastWrite = 0;
 
   constructor(private readonly options: TrainingViewOptions) {
     this.steps = [...(options.steps ?? [])];
     this.validations = [...(options.validations ?? [])];
-    this.stepsBefore = this.steps.length;
   }
 
   async onStep(step: RunPage["steps"][number]): Promise<void> {
+    if (this.done++ === 0) {
+      this.steps = this.steps.filter((earlier) => earlier.step < step.step);
+      this.validations = this.validations.filter((earlier) => earlier.step < step.step);
+    }
     this.steps.push(step);
     const { totalSteps } = this.options;
     this.progress.update(step.step / totalSteps, this.line(step.step, step.loss));
@@ -53,22 +56,21 @@ export class TrainingView {
     return this.validations.length === 0 ? undefined : meanOf(this.validations[0].dice);
   }
 
-  /** Takes the line away and writes the page as it stays. */
+  /** Takes the line away and, where anything was done, writes the page as it stays. Call it whatever happened. */
   async end(): Promise<void> {
     this.progress.stop();
-    await this.write(false);
+    if (this.lastWrite > 0) await this.write(false);
   }
 
   private line(step: number, loss: number): string {
     const { totalSteps, batch } = this.options;
-    const done = this.steps.length - this.stepsBefore;
     const seconds = (Date.now() - this.start) / 1000;
-    const rest = ((totalSteps - step) * seconds) / done;
+    const rest = ((totalSteps - step) * seconds) / this.done;
     const memory = process.memoryUsage().rss / 1e9;
     const last = this.validations.at(-1);
     const dice = last === undefined ? "" : `, Dice ${meanOf(last.dice).toFixed(3)}`;
     return (
-      `step ${step} of ${totalSteps}, loss ${loss.toFixed(3)}${dice}, ${((batch * done) / seconds).toFixed(1)} images a ` +
+      `step ${step} of ${totalSteps}, loss ${loss.toFixed(3)}${dice}, ${((batch * this.done) / seconds).toFixed(1)} images a ` +
       `second, ${inMinutes(rest)} left, ${memory.toFixed(1)} GB`
     );
   }
