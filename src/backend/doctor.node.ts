@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { explain } from "./native/explain.node.js";
 import { run } from "./native/run.node.js";
 import type { SelfTestRow } from "./selfTest.js";
 import type { BackendName } from "./startBackend.js";
@@ -30,11 +31,14 @@ export const NODE_BACKENDS: readonly BackendName[] = ["tensorflow", "webgpu", "w
 export async function probeBackend(name: BackendName, signal?: AbortSignal): Promise<Probe> {
   const script = fileURLToPath(new URL("./probeProcess.node.js", import.meta.url));
   try {
-    const printed = await run(process.execPath, [script, name], { signal });
+    // A test needs all digits, whatever speed the user has chosen.
+    const env = { ...process.env, NVIDIA_TF32_OVERRIDE: "0" };
+    const printed = await run(process.execPath, [script, name], { signal, env });
     const line = /^MEDSAM-PROBE (.*)$/m.exec(printed)?.[1];
     return line === undefined ? { name, reason: "it said nothing" } : (JSON.parse(line) as Probe);
   } catch (error) {
     signal?.throwIfAborted();
-    return { name, reason: `its process died: ${(error as Error).message}` };
+    const reason = name === "tensorflow" ? explain(error) : (error as Error).message;
+    return { name, reason: `its process died: ${reason}` };
   }
 }

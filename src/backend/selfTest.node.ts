@@ -24,12 +24,17 @@ export async function runSelfTest(): Promise<SelfTestRow[]> {
 }
 
 /**
- * The self-test, once a device: what passed is remembered in the user's folder by backend, device and versions.
+ * A test, once a device: that it passed is remembered in the user's folder by backend, device and versions.
  *
  * @param detail what else the result depends on, such as a library's version.
- * @throws BackendError when the backend departs from the golden values.
+ * @param test default: the self-test of the backend in use.
+ * @throws BackendError, or whatever `test` throws, when the backend departs from the golden values.
  */
-export async function verifyOnce(backend: BackendName, detail: string): Promise<void> {
+export async function verifyOnce(
+  backend: BackendName,
+  detail: string,
+  test: () => Promise<void> = async () => assertSelfTest(await runSelfTest()),
+): Promise<void> {
   const file = join(homeFolder(), "self-test.json");
   const versions = JSON.parse(readFileSync(new URL("../package.json", MODELS), "utf8")) as {
     version: string;
@@ -39,7 +44,7 @@ export async function verifyOnce(backend: BackendName, detail: string): Promise<
   );
   const passed = readPassed(file);
   if (passed.includes(key)) return;
-  assertSelfTest(await runSelfTest());
+  await test();
   try {
     mkdirSync(homeFolder(), { recursive: true });
     const temporary = `${file}.${process.pid}`;

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { registerTensorflowKernels } from "../ops/tensorflowKernels.js";
 import { registerWasmKernels } from "../ops/wasmKernels.js";
+import { clarifyOutOfMemory } from "./outOfMemory.js";
 
 /** What tensors are computed with. `tensorflow` is TensorFlow's native library, in Node; `webgl` is for browsers. */
 export type BackendName = "tensorflow" | "webgpu" | "webgl" | "wasm" | "cpu";
@@ -55,7 +56,10 @@ export async function startBackend(
       await table.get(candidate)?.(softwareGpu || name !== "auto");
       if (!(await tf.setBackend(candidate))) throw new BackendError("it does not start here");
       await tf.ready();
-      if (candidate === "tensorflow") registerTensorflowKernels();
+      if (candidate === "tensorflow") {
+        registerTensorflowKernels();
+        clarifyOutOfMemory();
+      }
       await verify(candidate);
       return candidate;
     } catch (error) {

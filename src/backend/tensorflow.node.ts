@@ -23,15 +23,26 @@ interface BackendModule {
   readonly NodeJSKernelBackend: new (binding: unknown, packageName: string) => tf.KernelBackend;
 }
 
-/** Variables of TensorFlow that are set unless the user has set them, before it starts. */
-const ENVIRONMENT: Readonly<Record<string, string>> = {
-  // Nothing is printed but what ends the process.
-  TF_CPP_MIN_LOG_LEVEL: "3",
-  // Else it takes all of a GPU's memory at its start.
-  TF_FORCE_GPU_ALLOW_GROWTH: "true",
-  // TF32 keeps ten bits of a product's factors, too few for parity.
-  NVIDIA_TF32_OVERRIDE: "0",
-};
+/** How TensorFlow computes. It reads this once, when it is loaded. */
+export interface TensorflowSettings {
+  /** Allow TF32 in products on NVIDIA GPUs. */
+  readonly tf32: boolean;
+}
+
+/**
+ * Variables that are set unless the user has set them, before TensorFlow is loaded. CUDA's libraries look at theirs
+ * when they start; TensorFlow's own switch for TF32 can only be reached from C++.
+ */
+function environmentOf({ tf32 }: TensorflowSettings): Readonly<Record<string, string>> {
+  return {
+    // Nothing is printed but what ends the process.
+    TF_CPP_MIN_LOG_LEVEL: "3",
+    // Else it takes all of a GPU's memory at its start.
+    TF_FORCE_GPU_ALLOW_GROWTH: "true",
+    // TF32 keeps ten bits of a product's factors, too few for parity.
+    ...(tf32 ? {} : { NVIDIA_TF32_OVERRIDE: "0" }),
+  };
+}
 
 const TFJS_LINK = Symbol.for("medsam-tfjs.tensorflow");
 const globals = globalThis as { [TFJS_LINK]?: unknown };
@@ -44,9 +55,8 @@ const require = createRequire(import.meta.url);
  *
  * @throws Error when the addon or a library that it needs cannot be loaded.
  */
-export function registerTensorflow(files: TensorflowFiles): void {
-  if (tf.findBackendFactory("tensorflow") !== null) return;
-  setEnvironment();
+export function registerTensorflow(files: TensorflowFiles, settings: TensorflowSettings): void {
+  setEnvironment(settings);
   const binding = loadAddon(files);
   globals[TFJS_LINK] = require("@tensorflow/tfjs");
   try {
@@ -58,31 +68,28 @@ export function registerTensorflow(files: TensorflowFiles): void {
   }
 }
 
-/**
- * Loads a TensorFlow.js for Node that the project brings, as it is; it registers itself.
- *
- * @returns false when there is none.
- * @throws Error when there is one, and it does not load.
- */
-export function loadTfjsNode(): boolean {
+/** The entry file of a TensorFlow.js for Node that the project brings, or undefined. */
+export function findTfjsNode(): string | undefined {
   const paths = [import.meta.dirname, process.cwd()];
   for (const name of ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"]) {
-    let entry: string;
     try {
-      entry = require.resolve(name, { paths });
+      return require.resolve(name, { paths });
     } catch {
-      continue;
+      // Not there: try the next.
     }
-    setEnvironment();
-    require(entry);
-    return true;
   }
-  return false;
+  return undefined;
+}
+
+/** Loads what {@link findTfjsNode} found, as it is; it registers itself. @throws Error when it does not load. */
+export function loadTfjsNode(entry: string, settings: TensorflowSettings): void {
+  setEnvironment(settings);
+  require(entry);
 }
 
 /** What TensorFlow's library and its JavaScript need of the process, before they are loaded. */
-function setEnvironment(): void {
-  for (const [name, value] of Object.entries(ENVIRONMENT)) process.env[name] ??= value;
+function setEnvironment(settings: TensorflowSettings): void {
+  for (const [name, value] of Object.entries(environmentOf(settings))) process.env[name] ??= value;
   // Functions that the package calls; Node 22 warns of them, later ones lack them.
   Object.assign(util, {
     isArray: Array.isArray,

@@ -1,18 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-wasm";
 import { availableParallelism } from "node:os";
-import { explain } from "./native/explain.node.js";
-import { installedTensorflow } from "./native/home.node.js";
-import {
-  BackendAbsentError,
-  BackendError,
-  startBackend,
-  type BackendName,
-  type BackendOptions,
-  type Prepare,
-} from "./startBackend.js";
-import { loadTfjsNode, registerTensorflow } from "./tensorflow.node.js";
+import { startBackend, type BackendName, type BackendOptions, type Prepare } from "./startBackend.js";
 import { describeDevice } from "./device.node.js";
+import { prepareTensorflow } from "./prepareTensorflow.node.js";
 import { verifyOnce } from "./selfTest.node.js";
 import { registerThreadedWasm } from "./wasmThreads.node.js";
 import { prepareWebGpuInNode } from "./webgpu.node.js";
@@ -24,6 +15,11 @@ export interface NodeBackendOptions extends BackendOptions {
   readonly threads?: number;
   /** Compare a device with golden values when it is first used; default true. */
   readonly verify?: boolean;
+  /**
+   * Let `tensorflow` compute products on NVIDIA GPUs in TF32: several times as fast, with three digits instead of
+   * seven. Default false. To be said when TensorFlow is first used; NVIDIA_TF32_OVERRIDE in the environment counts more.
+   */
+  readonly tf32?: boolean;
 }
 
 /**
@@ -37,10 +33,10 @@ export interface NodeBackendOptions extends BackendOptions {
  */
 export function useBackend(
   name: BackendName | "auto" = "auto",
-  { threads = availableParallelism(), verify = true, ...options }: NodeBackendOptions = {},
+  { threads = availableParallelism(), verify = true, tf32 = false, ...options }: NodeBackendOptions = {},
 ): Promise<BackendName> {
   const table = new Map<BackendName, Prepare>([
-    ["tensorflow", prepareTensorflow],
+    ["tensorflow", () => prepareTensorflow({ verify, tf32 })],
     ["webgpu", prepareWebGpuInNode],
     ["wasm", () => prepareWasm(threads)],
     ["cpu", () => undefined],
@@ -56,23 +52,8 @@ export function useBackend(
 
 /** A device's first use is a self-test. The cpu backend is what the golden values were made with. */
 async function verifyDevice(name: BackendName): Promise<void> {
-  if (name !== "cpu") await verifyOnce(name, await describeDevice(name));
-}
-
-/** The installation of `medsam native install`, else a TensorFlow.js for Node that the project has and that works. */
-function prepareTensorflow(): void {
-  const files = installedTensorflow();
-  let found: boolean;
-  try {
-    if (files !== undefined) registerTensorflow(files);
-    found = files !== undefined || loadTfjsNode();
-  } catch (error) {
-    throw new BackendError(explain(error));
-  }
-  if (!found)
-    throw new BackendAbsentError(
-      "TensorFlow's native library is not installed; to install it: medsam native install",
-    );
+  // TensorFlow was tested before it was loaded.
+  if (name !== "cpu" && name !== "tensorflow") await verifyOnce(name, await describeDevice(name));
 }
 
 function prepareWasm(threads: number): void {

@@ -1,5 +1,5 @@
 import { BackendAbsentError, BackendError } from "./startBackend.js";
-import { prepareWebGpu } from "./webgpu.js";
+import { prepareWebGpu, requestAdapter } from "./webgpu.js";
 
 /** The part of npm `webgpu` (Dawn for Node) that is used. */
 interface Dawn {
@@ -24,6 +24,10 @@ export async function prepareWebGpuInNode(mayBeSoftware: boolean): Promise<void>
     Object.defineProperty(globalThis, "navigator", { value: navigator, configurable: true, writable: true });
   }
   try {
+    if ((await requestAdapter()) === undefined)
+      throw new BackendAbsentError(
+        "Dawn finds no WebGPU device; it needs Vulkan (Debian: apt install libvulkan1) and a GPU with its driver",
+      );
     await prepareWebGpu(mayBeSoftware);
   } catch (error) {
     if (error instanceof BackendError) throw error;

@@ -7,14 +7,20 @@ interface AdapterInfo {
   readonly description: string;
 }
 
+interface Adapter {
+  readonly info: AdapterInfo;
+  readonly isFallbackAdapter?: boolean;
+}
+
 interface Gpu {
-  requestAdapter(): Promise<{ readonly info: AdapterInfo; readonly isFallbackAdapter?: boolean } | null>;
+  requestAdapter(): Promise<Adapter | null>;
 }
 
 /** Names of drivers that draw with the processor. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
 
-async function requestAdapter() {
+/** The GPU that WebGPU would take, or undefined. */
+export async function requestAdapter(): Promise<Adapter | undefined> {
   const { gpu } = globalThis.navigator as { readonly gpu?: Gpu };
   return (await gpu?.requestAdapter()) ?? undefined;
 }

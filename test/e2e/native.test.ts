@@ -1,6 +1,15 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
@@ -236,6 +245,22 @@ describe.skipIf(!compiler)("an installation that does not work", () => {
     return stdout.split("\n")[0];
   }
 
+  /** What `auto` says of the backends that it passes over, and takes. */
+  async function auto(options = "{}", env: NodeJS.ProcessEnv = {}) {
+    const script = `
+      const { useBackend } = await import("./dist/backend/useBackend.node.js");
+      const onSkip = (name, reason) => console.log(name, reason);
+      console.log(await useBackend("auto", { onSkip, ...${options} }));`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+      cwd: ROOT,
+      env: { ...process.env, MEDSAM_HOME: home, MEDSAM_BACKEND: "", TF_CPP_MIN_LOG_LEVEL: "0", ...env },
+    });
+    let stdout = "";
+    child.stdout.on("data", (data: Buffer) => (stdout += data.toString()));
+    const [status] = (await once(child, "close")) as [number | null];
+    return { status, stdout };
+  }
+
   test("dies: says by what", async () => {
     install((file) =>
       compile(file, "#include <stdlib.h>\n__attribute__((constructor)) static void die(void) { abort(); }"),
@@ -243,6 +268,37 @@ describe.skipIf(!compiler)("an installation that does not work", () => {
     expect(await statusOf()).toMatch(
       /TensorFlow 2\.21\.0, cpu: .* ended with SIGABRT.*medsam native install/,
     );
+  });
+
+  test("dies: auto goes on to the next backend and says so, in a process that lives", async () => {
+    install((file) =>
+      compile(file, "#include <stdlib.h>\n__attribute__((constructor)) static void die(void) { abort(); }"),
+    );
+    const { status, stdout } = await auto();
+    expect(stdout).toMatch(
+      /^tensorflow its process died: .* ended with SIGABRT.*native install.*\n(wasm|webgpu)\n$/,
+    );
+    expect(status).toBe(0);
+  });
+
+  test("finds TF32 off and memory growth on when it is loaded, unless the user has set them", async () => {
+    const seen = join(home, "seen");
+    const source = `
+      #include <stdio.h>
+      #include <stdlib.h>
+      __attribute__((constructor)) static void look(void) {
+        FILE* file = fopen("${seen}", "w");
+        fprintf(file, "%s %s", getenv("NVIDIA_TF32_OVERRIDE"), getenv("TF_FORCE_GPU_ALLOW_GROWTH"));
+        fclose(file);
+      }`;
+    install((file) => compile(file, source));
+    const bare = { NVIDIA_TF32_OVERRIDE: undefined, TF_FORCE_GPU_ALLOW_GROWTH: undefined };
+    await auto("{ verify: false }", bare);
+    expect(readFileSync(seen, "utf8")).toBe("0 true");
+    await auto("{ verify: false, tf32: true }", bare);
+    expect(readFileSync(seen, "utf8")).toBe("(null) true");
+    await auto("{ verify: false }", { NVIDIA_TF32_OVERRIDE: "1", TF_FORCE_GPU_ALLOW_GROWTH: "false" });
+    expect(readFileSync(seen, "utf8")).toBe("1 false");
   });
 
   test("needs a newer libstdc++: says so", async () => {
@@ -283,17 +339,9 @@ describe.skipIf(!compiler)("an installation that does not work", () => {
 
   test("auto goes on to the next backend and says so", async () => {
     install((file) => writeFileSync(file, "x"));
-    const script = `
-      const { useBackend } = await import("./dist/backend/useBackend.node.js");
-      console.log(await useBackend("auto", { onSkip: (name, reason) => console.log(name, reason) }));`;
-    const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
-      cwd: ROOT,
-      env: { ...process.env, MEDSAM_HOME: home, MEDSAM_BACKEND: "", TF_CPP_MIN_LOG_LEVEL: "0" },
-    });
-    let stdout = "";
-    child.stdout.on("data", (data: Buffer) => (stdout += data.toString()));
-    await once(child, "close");
-    expect(stdout).toMatch(/^tensorflow the native backend does not load: .*\n(wasm|webgpu)\n$/);
+    expect((await auto()).stdout).toMatch(
+      /^tensorflow the native backend does not load: .*\n(wasm|webgpu)\n$/,
+    );
   });
 });
 

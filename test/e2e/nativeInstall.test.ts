@@ -75,6 +75,35 @@ describe.skipIf(!wanted)("the native library", () => {
     expect(stdout).toBe("1\n");
   });
 
+  test("says what to lower when memory runs out, and goes on", () => {
+    const { stdout, stderr } = script(`
+      import * as tf from "@tensorflow/tfjs";
+      const { useBackend } = await import(${USE});
+      await useBackend("tensorflow");
+      try {
+        tf.tidy(() => void tf.ones([2 ** 18, 1]).matMul(tf.ones([1, 2 ** 18])));
+      } catch ({ name, message }) {
+        console.log(name, message);
+      }
+      console.log(tf.ones([2]).sum().dataSync()[0]);`);
+    expect(stderr).toBe("");
+    expect(stdout).toMatch(
+      /^OutOfMemoryError out of memory: no room for a tensor of 262144 x 262144 numbers\. Lower .*\n2\n$/,
+    );
+  });
+
+  test("uses TF32 where that is asked for in time, and only there", () => {
+    const asked = `
+      const { useBackend } = await import(${USE});
+      await useBackend("tensorflow", { tf32: true });
+      console.log(process.env.NVIDIA_TF32_OVERRIDE);`;
+    expect(script(asked).stdout).toBe("undefined\n");
+    const late = script(
+      asked.replace("await useBackend(", 'await useBackend("tensorflow"); await useBackend('),
+    );
+    expect(late.stderr).toContain("TensorFlow is loaded, without TF32, and reads this once");
+  });
+
   describe("a copy of it", () => {
     // Beside the original, so that large files can be linked instead of copied.
     let home = "";

@@ -19,7 +19,10 @@ process.stdout.write(`\nMEDSAM-CHECK ${JSON.stringify(result)}\n`);
 
 async function check(request: CheckRequest): Promise<CheckResult> {
   request.cuda.forEach(assertLoads);
-  await startBackend(new Map([["tensorflow", () => registerTensorflow(request)]]), "tensorflow");
+  await startBackend(
+    new Map([["tensorflow", () => registerTensorflow(request, { tf32: false })]]),
+    "tensorflow",
+  );
   tf.tidy(() => {
     const a = tf.tensor2d([1, 2, 3, 4], [2, 2]);
     expectValues("a matrix product", a.matMul(a), [7, 10, 15, 22]);

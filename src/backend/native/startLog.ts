@@ -11,7 +11,7 @@ export interface StartLog {
 /** Reasons, by what TensorFlow or CUDA writes; the first that fits counts. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [
-    /driver version is insufficient|CUDA_ERROR_SYSTEM_DRIVER_MISMATCH|CUDA_ERROR_INVALID_IMAGE/i,
+    /driver version is insufficient|INSUFFICIENT_DRIVER|CUDA_ERROR_SYSTEM_DRIVER_MISMATCH|CUDA_ERROR_INVALID_IMAGE/i,
     "the NVIDIA driver is too old for CUDA 12, update it to 525 or newer: running on CPU",
   ],
   [/CUDA_ERROR_NO_DEVICE|no CUDA-capable device/i, "no NVIDIA GPU: running on CPU"],

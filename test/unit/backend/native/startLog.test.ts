@@ -23,6 +23,10 @@ test.each([
     `${CU_INIT}INTERNAL: CUDA driver version is insufficient for CUDA runtime version`,
     "the NVIDIA driver is too old for CUDA 12, update it to 525 or newer",
   ],
+  [
+    `${CU_INIT}INTERNAL: CUDA error: Failed call to cuInit: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH: system has unsupported display driver / cuda driver combination`,
+    "the NVIDIA driver is too old for CUDA 12, update it to 525 or newer",
+  ],
   [`${CU_INIT}INTERNAL: out of luck`, "CUDA does not start (INTERNAL: out of luck)"],
   ["W0000 gpu_device.cc:2] Cannot dlopen some GPU libraries.", "a CUDA library does not load"],
 ])("says why there is no GPU: %s", (line, reason) => {
