@@ -129,6 +129,7 @@ export class Predictions {
     try {
       const image = await this.readSlice(slice);
       show(0);
+      const start = performance.now();
       this.encoded = undefined;
       const intensity = intensityOf(this.app.value);
       await worker?.call(
@@ -137,6 +138,7 @@ export class Predictions {
         { signal: controller.signal, onProgress: show },
       );
       this.encoded = key;
+      performance.measure("medsam encode", { start });
     } catch (error) {
       if (controller.signal.aborted) return;
       if (isFatal(error)) this.engine().failed(error);
@@ -151,11 +153,13 @@ export class Predictions {
   private async answer({ query }: Task): Promise<void> {
     try {
       const worker = this.engine().worker;
+      const start = performance.now();
       const prediction = await worker?.call("predict", {
         prompt: promptOf(query),
         multimask: query.multimask,
       });
       if (prediction === undefined) return;
+      performance.measure("medsam decode", { start });
       this.answers.set(query, prediction);
       this.app.update({ answers: this.app.value.answers + 1 });
     } catch (error) {
