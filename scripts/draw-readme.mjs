@@ -16,7 +16,7 @@ const path = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url));
 /** The rows of the sample that are shown, and the columns between the two pictures. */
 const [TOP, BOTTOM, GAP] = [72, 442, 8];
 
-await useBackend();
+await useBackend("wasm"); // the same everywhere
 const image = await readImageFile(path("examples/sample/sample.png"));
 const [{ x0, y0, x1, y1 }] = JSON.parse(readFileSync(path("examples/sample/boxes.json"), "utf8"));
 const box = [x0, y0, x1, y1];

@@ -1,4 +1,5 @@
-// Writes models/medsam-tiny.golden.json: what the embedded checkpoint gives on the cpu backend, for the self-test.
+// node scripts/make-golden.mjs [FILE]: writes what the embedded checkpoint gives on the cpu backend, for the self-test;
+// default: models/medsam-tiny.golden.json. Run it after `npm run build`.
 import { writeFileSync } from "node:fs";
 import { useBackend } from "../dist/backend/useBackend.js";
 import { makeGolden } from "../dist/backend/selfTest.js";
@@ -7,6 +8,6 @@ import { EMBEDDED_CHECKPOINT, hashFile, loadMedSam } from "../dist/index.js";
 await useBackend("cpu");
 const golden = await makeGolden(await loadMedSam(), await hashFile(EMBEDDED_CHECKPOINT));
 writeFileSync(
-  new URL("../models/medsam-tiny.golden.json", import.meta.url),
+  process.argv[2] ?? new URL("../models/medsam-tiny.golden.json", import.meta.url),
   `${JSON.stringify(golden, null, 1)}\n`,
 );

@@ -1,0 +1,19 @@
+// npm run regenerate: makes anew what depends on the embedded checkpoint: the golden values of the self-test, and the
+// pictures of the README and of the page. With an unchanged checkpoint it changes nothing but the page's picture, which
+// depends on the browser's fonts; that needs Chromium, and is left as it is without.
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "./ready.mjs";
+
+const chromium = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+
+function run(script, ...args) {
+  console.error(`${script} ...`);
+  execFileSync(process.execPath, [join(ROOT, "scripts", script), ...args], { cwd: ROOT, stdio: "inherit" });
+}
+
+run("make-golden.mjs");
+run("draw-readme.mjs");
+if (existsSync(chromium)) run("draw-page.mjs");
+else console.error(`draw-page.mjs: left out, as there is no ${chromium}; CHROMIUM names another`);

@@ -1,0 +1,27 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { readImageFile } from "../../src/image/decode.node.js";
+import { ROOT, temporaryFolder } from "./medsam.js";
+
+// What depends on the embedded checkpoint is what the scripts of `npm run regenerate` make of it.
+
+function made(script: string, name: string): string {
+  const path = join(temporaryFolder(), name);
+  const { status, stderr } = spawnSync(process.execPath, [join(ROOT, "scripts", script), path], {
+    encoding: "utf8",
+  });
+  expect(status, stderr).toBe(0);
+  return path;
+}
+
+test("the golden values", () => {
+  const kept = readFileSync(join(ROOT, "models", "medsam-tiny.golden.json"), "utf8");
+  expect(readFileSync(made("make-golden.mjs", "golden.json"), "utf8")).toBe(kept);
+});
+
+test("the README's picture", async () => {
+  const kept = await readImageFile(join(ROOT, "docs", "images", "sample.png"));
+  expect(await readImageFile(made("draw-readme.mjs", "sample.png"))).toEqual(kept);
+});
