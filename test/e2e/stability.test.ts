@@ -1,0 +1,62 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { ROOT } from "./medsam.js";
+
+// Many calls in one process leave tensors and memory flat. Takes many minutes, so only where it is asked for.
+const backend = process.env.MEDSAM_TEST_STABILITY;
+if (backend === undefined)
+  console.warn("stability.test.ts: skipped; set MEDSAM_TEST_STABILITY=tensorflow for thousands of calls");
+
+const VIT_B = join(ROOT, ".cache", "parity", "vit_b.pth");
+if (backend !== undefined && !existsSync(VIT_B))
+  console.warn(`stability.test.ts: ViT-B is skipped; test/parity/live/fullSize.test.ts makes ${VIT_B}`);
+
+/** Tensors and resident bytes after the first tenth of the calls, and after all. */
+interface Growth {
+  readonly tensors: readonly [number, number];
+  readonly bytes: readonly [number, number];
+}
+
+/** Runs `call` of a predictor this many times in a process of its own. */
+function measure(call: string, times: number, checkpoint?: string): Growth {
+  const script = `
+    import * as tf from "@tensorflow/tfjs";
+    const { SamPredictor, loadMedSam, readImageFile, useBackend } = await import("./dist/index.js");
+    await useBackend(${JSON.stringify(backend)});
+    const image = await readImageFile("examples/sample/sample.png");
+    const predictor = new SamPredictor(await loadMedSam(${JSON.stringify(checkpoint)}));
+    await predictor.setImage(image);
+    const measured = [];
+    // What JavaScript could free is not growth.
+    const measure = () => (gc(), measured.push([tf.memory().numTensors, process.memoryUsage().rss]));
+    for (let n = 1; n <= ${times}; n++) {
+      ${call};
+      if (n === ${times / 10} || n === ${times}) measure();
+    }
+    console.log(JSON.stringify(measured));
+    process.exit(0);`;
+  const args = ["--expose-gc", "--input-type=module", "-e", script];
+  const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: "utf8" });
+  expect(stderr).toBe("");
+  const [first, last] = JSON.parse(stdout) as [number, number][];
+  return { tensors: [first[0], last[0]], bytes: [first[1], last[1]] };
+}
+
+describe.skipIf(backend === undefined)(`on ${backend}, tensors and memory stay flat`, () => {
+  const encode = "await predictor.setImage(image)";
+  const decode = "await predictor.predict({ box: [114, 205, 186, 275] })";
+  test.each([
+    ["500 encodes", encode, 500, undefined],
+    ["5000 decodes", decode, 5000, undefined],
+    ...(existsSync(VIT_B) ? [["20 encodes of ViT-B", encode, 20, VIT_B] as const] : []),
+  ] as const)("%s", { timeout: 1_800_000 }, (name, call, times, checkpoint) => {
+    const { tensors, bytes } = measure(call, times, checkpoint);
+    const growth = bytes[1] / bytes[0] - 1;
+    const megabytes = bytes.map((value) => (value / 1e6).toFixed(0)).join(" to ");
+    console.log(`${name}: ${tensors[1]} tensors, ${megabytes} MB (${(100 * growth).toFixed(1)} %)`);
+    expect(tensors[1]).toBe(tensors[0]);
+    expect(growth).toBeLessThan(0.03);
+  });
+});
