@@ -117,7 +117,7 @@ async function openedData(path: string, options: FinetuneOptions, signal: AbortS
       `medsam: ${path}: ${thousands(train.length)} images to train on, ${thousands(validation.length)} to validate with`,
     );
     if (problems.length > 0) {
-      console.error(`medsam: ${thousands(problems.length)} files cannot be used and are left out:`);
+      console.error(`medsam: ${path}: left out, as it cannot be used: ${thousands(problems.length)}`);
       for (const { reason } of problems.slice(0, NAMED)) console.error(`medsam:   ${reason}`);
       if (problems.length > NAMED) console.error(`medsam:   and ${thousands(problems.length - NAMED)} more`);
     }
