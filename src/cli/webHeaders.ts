@@ -15,7 +15,8 @@ export const CONTENT_SECURITY_POLICY = [
 
 /** A policy, or a page that says it, with more origins that weights may be fetched from. */
 export function allowing(policy: string, origins: readonly string[]): string {
-  return policy.replace("connect-src 'self'", ["connect-src 'self'", ...origins].join(" "));
+  // A page has its quotes as HTML writes them.
+  return policy.replace(/connect-src (?:'|&#39;)self(?:'|&#39;)/, (own) => [own, ...origins].join(" "));
 }
 
 /** Without these a browser gives a page no shared memory, so that the WASM backend has one thread. */
