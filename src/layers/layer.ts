@@ -76,6 +76,13 @@ export abstract class Layer<
     if (observer?.wants(self, name)) observer.observe(self, name, value());
   }
 
+  /** Whether a trace asks for the output of a child, so that each must be computed by itself. */
+  protected get isWatched(): boolean {
+    const watching = observer;
+    if (watching === undefined) return false;
+    return [...this.children()].some(([, child]) => watching.wants(child, ""));
+  }
+
   /** Children with their names, an array's elements as `field.index`. */
   *children(): Generator<[name: string, child: AnyLayer]> {
     for (const [field, value] of Object.entries(this) as [string, unknown][]) {

@@ -1,6 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs";
 import type { ParamScope } from "../weights/paramScope.js";
-import { Relu } from "./activation.js";
+import { linearGelu } from "../ops/linear.js";
+import { Gelu, Relu } from "./activation.js";
 import { Layer } from "./layer.js";
 import { Linear } from "./linear.js";
 
@@ -29,8 +30,12 @@ export class MlpBlock extends Layer {
   }
 
   forward(x: Tensor): Tensor {
-    const hidden = this.lin1.call(x); // [..., hiddenDim]
-    return this.lin2.call(this.act.call(hidden));
+    const { lin1, act, lin2 } = this;
+    // Both at once where nothing between them is asked for or was replaced.
+    if (lin1 instanceof Linear && act instanceof Gelu && !this.isWatched)
+      return lin2.call(linearGelu(x, lin1.weight.value, lin1.bias.value));
+    const hidden = lin1.call(x); // [..., hiddenDim]
+    return lin2.call(act.call(hidden));
   }
 }
 

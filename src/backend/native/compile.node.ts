@@ -1,7 +1,8 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { filesOf } from "./home.node.js";
 import { NativeError } from "./nativeError.js";
+import { patchBackend } from "./patchAddon.js";
 import { QUIET_ADDON } from "./quietAddon.js";
 import { findProgram, run } from "./run.node.js";
 
@@ -34,7 +35,9 @@ export async function compileAddons(compiler: Compiler, folder: string, signal?:
   mkdirSync(at("lib"), { recursive: true });
   const quiet = at("headers", "quiet.cc");
   writeFileSync(quiet, QUIET_ADDON);
-  const tfjs = ["tfjs_backend.cc", "tfjs_binding.cc"].map((file) => at("tfjs-node", "binding", file));
+  const backend = at("tfjs-node", "binding", "medsam_backend.cc");
+  writeFileSync(backend, patchBackend(readFileSync(at("tfjs-node", "binding", "tfjs_backend.cc"), "utf8")));
+  const tfjs = [backend, at("tfjs-node", "binding", "tfjs_binding.cc")];
   const rpath = `-Wl,-rpath,${mac ? "@loader_path" : "$ORIGIN"}/../tensorflow`;
   const links = [library("tensorflow_cc"), library("tensorflow_framework"), rpath];
   const { addon, quietAddon } = filesOf(folder);

@@ -28,7 +28,7 @@ export function nativeFolder(): string {
 }
 
 /** To be raised when installations that were made before no longer fit: other parts, other addons. */
-const RECIPE = 1;
+const RECIPE = 2;
 
 /** A home folder may be shared by several kinds of computers, and by several releases of this package. */
 export function installationFolder(variant: Variant): string {

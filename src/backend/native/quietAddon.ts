@@ -1,12 +1,19 @@
 /**
- * C++ source of an addon with two functions: `hush` sends what the process writes to standard error nowhere, `restore`
- * ends that. TensorFlow's libraries print two lines while they are loaded, before they look at TF_CPP_MIN_LOG_LEVEL;
- * JavaScript cannot keep a library from writing to the terminal.
+ * C++ source of an addon for what JavaScript cannot do. It has two functions: `hush` sends what the process writes to
+ * standard error nowhere, `restore` ends that: TensorFlow's libraries print two lines while they are loaded, before
+ * they look at TF_CPP_MIN_LOG_LEVEL.
+ *
+ * And while it is loaded it tells glibc's allocator to keep large pieces of memory for the next ones. Else every tensor
+ * above 32 MB is new memory from the kernel, whose pages are faulted in and cleared one by one: one twentieth of an
+ * encoder's time.
  */
 export const QUIET_ADDON = `
 #include <fcntl.h>
 #include <node_api.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 static int kept = -1;
 
@@ -34,6 +41,11 @@ static void add(napi_env env, napi_value exports, const char* name, napi_callbac
 }
 
 NAPI_MODULE_INIT() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  mallopt(M_TOP_PAD, 64 << 20);
+#endif
   add(env, exports, "hush", hush);
   add(env, exports, "restore", restore);
   return exports;
