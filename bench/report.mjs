@@ -76,13 +76,13 @@ ${targetTable(run)}
 
 ${timeTable(figures, "encode", "ours")}
 
-The products alone would take ${seconds(figures.gemmSeconds?.native)} at the rate of TensorFlow's fastest one here.
+Its matrix products alone, each at its best in the same library, take ${seconds(figures.gemmSeconds?.native)}.
 
 ## The same in WASM
 
 ${timeTable(figures, "encodeWasm", "ours-2")}
 
-The products alone would take ${seconds(figures.gemmSeconds?.["wasm-2"])} on two threads and ${seconds(figures.gemmSeconds?.["wasm-1"])} on one.
+The products alone take ${seconds(figures.gemmSeconds?.["wasm-2"])} on two threads and ${seconds(figures.gemmSeconds?.["wasm-1"])} on one.
 
 ## Mask decoder on one embedding
 

@@ -21,19 +21,35 @@ export function largestDifference(values, reference) {
 }
 
 /**
- * Multiply-adds of SAM's image encoder on one image, of products alone. Windowed blocks compute on the padded grid
- * within attention and, in the least, on the real tokens elsewhere.
+ * The matrix products of SAM's image encoder on one image: [rows, inner] times [inner, columns], `batch` at once where
+ * there are several of a kind, `count` times. Windowed
+ * blocks compute on the padded grid within attention and, in the least, on the real tokens elsewhere.
  */
-export function encoderMultiplyAdds({ imageSize, patchSize, promptEmbedDim, imageEncoder }) {
-  const { embedDim: dim, depth, mlpRatio, windowSize, globalAttnIndexes } = imageEncoder;
+export function encoderProducts({ imageSize, patchSize, promptEmbedDim, imageEncoder }) {
+  const { embedDim: dim, depth, numHeads, mlpRatio, windowSize, globalAttnIndexes } = imageEncoder;
   const grid = imageSize / patchSize;
-  const tokens = grid ** 2;
-  const linear = depth * tokens * dim ** 2 * (4 + 2 * mlpRatio);
-  const windows = Math.ceil(grid / windowSize) ** 2;
-  const attention =
-    globalAttnIndexes.length * 2 * tokens ** 2 * dim +
-    (depth - globalAttnIndexes.length) * windows * 2 * windowSize ** 4 * dim;
-  const patches = tokens * patchSize ** 2 * 3 * dim;
-  const neck = tokens * promptEmbedDim * (dim + 9 * promptEmbedDim);
-  return linear + attention + patches + neck;
+  const [tokens, head, window] = [grid ** 2, dim / numHeads, windowSize ** 2];
+  const globals = globalAttnIndexes.length;
+  const batch = Math.ceil(grid / windowSize) ** 2 * numHeads;
+  return [
+    { rows: tokens, inner: dim, columns: 3 * dim, count: depth }, // qkv
+    { rows: tokens, inner: dim, columns: dim, count: depth }, // proj
+    { rows: tokens, inner: dim, columns: mlpRatio * dim, count: depth },
+    { rows: tokens, inner: mlpRatio * dim, columns: dim, count: depth },
+    { rows: tokens, inner: head, columns: tokens, count: globals * numHeads }, // scores
+    { rows: tokens, inner: tokens, columns: head, count: globals * numHeads }, // times the values
+    { rows: window, inner: head, columns: window, count: depth - globals, batch },
+    { rows: window, inner: window, columns: head, count: depth - globals, batch },
+    { rows: tokens, inner: patchSize ** 2 * 3, columns: dim, count: 1 }, // patches
+    { rows: tokens, inner: dim, columns: promptEmbedDim, count: 1 }, // neck
+    { rows: tokens, inner: 9 * promptEmbedDim, columns: promptEmbedDim, count: 1 },
+  ];
+}
+
+/** Multiply-adds of some products. */
+export function multiplyAdds(products) {
+  return products.reduce(
+    (sum, { rows, inner, columns, count, batch = 1 }) => sum + rows * inner * columns * count * batch,
+    0,
+  );
 }
