@@ -84,7 +84,9 @@ export async function finetuneInFolder(options: RunOptions): Promise<FinetuneRes
     await saving(() =>
       writeFileAtomic(at(RUN_FILES.configuration), `${JSON.stringify(configuration, undefined, 2)}\n`),
     );
-    const metrics = await saving(() => Metrics.open(at(RUN_FILES.metrics), savedStep));
+    // Without a state all begins anew, the validation before the first step too.
+    const kept = saved === undefined ? -1 : savedStep;
+    const metrics = await saving(() => Metrics.open(at(RUN_FILES.metrics), kept));
     const now = () => new Date().toISOString();
 
     const write = (checkpoint: TrainingCheckpoint) => {
