@@ -46,9 +46,12 @@ export * from "./layers/fourierPositions.js";
 export * from "./layers/gridAttention.js";
 export { Layer, type AnyLayer, type LayerOutput } from "./layers/layer.js";
 export * from "./layers/linear.js";
+export { addLora, LoraAdapter, LoraLinear, mergeLora, type LoraConfig } from "./layers/lora.js";
 export * from "./layers/mlp.js";
 export * from "./layers/norm.js";
 export * from "./layers/patchEmbed.js";
+export { Recomputed } from "./layers/recomputed.js";
+export { replaceLayers } from "./layers/replace.js";
 export * from "./layers/sequential.js";
 export * from "./layers/tokenAttention.js";
 
@@ -68,6 +71,7 @@ export { summariseCheckpoint, type CheckpointSummary } from "./inspect/checkpoin
 export * from "./inspect/parity.js";
 export { parityReport, type ParityReport } from "./inspect/parityReport.js";
 export { openReference, type ParityReference } from "./inspect/reference.js";
+export { traceImage } from "./traceImage.js";
 export { trace, watch, type Traceable, type TracedTensor } from "./inspect/trace.js";
 
 // Training

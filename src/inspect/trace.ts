@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { observeLayers, type AnyLayer } from "../layers/layer.js";
-import { globToRegExp } from "../layers/glob.js";
+import { globToRegExp, matchAllGlobs } from "../layers/glob.js";
 
 /** A named value of a forward pass, with PyTorch's axes ([B, C, H, W] for maps). */
 export interface TracedTensor {
@@ -17,6 +17,7 @@ export interface Traceable {
  * Runs `body` and gives back the outputs and named intermediates of the layers whose paths match.
  *
  * @param patterns over paths such as `image_encoder.blocks.*.attn` (see `globToRegExp`).
+ * @throws RangeError for a pattern that matches nothing of what was computed, with the names nearest to it.
  */
 export async function trace<T>(
   model: Traceable,
@@ -25,12 +26,17 @@ export async function trace<T>(
 ): Promise<{ result: T; tensors: Map<string, TracedTensor> }> {
   const expressions = patterns.map(globToRegExp);
   const tensors = new Map<string, TracedTensor>();
+  const announced = new Set<string>();
   const result = await watch(
     model,
-    (path) => expressions.some((expression) => expression.test(path)),
+    (path) => {
+      announced.add(path);
+      return expressions.some((expression) => expression.test(path));
+    },
     (path, value) => tensors.set(path, value),
     body,
   );
+  matchAllGlobs(patterns, [...announced], "layer or named value");
   return { result, tensors };
 }
 

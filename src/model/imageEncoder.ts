@@ -37,7 +37,8 @@ export class EncoderBlock extends Layer {
   attn: Layer;
   norm2: Layer;
   mlp: Layer;
-  readonly windowSize: number;
+  /** 0 attends over the whole grid. It may be changed: tables of relative positions are interpolated. */
+  windowSize: number;
 
   constructor(params: ParamScope, { dim, numHeads, mlpRatio, windowSize, inputSize }: EncoderBlockConfig) {
     super();
