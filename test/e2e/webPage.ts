@@ -66,10 +66,12 @@ export async function ready(page: Page, backend: string): Promise<void> {
   await page.locator("#activity").waitFor({ state: "hidden", timeout: 100_000 });
 }
 
-/** Opens files as a user does. */
+/** Opens files as a user does, and waits until the page shows them in place of the image before. */
 export async function openFiles(page: Page, files: string | readonly string[], shown: string): Promise<void> {
+  const facts = page.locator("#image-facts");
+  const before = (await facts.textContent()) ?? "";
   await page.locator("#file").setInputFiles(typeof files === "string" ? files : [...files]);
-  const opened = page.locator("#image-facts", { hasText: shown });
+  const opened = facts.filter({ hasText: shown, hasNotText: before || undefined });
   const refused = page.locator("#notice-text", { hasText: /./ });
   await opened.or(refused).first().waitFor({ timeout: 60_000 });
   if (await refused.isVisible()) throw new Error(`refused: ${await refused.textContent()}`);
