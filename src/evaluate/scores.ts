@@ -1,7 +1,7 @@
 import type { Vector3 } from "../volume/vector.js";
 import { hausdorff } from "./hausdorff.js";
 import { dice, volumeDifference, type VolumeDifference } from "./overlap.js";
-import { surfaceDistances } from "./surface.js";
+import { contourDistances, surfaceDistances } from "./surface.js";
 import { averageSurfaceDistances, normalisedSurfaceDistance, robustHausdorff } from "./surfaceScores.js";
 import type { VoxelMask } from "./voxelMask.js";
 
@@ -17,7 +17,7 @@ export interface Scores extends VolumeDifference {
 }
 
 /**
- * All scores of a predicted mask. Two empty masks agree: shares are 1, distances and errors 0. Where one is empty,
+ * All scores of a predicted mask; of one slice by contours, else by surfaces. Two empty masks agree: shares are 1, distances and errors 0. Where one is empty,
  * shares are 0 and distances Infinity.
  *
  * @param spacing millimetres a voxel, x first.
@@ -29,7 +29,11 @@ export function scoreMasks(
   prediction: VoxelMask,
   { spacing, tolerance }: { readonly spacing: Vector3; readonly tolerance: number },
 ): Scores {
-  const surfaces = surfaceDistances(truth, prediction, spacing);
+  const [x, y] = spacing;
+  const surfaces =
+    truth.size[2] === 1
+      ? contourDistances(truth, prediction, [x, y])
+      : surfaceDistances(truth, prediction, spacing);
   const { fromTruth, fromPrediction } = averageSurfaceDistances(surfaces);
   return {
     dice: dice(truth, prediction),

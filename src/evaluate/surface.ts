@@ -1,4 +1,5 @@
 import type { Vector3 } from "../volume/vector.js";
+import { VolumeError } from "../volume/volumeError.js";
 import { squaredDistances } from "./distance.js";
 import { cornerBit, surfaceAreas } from "./surfaceArea.js";
 import { assertSameGrid, assertSpacing, type VoxelMask } from "./voxelMask.js";
@@ -32,10 +33,38 @@ export function surfaceDistances(
   prediction: VoxelMask,
   spacing: Vector3,
 ): SurfaceDistances {
+  return distancesOn(truth, prediction, spacing, (depth) => depth + 1);
+}
+
+/**
+ * The same for masks of one slice as pictures: contours instead of surfaces, `areas` are lengths in mm. A slice as a
+ * thin volume would have an upper and a lower face, which hide how far contours are apart.
+ *
+ * @param spacing millimetres a pixel.
+ * @throws VolumeError when the masks are not of one size and one slice, or the spacing is not positive.
+ * @see DeepMind's surface-distance, `compute_surface_distances` of 2D masks
+ */
+export function contourDistances(
+  truth: VoxelMask,
+  prediction: VoxelMask,
+  [x, y]: readonly [x: number, y: number],
+): SurfaceDistances {
+  if (truth.size[2] !== 1)
+    throw new VolumeError(`masks have ${truth.size[2]} slices; expected one, for contours`);
+  // One layer of corners, with the slice going on above and below: walls of a height of 1 mm.
+  return distancesOn(truth, prediction, [x, y, 1], () => 1);
+}
+
+function distancesOn(
+  truth: VoxelMask,
+  prediction: VoxelMask,
+  spacing: Vector3,
+  layers: (depth: number) => number,
+): SurfaceDistances {
   assertSameGrid(truth, prediction);
   assertSpacing(spacing);
   const crop = boundingBox(truth, prediction);
-  const lattice: Vector3 = [crop.size[0] + 1, crop.size[1] + 1, crop.size[2] + 1];
+  const lattice: Vector3 = [crop.size[0] + 1, crop.size[1] + 1, layers(crop.size[2])];
   const codesOfTruth = neighbourCodes(truth, crop, lattice);
   const codesOfPrediction = neighbourCodes(prediction, crop, lattice);
   const areas = surfaceAreas(spacing);
@@ -74,7 +103,8 @@ function boundingBox(truth: VoxelMask, prediction: VoxelMask): Crop {
 /** For each corner of the voxel lattice which of the 8 voxels around it are set. */
 function neighbourCodes(mask: VoxelMask, { start, size }: Crop, lattice: Vector3): Uint8Array {
   const codes = new Uint8Array(lattice[0] * lattice[1] * lattice[2]);
-  const [row, slice] = [lattice[0], lattice[0] * lattice[1]];
+  const row = lattice[0];
+  const slice = lattice[2] > 1 ? row * lattice[1] : 0;
   // A voxel lies in the upper half of the cube around its lower corner, and the other way round.
   const corners = Array.from({ length: 8 }, (_, i) => {
     const [x, y, z] = [i & 1, (i >> 1) & 1, i >> 2];

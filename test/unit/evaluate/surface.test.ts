@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { dice } from "../../../src/evaluate/overlap.js";
-import { surfaceDistances } from "../../../src/evaluate/surface.js";
+import { contourDistances, surfaceDistances } from "../../../src/evaluate/surface.js";
 import { surfaceAreas } from "../../../src/evaluate/surfaceArea.js";
 import {
   averageSurfaceDistances,
@@ -111,6 +111,65 @@ describe("surfaces", () => {
     expect(() => surfaceDistances(a, { size: a.size, data: new Uint8Array(3) }, [1, 1, 1])).toThrow(
       "prediction: has 3 voxels; expected 24 = 2 x 3 x 4",
     );
+  });
+});
+
+/** Printed by DeepMind's surface-distance for 2D arrays. */
+const CONTOURS = [
+  {
+    ...{ name: "rectangles", spacing: [1, 1], area: [22.828427, 20.828427], elements: [24, 22] },
+    masks: [block([12, 12, 1], [2, 3, 0], [9, 8, 1]), block([12, 12, 1], [2, 4, 0], [8, 9, 1])],
+    ...{ nsd: [0.261453, 0.261453, 0.983803, 1, 1], hausdorff95: 1 },
+  },
+  {
+    ...{ name: "rectangles, spacing unlike", spacing: [0.5, 2], area: [26.123106, 25.123106] },
+    ...{ elements: [24, 22], masks: [block([12, 12, 1], [2, 3, 0], [9, 8, 1]), block([12, 12, 1], [2, 4, 0], [8, 9, 1])] }, // prettier-ignore
+    ...{ nsd: [0.401231, 0.74392, 0.782948, 0.979886, 1], hausdorff95: 2 },
+  },
+  {
+    ...{ name: "ellipses", spacing: [0.6, 0.8], area: [30, 29.2], elements: [52, 52] },
+    masks: [ellipse(9, 11, 5, 7), ellipse(9, 12, 6, 6)],
+    ...{ nsd: [0.412162, 0.412162, 0.949324, 1, 1], hausdorff95: 1.442221 },
+  },
+  {
+    ...{ name: "pixels that touch at corners", spacing: [1.5, 1], area: [10.211103, 7.211103] },
+    ...{ elements: [9, 7], masks: [pixels([1, 1], [2, 2], [3, 2]), pixels([2, 1], [1, 2])] },
+    ...{ nsd: [0.655214, 0.655214, 0.896524, 1, 1], hausdorff95: 1.802776 },
+  },
+] as const satisfies readonly (Pick<
+  Golden,
+  "name" | "masks" | "area" | "elements" | "nsd" | "hausdorff95"
+> & {
+  spacing: readonly [number, number];
+})[];
+
+function ellipse(centreX: number, centreY: number, radiusX: number, radiusY: number) {
+  return voxelMask(
+    [20, 24, 1],
+    (x, y) => ((x - centreX) / radiusX) ** 2 + ((y - centreY) / radiusY) ** 2 <= 1,
+  );
+}
+
+function pixels(...list: readonly (readonly [x: number, y: number])[]) {
+  return voxelMask([6, 6, 1], (x, y) => list.some(([px, py]) => px === x && py === y));
+}
+
+describe("contours", () => {
+  test.each(CONTOURS)("$name", ({ masks: [truth, prediction], spacing, ...golden }) => {
+    const contours = contourDistances(truth, prediction, spacing);
+    expect(sum(contours.truth.areas)).toBeCloseTo(golden.area[0], 5);
+    expect(sum(contours.prediction.areas)).toBeCloseTo(golden.area[1], 5);
+    expect([contours.truth.areas.length, contours.prediction.areas.length]).toEqual(golden.elements);
+    for (const [i, tolerance] of [0, 0.5, 1, 2, 3].entries())
+      expect(normalisedSurfaceDistance(contours, tolerance), `${tolerance} mm`).toBeCloseTo(golden.nsd[i], 6);
+    expect(robustHausdorff(contours, 95)).toBeCloseTo(golden.hausdorff95, 5);
+  });
+
+  test("empty masks, and more than a slice", () => {
+    const empty = block([4, 3, 1], [0, 0, 0], [0, 0, 0]);
+    expect(normalisedSurfaceDistance(contourDistances(empty, empty, [1, 1]), 2)).toBe(1);
+    const volume = block([4, 3, 2], [0, 0, 0], [1, 1, 1]);
+    expect(() => contourDistances(volume, volume, [1, 1])).toThrow("masks have 2 slices; expected one");
   });
 });
 
