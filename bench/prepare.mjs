@@ -120,7 +120,9 @@ export function prepare() {
   ];
   return {
     absent,
+    python,
     pixels,
+    pth,
     safetensors,
     commands: {
       ours: ours("tensorflow", 2),

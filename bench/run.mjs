@@ -1,11 +1,10 @@
 // npm run bench [-- --quick]: measures this project beside its peers, in one run. See docs/performance.md.
 import { writeFileSync } from "node:fs";
-import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { measure } from "./measure.mjs";
 import { prepare, ROOT } from "./prepare.mjs";
-import { document, plot, targetTable } from "./report.mjs";
+import { document, occasion, plot, targetTable } from "./report.mjs";
 import { judge } from "./targets.mjs";
 
 const { values } = parseArgs({ options: { quick: { type: "boolean", default: false } } });
@@ -15,13 +14,7 @@ const say = (text) =>
 
 const result = await measure(prepare(), { quick: values.quick, say });
 const run = {
-  date: new Date().toISOString().slice(0, 10),
-  machine: {
-    processor: cpus()[0].model,
-    cores: cpus().length,
-    gigabytes: Math.round(totalmem() / 2 ** 30),
-    node: process.version,
-  },
+  ...occasion(),
   ...result,
   targets: judge(result.figures),
 };

@@ -8,6 +8,8 @@ import { fixtureOf } from "../parity/tensors.js";
 
 // Runs in a page: computes what a fixture holds. Node compares, with the code that compares everywhere.
 
+export { trainDecoder } from "./decoderTraining.js";
+
 /** Tensors as they travel to Node: single-precision values in base64. */
 export type Sent = readonly {
   readonly name: string;

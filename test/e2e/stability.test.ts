@@ -19,15 +19,15 @@ interface Growth {
   readonly bytes: readonly [number, number];
 }
 
-/** Runs `call` of a predictor this many times in a process of its own. */
-function measure(call: string, times: number, checkpoint?: string): Growth {
+/** Runs `call` this many times in a process of its own, after `setup` with a model and an image. */
+function measure(setup: string, call: string, times: number, checkpoint?: string): Growth {
   const script = `
     import * as tf from "@tensorflow/tfjs";
-    const { SamPredictor, loadMedSam, readImageFile, useBackend } = await import("./dist/index.js");
+    const { SamPredictor, Trainer, loadMedSam, readImageFile, useBackend } = await import("./dist/index.js");
     await useBackend(${JSON.stringify(backend)});
     const image = await readImageFile("examples/sample/sample.png");
-    const predictor = new SamPredictor(await loadMedSam(${JSON.stringify(checkpoint)}));
-    await predictor.setImage(image);
+    const model = await loadMedSam(${JSON.stringify(checkpoint)});
+    ${setup};
     const measured = [];
     // What JavaScript could free is not growth.
     const measure = () => (gc(), measured.push([tf.memory().numTensors, process.memoryUsage().rss]));
@@ -45,14 +45,24 @@ function measure(call: string, times: number, checkpoint?: string): Growth {
 }
 
 describe.skipIf(backend === undefined)(`on ${backend}, tensors and memory stay flat`, () => {
+  const predictor = "const predictor = new SamPredictor(model); await predictor.setImage(image)";
   const encode = "await predictor.setImage(image)";
   const decode = "await predictor.predict({ box: [114, 205, 186, 275] })";
+  const trainer = `
+    const trainer = new Trainer(model, { train: "all", steps: 1000 });
+    const batch = {
+      images: tf.zeros([2, model.config.imageSize, model.config.imageSize, 3]),
+      prompts: { boxes: tf.tensor2d([[20, 30, 60, 70], [10, 10, 90, 80]]) },
+      target: tf.ones([2, 1, model.config.imageSize, model.config.imageSize]),
+    }`;
+  const step = "await trainer.step([batch])";
   test.each([
-    ["500 encodes", encode, 500, undefined],
-    ["5000 decodes", decode, 5000, undefined],
-    ...(existsSync(VIT_B) ? [["20 encodes of ViT-B", encode, 20, VIT_B] as const] : []),
-  ] as const)("%s", { timeout: 1_800_000 }, (name, call, times, checkpoint) => {
-    const { tensors, bytes } = measure(call, times, checkpoint);
+    ["500 encodes", predictor, encode, 500, undefined],
+    ["5000 decodes", predictor, decode, 5000, undefined],
+    ["300 steps of training", trainer, step, 300, undefined],
+    ...(existsSync(VIT_B) ? [["20 encodes of ViT-B", predictor, encode, 20, VIT_B] as const] : []),
+  ] as const)("%s", { timeout: 1_800_000 }, (name, setup, call, times, checkpoint) => {
+    const { tensors, bytes } = measure(setup, call, times, checkpoint);
     const growth = bytes[1] / bytes[0] - 1;
     const megabytes = bytes.map((value) => (value / 1e6).toFixed(0)).join(" to ");
     console.log(`${name}: ${tensors[1]} tensors, ${megabytes} MB (${(100 * growth).toFixed(1)} %)`);
