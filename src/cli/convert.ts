@@ -8,6 +8,7 @@ import { Progress } from "./progress.js";
 
 interface ConvertFlags {
   readonly dtype?: FloatDType;
+  readonly names: "original" | "huggingface";
   readonly json?: boolean;
 }
 
@@ -17,7 +18,7 @@ export function convertCommand(): Command {
     .summary("a checkpoint to safetensors")
     .description(
       "Writes a checkpoint of SAM or MedSAM (.pth, Hugging Face, safetensors) as safetensors under the original " +
-        "names, and says what was renamed, missing and unexpected. Nothing in a .pth is executed.",
+        "names or Hugging Face's, and says what was renamed, missing and unexpected. Nothing in a .pth is executed.",
     )
     .argument("<in>", "checkpoint: .pth, .safetensors or a .safetensors.index.json")
     .argument("<out>", "file to write: .safetensors")
@@ -28,6 +29,11 @@ export function convertCommand(): Command {
         "BF16",
       ]),
     )
+    .addOption(
+      new Option("--names <whose>", "names of segment-anything, or of transformers' SamModel")
+        .choices(["original", "huggingface"])
+        .default("original"),
+    )
     .option("--json", "print one JSON document and nothing else")
     .addHelpText(
       "after",
@@ -36,12 +42,18 @@ Examples:
   MedSAM's published weights, byte for byte the same values:
     $ medsam convert medsam_vit_b.pth medsam_vit_b.safetensors
   The same in half the size:
-    $ medsam convert medsam_vit_b.pth medsam_vit_b_f16.safetensors --dtype F16`,
+    $ medsam convert medsam_vit_b.pth medsam_vit_b_f16.safetensors --dtype F16
+  What \`medsam finetune\` made, for transformers:
+    $ medsam convert run/best.safetensors model.safetensors --names huggingface`,
     )
     .action(convert);
 }
 
-async function convert(input: string, output: string, { dtype, json }: ConvertFlags): Promise<void> {
+async function convert(
+  input: string,
+  output: string,
+  { dtype, names: whose, json }: ConvertFlags,
+): Promise<void> {
   if (!output.endsWith(".safetensors"))
     throw new UsageError(`${output}: expected a name that ends in .safetensors, the format that is written`);
   const { convertCheckpoint } = await import("../weights/convert.node.js");
@@ -50,7 +62,10 @@ async function convert(input: string, output: string, { dtype, json }: ConvertFl
 
   const progress = new Progress(`converting ${basename(input)}`);
   const onProgress = (share: number) => progress.update(share);
-  const report = convertCheckpoint(input, output, { ...(dtype !== undefined && { dtype }), onProgress });
+  const report = convertCheckpoint(input, output, {
+    ...(dtype !== undefined && { dtype }),
+    ...{ names: whose, onProgress },
+  });
   progress.stop();
   const { model } = await summariseFile(output);
   if (json) {

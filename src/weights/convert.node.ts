@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { CheckpointError, sizeOf, type Checkpoint, type DType } from "./checkpoint.js";
 import { quoted } from "./jsonReader.js";
-import { normaliseKeys } from "./keys.js";
+import { normaliseKeys, toHuggingFace } from "./keys.js";
 import { fromFloat32, toFloat32 } from "./numbers.js";
 import { findCheckpoint, INDEX_ENDING, openCheckpointFile } from "./open.node.js";
 import { saveSafetensors } from "./safetensors.node.js";
@@ -14,12 +14,14 @@ export type FloatDType = "F32" | "F16" | "BF16";
 export interface ConvertOptions {
   /** Type of the floating-point tensors; default: as they are. Others never change. */
   readonly dtype?: FloatDType;
+  /** Whose names the tensors get: segment-anything's, or those of Hugging Face's `SamModel`. Default `original`. */
+  readonly names?: "original" | "huggingface";
   /** Told the share of the values that is written. */
   readonly onProgress?: (share: number) => void;
 }
 
 export interface ConvertReport {
-  /** `[name in the input, state_dict path]`, where they differ. */
+  /** `[name in the input, name in the output]`, where they differ. */
   readonly renamed: readonly (readonly [string, string])[];
   /** Names of the input that were left out: constants that nothing uses, second copies. */
   readonly dropped: readonly string[];
@@ -30,8 +32,8 @@ export interface ConvertReport {
 }
 
 /**
- * Writes any checkpoint that `openCheckpointFile` reads as safetensors under the original state_dict paths, a
- * tensor at a time. Node only.
+ * Writes any checkpoint that `openCheckpointFile` reads as safetensors under the original state_dict paths, or
+ * those of Hugging Face, a tensor at a time. Node only.
  *
  * @throws CheckpointError when the input cannot be read, the output is the input or no place for a file, or a value
  * does not fit `dtype`.
@@ -41,17 +43,19 @@ export function convertCheckpoint(
   output: string,
   options: ConvertOptions = {},
 ): ConvertReport {
-  const { dtype, onProgress } = options;
+  const { dtype, names = "original", onProgress } = options;
+  const nameOf = (path: string) => (names === "huggingface" ? toHuggingFace(path) : path);
   checkOutput(findCheckpoint(input), output);
   const opened = openCheckpointFile(input);
   try {
-    const { checkpoint, renamed, dropped } = normaliseKeys(opened);
+    const { checkpoint, renamed: toPaths, dropped } = normaliseKeys(opened);
+    const givenAs = new Map(toPaths.map(([given, path]) => [path, given]));
     const total = [...checkpoint.tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
     let written = 0;
     const tensors = [...checkpoint.tensors].map(([name, info]): TensorToWrite => {
       const target = isFloat(info.dtype) ? (dtype ?? info.dtype) : info.dtype;
       return {
-        name,
+        name: nameOf(name),
         dtype: target,
         shape: info.shape,
         bytes: () => {
@@ -62,6 +66,9 @@ export function convertCheckpoint(
         },
       };
     });
+    const renamed = [...checkpoint.tensors.keys()]
+      .map((path) => [givenAs.get(path) ?? path, nameOf(path)] as const)
+      .filter(([given, written]) => given !== written);
     saveSafetensors(output, tensors, { ...checkpoint.metadata, format: "pt" });
     return { renamed, dropped, tensors: tensors.length, parameters: total, bytes: statSync(output).size };
   } finally {
