@@ -13,6 +13,8 @@ export interface TrainingCase {
 /** Cases that can be read in any order, again and again: the same number always gives the same case. */
 export interface TrainingData {
   readonly length: number;
+  /** What decides how the cases are read, where there is a choice: a resumed training must have the same. */
+  readonly reading?: Readonly<Record<string, string>>;
   /** `id` of case `index`, from 0, without reading it. */
   idOf(index: number): string;
   read(index: number): Promise<TrainingCase>;

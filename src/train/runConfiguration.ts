@@ -19,6 +19,7 @@ interface DataIdentity {
   readonly cases: number;
   /** SHA-256 of their names. */
   readonly ids: string;
+  readonly reading?: TrainingData["reading"];
 }
 
 /** @param options with the model as it is before any step. */
@@ -38,7 +39,11 @@ export async function runConfiguration(
 
 async function identityOf(data: TrainingData): Promise<DataIdentity> {
   const ids = Array.from({ length: data.length }, (_, index) => data.idOf(index));
-  return { cases: data.length, ids: await digest([new TextEncoder().encode(JSON.stringify(ids))]) };
+  return {
+    cases: data.length,
+    ids: await digest([new TextEncoder().encode(JSON.stringify(ids))]),
+    ...(data.reading && { reading: data.reading }),
+  };
 }
 
 /**

@@ -63,8 +63,8 @@ export async function openData(path: string, options: DataOptions = {}): Promise
         ? splitCases(own.cases, { share: validation, seed })
         : { train: own.cases, validation: other?.cases ?? [] };
     return {
-      train: dataOf(sides.train, source),
-      validation: dataOf(sides.validation, source),
+      train: dataOf(sides.train, source, readOptions),
+      validation: dataOf(sides.validation, source, readOptions),
       problems: [...own.problems, ...(other?.problems ?? [])],
       close,
     };
@@ -74,9 +74,14 @@ export async function openData(path: string, options: DataOptions = {}): Promise
   }
 }
 
-function dataOf(cases: readonly CaseFile[], source: CaseSource): TrainingData {
+function dataOf(
+  cases: readonly CaseFile[],
+  source: CaseSource,
+  reading: TrainingData["reading"] & object,
+): TrainingData {
   return {
     length: cases.length,
+    reading,
     idOf: (index) => cases[index].id,
     read: (index): Promise<TrainingCase> => source.read(cases[index]),
   };

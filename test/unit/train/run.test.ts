@@ -116,6 +116,10 @@ describe("a run's folder", () => {
     expect(await run(out, { resume: true, batch: 3, train: "all", data: rectangles(4), seed: 9 })).toMatch(
       /cannot resume with another configuration \(settings.train: "decoder", now "all"; settings.batch: 2, now 3; settings.seed: 0, now 9; data.cases: 5, now 4; data.ids: /,
     );
+    const otherwise = { ...rectangles(5), reading: { objects: "components" } };
+    expect(await run(out, { resume: true, data: otherwise })).toMatch(
+      /\(data.reading.objects: not there, now "components"\)/,
+    );
     // The learning rate does not depend on the number of steps: more may follow.
     const result = await run(out, { resume: true, steps: 3 });
     expect(result).toMatchObject({ last: { step: 3 } });
