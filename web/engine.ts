@@ -136,8 +136,9 @@ export class Engine {
 /** Errors after which a worker's results cannot be trusted, or nothing more comes of it. */
 export function isFatal(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  if (error.name === "WorkerCrash" || error.name === "DeviceLost") return true;
-  return /out of memory|allocation failed|could not allocate|array buffer allocation|memory access out of bounds|device (was|is) lost|context/i.test(error.message); // prettier-ignore
+  // A RuntimeError is WebAssembly's: what it computed last, and its memory, are in an unknown state.
+  if (["WorkerCrash", "DeviceLost", "OutOfMemoryError", "RuntimeError"].includes(error.name)) return true;
+  return /out of memory|allocation failed|could not allocate|device (was|is) lost|context/i.test(error.message); // prettier-ignore
 }
 
 function passedTests(): string[] {

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { registerTensorflowKernels } from "../ops/tensorflowKernels.js";
 import { registerWasmKernels } from "../ops/wasmKernels.js";
 import { clarifyOutOfMemory } from "./outOfMemory.js";
+import { refuseNullPointers } from "./wasmOutOfMemory.js";
 
 /** What tensors are computed with. `tensorflow` is TensorFlow's native library, in Node; `webgl` is for browsers. */
 export type BackendName = "tensorflow" | "webgpu" | "webgl" | "wasm" | "cpu";
@@ -56,6 +57,7 @@ export async function startBackend(
       await table.get(candidate)?.(softwareGpu || name !== "auto");
       if (!(await tf.setBackend(candidate))) throw new BackendError("it does not start here");
       await tf.ready();
+      if (candidate === "wasm") refuseNullPointers();
       if (candidate === "tensorflow") {
         registerTensorflowKernels();
         clarifyOutOfMemory();

@@ -1,40 +1,17 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Page, Worker } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { crc32 } from "../../src/image/crc32.js";
 import { safetensorsBytes } from "../../src/weights/safetensorsWriter.js";
 import { ROOT, SAMPLE } from "./medsam.js";
+import { BOX, goesOn, notice, openWithMask } from "./webGoesOn.js";
 import { dragBox, maskArrives, PAGE_CAN_RUN, pageFixture } from "./webPage.js";
 
-const BOX = [114, 205, 186, 275];
-const OTHER = [318, 302, 378, 362];
 const TINY = join(ROOT, "models", "medsam-tiny.safetensors");
 
 describe.skipIf(!PAGE_CAN_RUN)("what goes wrong is said, and the page goes on", () => {
   const site = pageFixture();
-
-  /** The page with one object, and what it says of its mask. */
-  async function withMask(backend: string): Promise<{ page: Page; said: string }> {
-    const page = await site.open(backend);
-    await dragBox(page, BOX);
-    return { page, said: await maskArrives(page) };
-  }
-
-  const notice = async (page: Page): Promise<string> => {
-    const text = page.locator("#notice-text", { hasText: /./ });
-    await text.waitFor({ timeout: 60_000 });
-    return (await text.textContent())!;
-  };
-
-  /** The object and its mask are still there, and another one can be drawn. */
-  async function goesOn(page: Page, said: string): Promise<void> {
-    expect(await page.locator("#score").textContent()).toBe(said);
-    await dragBox(page, OTHER);
-    await expect.poll(() => page.locator("#objects li").count()).toBe(2);
-    expect(await maskArrives(page)).not.toBe(said);
-    await page.context().close();
-  }
+  const withMask = (backend: string) => openWithMask(site, backend);
 
   const sample = readFileSync(SAMPLE);
 
@@ -104,50 +81,6 @@ describe.skipIf(!PAGE_CAN_RUN)("what goes wrong is said, and the page goes on", 
     expect(await page.locator("#stored li").count()).toBe(0);
     await maskArrives(page);
     await page.context().close();
-  });
-
-  test("a tab that sleeps in the middle goes on when it wakes", async () => {
-    const page = await site.open("cpu");
-    const device = await page.context().newCDPSession(page);
-    await page.locator("#preset").selectOption("MedSAM_demo"); // encodes anew
-    await page.locator("#activity").waitFor();
-    await dragBox(page, BOX);
-    await device.send("Page.setWebLifecycleState", { state: "frozen" });
-    await new Promise((resolve) => setTimeout(resolve, 3000));
-    await device.send("Page.setWebLifecycleState", { state: "active" });
-    await goesOn(page, await maskArrives(page));
-  });
-
-  const modelWorker = (page: Page): Worker => page.workers().find((worker) => worker.url().includes("modelWorker"))!; // prettier-ignore
-
-  test("a WebGL context that is lost in the middle", async () => {
-    const { page, said } = await withMask("webgl");
-    await page.locator("#preset").selectOption("MedSAM_demo");
-    await page.locator("#activity").waitFor();
-    await modelWorker(page).evaluate(() => {
-      const { _tfengine } = globalThis as unknown as { _tfengine: { registry: { webgl: { gpgpu: { gl: WebGLRenderingContext } } } } }; // prettier-ignore
-      _tfengine.registry.webgl.gpgpu.gl.getExtension("WEBGL_lose_context")!.loseContext();
-    });
-    expect(await notice(page)).toMatch(/^The webgl backend stopped: .*context.*prompts are kept/);
-    expect(await page.locator("#objects li").count()).toBe(1);
-    await page.locator("#preset").selectOption("MedSAM_Inference");
-    await page.locator("#backend").selectOption("wasm");
-    await page.locator("#status", { hasText: "on wasm" }).waitFor();
-    await maskArrives(page);
-    await goesOn(page, said);
-  });
-
-  test("a worker that crashes; the next backend goes on with the work", async () => {
-    const { page, said } = await withMask("wasm");
-    await modelWorker(page).evaluate(() => {
-      setTimeout(() => {
-        throw new Error("boom");
-      });
-    });
-    expect(await notice(page)).toMatch(/^The wasm backend stopped: .*boom.*prompts are kept/);
-    await page.locator("#notice-action").click();
-    await page.locator("#status", { hasText: /on (wasm|cpu)/ }).waitFor({ timeout: 60_000 });
-    await goesOn(page, said);
   });
 });
 

@@ -110,20 +110,20 @@ async function refuseSoftwareWebGpu(): Promise<void> {
     throw new BackendAbsentError(`the only WebGPU device is drawn by the processor (${device})`);
 }
 
-/** A device that went away while it was used. */
+/** A device that went away while it was used, or did not do what it was told. */
 export class DeviceLost extends Error {
   override name = "DeviceLost";
 }
 
 interface GpuBackend {
   readonly gpgpu?: { readonly gl: WebGLRenderingContext };
-  readonly device?: { readonly lost: Promise<{ readonly message: string }> };
+  readonly device?: EventTarget & { readonly lost: Promise<{ readonly message: string }> };
 }
 
 /** Rejects when the GPU of the backend in use is lost. */
 let whenLost: Promise<never> = new Promise(() => undefined);
 
-/** Notes from now on when the GPU is lost, which TensorFlow.js itself does not say. */
+/** Notes from now on when the GPU is lost or refuses an order, which TensorFlow.js itself does not say. */
 export function watchDevice(): void {
   const { gpgpu, device } = tf.backend() as unknown as GpuBackend;
   whenLost = new Promise((_, reject) => {
@@ -133,6 +133,11 @@ export function watchDevice(): void {
     void device?.lost.then(({ message }) =>
       reject(new DeviceLost(`the WebGPU device was lost (${message || "no reason given"})`)),
     );
+    // Out of memory, or an order that it does not take: what was to be computed stays zero.
+    device?.addEventListener("uncapturederror", (event) => {
+      const { error } = event as Event & { readonly error: Error };
+      reject(new DeviceLost(`WebGPU refused an order: ${error.message.split("\n")[0]}`));
+    });
   });
   whenLost.catch(() => undefined);
 }
@@ -143,8 +148,14 @@ export function watchDevice(): void {
  * @throws DeviceLost when the GPU was lost meanwhile: what is read from it then never comes, or is wrong.
  */
 export async function onDevice<T>(work: Promise<T>): Promise<T> {
-  const result = await Promise.race([work, whenLost]);
   const { gpgpu } = tf.backend() as unknown as GpuBackend;
-  if (gpgpu?.gl.isContextLost()) return whenLost;
-  return result;
+  try {
+    const result = await Promise.race([work, whenLost]);
+    return gpgpu?.gl.isContextLost() ? await whenLost : result;
+  } catch (error) {
+    // Reads end with the device, and are told of first.
+    if (error instanceof DOMException && /mapAsync|GPUBuffer/.test(error.message))
+      throw new DeviceLost(`the WebGPU device was lost (${error.message})`, { cause: error });
+    throw error;
+  }
 }

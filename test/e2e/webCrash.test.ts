@@ -1,0 +1,113 @@
+import type { Page, Worker } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { SAMPLE } from "./medsam.js";
+import { BOX, goesOn, notice, openWithMask } from "./webGoesOn.js";
+import { dragBox, maskArrives, PAGE_CAN_RUN, pageFixture } from "./webPage.js";
+
+/** TensorFlow.js's own table of backends, in a worker. */
+declare const _tfengine: {
+  readonly registry: {
+    readonly webgl: { readonly gpgpu: { readonly gl: WebGLRenderingContext } };
+    readonly webgpu: {
+      readonly device: { destroy(): void; createBuffer(options: { size: number; usage: number }): void };
+    };
+    readonly wasm: { readonly wasm: { _malloc(bytes: number): number } };
+  };
+};
+
+describe.skipIf(!PAGE_CAN_RUN)("what ends in the middle is said, and the work goes on", () => {
+  const site = pageFixture();
+  const workerOf = (page: Page, name: string): Worker => page.workers().find((worker) => worker.url().includes(name))!; // prettier-ignore
+
+  /** Begins to encode the image anew, which asks for the mask again. */
+  const encodeAnew = (page: Page) => page.locator("#preset").selectOption("MedSAM_demo");
+
+  /** The next backend is offered; taking it brings the mask, and more can be drawn. */
+  async function goesOnElsewhere(page: Page): Promise<void> {
+    expect(await page.locator("#objects li").count()).toBe(1);
+    await page.getByRole("button", { name: /^Go on with / }).click();
+    await page.locator("#status", { hasText: /on (wasm|cpu)/ }).waitFor({ timeout: 60_000 });
+    await goesOn(page, await maskArrives(page));
+  }
+
+  test("a tab that sleeps in the middle goes on when it wakes", async () => {
+    const page = await site.open("cpu");
+    const device = await page.context().newCDPSession(page);
+    await encodeAnew(page);
+    await page.locator("#activity").waitFor();
+    await dragBox(page, BOX);
+    await device.send("Page.setWebLifecycleState", { state: "frozen" });
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    await device.send("Page.setWebLifecycleState", { state: "active" });
+    await goesOn(page, await maskArrives(page));
+  });
+
+  test("a WebGL context that is lost in the middle", async () => {
+    const { page } = await openWithMask(site, "webgl");
+    await encodeAnew(page);
+    await workerOf(page, "modelWorker").evaluate(() =>
+      _tfengine.registry.webgl.gpgpu.gl.getExtension("WEBGL_lose_context")!.loseContext(),
+    );
+    expect(await notice(page)).toMatch(/^The webgl backend stopped: .*context.*prompts are kept/);
+    await goesOnElsewhere(page);
+  });
+
+  test("a WebGPU device that is lost in the middle", async () => {
+    const page = await site.open("webgpu");
+    await dragBox(page, BOX);
+    await workerOf(page, "modelWorker").evaluate(() => _tfengine.registry.webgpu.device.destroy());
+    expect(await notice(page)).toMatch(/^The webgpu backend stopped: the WebGPU device was lost .*prompts are kept/); // prettier-ignore
+    await goesOnElsewhere(page);
+  });
+
+  test("WebGPU that refuses an order, here for more memory than there is", async () => {
+    const page = await site.open("webgpu");
+    await workerOf(page, "modelWorker").evaluate(() => _tfengine.registry.webgpu.device.createBuffer({ size: 2 ** 45, usage: 128 })); // prettier-ignore
+    await dragBox(page, BOX);
+    expect(await notice(page)).toMatch(/^The webgpu backend stopped: WebGPU refused an order: .*prompts are kept/); // prettier-ignore
+    await goesOnElsewhere(page);
+  });
+
+  test("memory that runs out", async () => {
+    const { page } = await openWithMask(site, "wasm");
+    await workerOf(page, "modelWorker").evaluate(() => {
+      // Places that are asked for and not written to: this takes addresses, not the machine's memory.
+      const take = (bytes: number) => {
+        try {
+          while (_tfengine.registry.wasm.wasm._malloc(bytes) !== 0);
+        } catch {
+          // Full.
+        }
+      };
+      for (let bytes = 2 ** 28; bytes >= 2 ** 16; bytes /= 8) take(bytes);
+    });
+    await encodeAnew(page);
+    expect(await notice(page)).toMatch(/^The wasm backend stopped: out of memory: .* bytes more.*prompts are kept/); // prettier-ignore
+    await goesOnElsewhere(page);
+  });
+
+  const crash = (worker: Worker) =>
+    worker.evaluate(() => {
+      setTimeout(() => {
+        throw new Error("boom");
+      });
+    });
+
+  test("the model's worker crashes", async () => {
+    const { page } = await openWithMask(site, "wasm");
+    await crash(workerOf(page, "modelWorker"));
+    expect(await notice(page)).toMatch(/^The wasm backend stopped: .*boom.*prompts are kept/);
+    await goesOnElsewhere(page);
+  });
+
+  test("the reader of images crashes; the image is opened again", async () => {
+    const { page } = await openWithMask(site, "wasm");
+    await crash(workerOf(page, "imageWorker"));
+    expect(await notice(page)).toMatch(/^the reader of images stopped: .*boom.*open the image again/);
+    await page.locator("#file").setInputFiles(SAMPLE);
+    await page.locator("#notice").waitFor({ state: "hidden" });
+    await dragBox(page, BOX);
+    await maskArrives(page);
+    await page.context().close();
+  });
+});
