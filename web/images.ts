@@ -1,10 +1,11 @@
 import type { PixelImage } from "../src/image/pixels.js";
 import { edit, showError, type App } from "./state/app.js";
 import { readDocument } from "./state/document.js";
+import { keptDocuments } from "./state/keeping.js";
 import { startHistory } from "./state/history.js";
 import { EMPTY_SESSION } from "./state/session.js";
 import { fullWindow } from "./view/window.js";
-import type { ImageMethods } from "./workers/imageWorker.js";
+import type { ImageInfo, ImageMethods } from "./workers/imageWorker.js";
 import { Remote } from "./workers/rpc.js";
 
 /** Opens files and hands out slices, through a worker of its own that has no model and outlives one that fails. */
@@ -12,6 +13,8 @@ export class Images {
   private remote: Remote<ImageMethods> | undefined;
   private kept: { readonly slice: number; readonly image: Promise<PixelImage> } | undefined;
   private opened = 0;
+  /** Prompts of before the page was loaded anew, until their images are opened. */
+  private readonly leftOver = keptDocuments();
 
   constructor(private readonly app: App) {
     let [slice, sha256]: [number, string | undefined] = [0, undefined];
@@ -48,6 +51,7 @@ export class Images {
         window: image.windows[0] ?? fullWindow(image.range[1] <= 255 && image.range[0] >= 0 ? [0, 255] : image.range), // prettier-ignore
         intensity: image.modality === "CT" ? "ct-soft-tissue" : "preset",
       });
+      this.bringBack(image);
     } catch (error) {
       if (controller.signal.aborted) return;
       showError(this.app, error);
@@ -62,11 +66,29 @@ export class Images {
     return this.kept.image;
   }
 
+  /** The prompts that this image had before the page was loaded anew. */
+  private bringBack(image: ImageInfo): void {
+    const text = this.leftOver.get(image.sha256);
+    this.leftOver.delete(image.sha256);
+    if (text !== undefined) {
+      const { session, settings } = readDocument(text, image);
+      this.app.update({ ...settings, history: startHistory(session) });
+    }
+    const [waiting] = this.leftOver.values();
+    if (waiting === undefined) return;
+    const { image: made } = JSON.parse(waiting) as { image: { file: string } };
+    const said = `The page was loaded anew. Your prompts on ${made.file} are kept: open that image again.`;
+    this.app.update({ notice: { kind: "info", text: said } });
+  }
+
   private async openPrompts(file: File): Promise<void> {
     const { image } = this.app.value;
     if (image === undefined) throw new Error(`${file.name}: open the image first, then its prompts`);
     try {
-      edit(this.app, readDocument(await file.text(), image));
+      const { session, settings } = readDocument(await file.text(), image);
+      // Another window, preset or crop is part of what makes the same masks.
+      this.app.update({ ...settings });
+      edit(this.app, session);
     } catch (error) {
       throw new Error(`${file.name}: ${error instanceof Error ? error.message : String(error)}`, {
         cause: error,

@@ -10,6 +10,7 @@ import { promptPanel } from "./panels/prompt.js";
 import { toolbar } from "./panels/toolbar.js";
 import { Predictions } from "./predictions.js";
 import { savingMenu } from "./saving.js";
+import { keepPrompts } from "./state/keeping.js";
 import { createApp, showError, type AppState } from "./state/app.js";
 import { Viewer } from "./view/viewer.js";
 
@@ -38,6 +39,7 @@ savingMenu(app, predictions, images);
 listenToKeys(app, viewer, canvas);
 openFiles();
 askAgain();
+keepPrompts(app);
 void openSample();
 void engine.start(wishOf(location.search));
 
@@ -81,13 +83,13 @@ async function keepForOffline(): Promise<void> {
 
 /** Looks for missing masks whenever something that they depend on changed. */
 function askAgain(): void {
-  const parts = ({ history, image, slice, preset, intensity, window }: AppState) =>
-    [history.present, image, slice, preset, intensity, intensity === "shown" ? window : undefined] as const;
+  const parts = ({ history, image, slice, preset, intensity, window, crop }: AppState) =>
+    [history.present, image, slice, preset, intensity, intensity === "shown" ? window : undefined, crop] as const; // prettier-ignore
   let before = parts(app.value);
   app.subscribe((state) => {
     const now = parts(state);
     if (now.every((part, index) => part === before[index])) return;
-    const sameAnswers = [1, 3, 4, 5].every((index) => now[index] === before[index]);
+    const sameAnswers = [1, 3, 4, 5, 6].every((index) => now[index] === before[index]);
     before = now;
     if (sameAnswers) predictions.wake();
     else predictions.restart({ keepAnswers: false });

@@ -2,6 +2,7 @@ import type { PixelImage } from "../src/image/pixels.js";
 import type { Prediction, Prompt } from "../src/predictor/types.js";
 import { isFatal, type Engine } from "./engine.js";
 import { intensityOf, sessionOf, showError, type App } from "./state/app.js";
+import { CROP } from "./state/document.js";
 import { isEmptyQuery, type Query, type SlicePrompt } from "./state/session.js";
 
 /** An answer on the screen: one candidate of a prediction. */
@@ -50,9 +51,12 @@ export class Predictions {
     return { index, count: masks.length, scores, mask: masks[index], logits: lowResLogits[index] };
   }
 
-  /** Answers a query that is still being drawn; a newer one takes its place. */
+  /**
+   * Answers a query that is still being drawn; a newer one takes its place. Not with a crop, where every box would be
+   * encoded.
+   */
   show(query: Query | undefined): void {
-    this.preview = query && { query, slice: this.app.value.slice };
+    this.preview = query && !this.app.value.crop ? { query, slice: this.app.value.slice } : undefined;
     this.wake();
   }
 
@@ -110,22 +114,17 @@ export class Predictions {
 
   /** What an embedding depends on. */
   private keyOf(slice: number): string {
-    const { image, preset, model } = this.app.value;
-    return JSON.stringify([image?.sha256, slice, preset, intensityOf(this.app.value), model?.sha256]);
+    const { image, preset, model, crop } = this.app.value;
+    return JSON.stringify([image?.sha256, slice, preset, intensityOf(this.app.value), crop, model?.sha256]);
   }
 
   private async encode(slice: number): Promise<void> {
-    const { preset, model } = this.app.value;
+    const { preset, crop } = this.app.value;
     const worker = this.engine().worker;
     const key = this.keyOf(slice);
     const controller = new AbortController();
     this.encoding = { key, controller };
-    const cancel = () => {
-      controller.abort();
-      this.paused = true;
-    };
-    const show = (share: number) =>
-      this.app.update({ activity: { what: `Encoding with ${model?.name}`, share, cancel } });
+    const show = this.progress("Encoding", controller);
     try {
       const image = await this.readSlice(slice);
       show(0);
@@ -134,7 +133,7 @@ export class Predictions {
       const intensity = intensityOf(this.app.value);
       await worker?.call(
         "encode",
-        { image, preset, ...(intensity !== undefined && { intensity }) },
+        { image, preset, ...(intensity !== undefined && { intensity }), ...(crop && { crop: CROP }) },
         { signal: controller.signal, onProgress: show },
       );
       this.encoded = key;
@@ -150,19 +149,34 @@ export class Predictions {
     }
   }
 
+  /** Shows how far something is, and lets the user cancel it. */
+  private progress(what: string, controller: AbortController): (share: number) => void {
+    const cancel = () => {
+      controller.abort();
+      this.paused = true;
+    };
+    return (share) =>
+      this.app.update({ activity: { what: `${what} with ${this.app.value.model?.name}`, share, cancel } });
+  }
+
   private async answer({ query }: Task): Promise<void> {
+    const { crop } = this.app.value;
+    const controller = new AbortController();
     try {
       const worker = this.engine().worker;
       const start = performance.now();
-      const prediction = await worker?.call("predict", {
-        prompt: promptOf(query),
-        multimask: query.multimask,
-      });
+      const prediction = await worker?.call(
+        "predict",
+        { prompt: promptOf(query), multimask: query.multimask },
+        // Without a crop it is a moment's work.
+        crop ? { signal: controller.signal, onProgress: this.progress("Encoding the crop", controller) } : {},
+      );
       if (prediction === undefined) return;
       performance.measure("medsam decode", { start });
       this.answers.set(query, prediction);
       this.app.update({ answers: this.app.value.answers + 1 });
     } catch (error) {
+      if (controller.signal.aborted) return;
       if (isFatal(error)) {
         this.paused = true;
         this.engine().failed(error);
@@ -170,6 +184,8 @@ export class Predictions {
       }
       this.refused.add(query);
       showError(this.app, error);
+    } finally {
+      if (crop) this.app.update({ activity: undefined });
     }
   }
 }

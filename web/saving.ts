@@ -3,8 +3,8 @@ import { maskArea, maskImage, type Mask } from "../src/image/mask.js";
 import { byId, download } from "./dom.js";
 import type { Images } from "./images.js";
 import type { Predictions } from "./predictions.js";
-import { intensityOf, sessionOf, showError, type App } from "./state/app.js";
-import { writeDocument } from "./state/document.js";
+import { sessionOf, showError, type App } from "./state/app.js";
+import { documentOf } from "./state/keeping.js";
 import { selectedObject } from "./state/session.js";
 
 /** The menu of files to save. Every mask is waited for. */
@@ -40,22 +40,11 @@ export function savingMenu(app: App, predictions: Predictions, images: Images): 
     download(`${stem()}_labels.nii.gz`, bytes, "application/gzip");
   });
   offer("save-json", () => {
-    const { image, model, backend, preset, intensity } = app.value;
-    if (!image || !model || !backend) throw new Error("the model has to be ready first");
-    const { name: file, width, height, sha256 } = image;
-    const shown = intensityOf(app.value);
-    const text = writeDocument(
-      sessionOf(app.value),
-      {
-        image: { file, width, height, sha256 },
-        ...{ model, preset, backend: backend.name, version: __VERSION__ },
-        intensity: typeof shown === "object" ? `level ${shown.centre}, width ${shown.width}` : intensity,
-      },
-      (prompt) => {
-        const candidate = predictions.candidate(prompt);
-        return candidate && { score: candidate.scores[candidate.index], pixels: maskArea(candidate.mask) };
-      },
-    );
+    if (!app.value.model) throw new Error("the model has to be ready first");
+    const text = documentOf(app, (prompt) => {
+      const candidate = predictions.candidate(prompt);
+      return candidate && { score: candidate.scores[candidate.index], pixels: maskArea(candidate.mask) };
+    });
     download(`${stem()}.json`, text, "application/json");
     return Promise.resolve();
   });

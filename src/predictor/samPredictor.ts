@@ -95,7 +95,7 @@ export class SamPredictor {
    *
    * @throws PromptError when the prompt cannot be used; Error before `setImage`.
    */
-  async predict(prompt: Prompt, options: PredictOptions = {}): Promise<Prediction> {
+  async predict(prompt: Prompt, options: PredictOptions & LongCall = {}): Promise<Prediction> {
     const [prediction] = await this.enqueue(() => this.predictAll([prompt], options));
     return prediction;
   }
@@ -138,7 +138,10 @@ export class SamPredictor {
     while (predictions.length < prompts.length) {
       options.signal?.throwIfAborted();
       const start = predictions.length;
-      const encoded = await this.encodedRegion(image, regions[start], options.signal);
+      const encoded = await this.encodedRegion(image, regions[start], {
+        signal: options.signal,
+        onProgress: (share) => options.onProgress?.((start + share) / prompts.length),
+      });
       const [height, width] = encoded.frame.imageSize;
       // Keys, values and attention of the image side, and the upscaled maps, are each about grid²·C numbers.
       const bytesAPrompt = (24 * maskSide ** 2 * this.model.config.promptEmbedDim) / 4 + 8 * width * height;
@@ -167,9 +170,9 @@ export class SamPredictor {
   }
 
   /** The embedding of a region: the last one when it is of the same. */
-  private async encodedRegion(image: EightBitImage, region: Region, signal?: AbortSignal): Promise<Encoded> {
+  private async encodedRegion(image: EightBitImage, region: Region, call: LongCall): Promise<Encoded> {
     if (this.encoded !== undefined && isSameRegion(this.encoded.region, region)) return this.encoded;
-    const encoded = await this.encode(image, region, { signal });
+    const encoded = await this.encode(image, region, call);
     this.encoded?.features.dispose();
     this.encoded = encoded;
     return encoded;

@@ -12,7 +12,8 @@ describe.skipIf(!PAGE_CAN_RUN || !existsSync(DEMO))(
     const site = pageFixture();
 
     test.each(["wasm", "cpu", "webgl", "webgpu"])("%s gives the command line's mask", async (backend) => {
-      const page = await site.open(backend);
+      const context = await site.context();
+      const page = await site.open(backend, context);
       const [width, height] = await openFiles(page, DEMO, "img_demo.png").then(() => demoSize());
       await dragBox(page, BOX, [width, height]);
       await maskArrives(page);
@@ -26,13 +27,14 @@ describe.skipIf(!PAGE_CAN_RUN || !existsSync(DEMO))(
       for (const [side, value] of objects[0].slices[0].box.entries())
         expect(Math.abs(value - BOX[side])).toBeLessThanOrEqual(1);
 
-      await page.reload();
-      await openFiles(page, DEMO, "img_demo.png");
+      await page.close();
+      const again = await site.open(backend, context);
+      await openFiles(again, DEMO, "img_demo.png");
       const file = { name: "prompts.json", mimeType: "application/json", buffer: Buffer.from(json) };
-      await page.locator("#file").setInputFiles(file);
-      await maskArrives(page);
-      expect(dice((await decodeImage(await save(page, "save-mask"), "mask")).data, pixels)).toBe(1);
-      await page.context().close();
+      await again.locator("#file").setInputFiles(file);
+      await maskArrives(again);
+      expect(dice((await decodeImage(await save(again, "save-mask"), "mask")).data, pixels)).toBe(1);
+      await context.close();
     });
   },
 );

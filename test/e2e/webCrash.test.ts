@@ -1,8 +1,11 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Page, Worker } from "playwright-core";
 import { describe, expect, test } from "vitest";
+import { encodePng } from "../../src/image/encode.js";
 import { SAMPLE } from "./medsam.js";
 import { BOX, goesOn, notice, openWithMask } from "./webGoesOn.js";
-import { dragBox, maskArrives, PAGE_CAN_RUN, pageFixture } from "./webPage.js";
+import { dragBox, maskArrives, openFiles, PAGE_CAN_RUN, pageFixture, ready } from "./webPage.js";
 
 /** TensorFlow.js's own table of backends, in a worker. */
 declare const _tfengine: {
@@ -40,6 +43,26 @@ describe.skipIf(!PAGE_CAN_RUN)("what ends in the middle is said, and the work go
     await new Promise((resolve) => setTimeout(resolve, 3000));
     await device.send("Page.setWebLifecycleState", { state: "active" });
     await goesOn(page, await maskArrives(page));
+  });
+
+  test("a tab that was thrown away while it slept comes back with its prompts", async () => {
+    const { page, said } = await openWithMask(site, "wasm");
+    const other = join(site.folder, "other.png");
+    writeFileSync(other, encodePng({ width: 300, height: 200, channels: 1, data: new Uint8Array(60_000).fill(9) })); // prettier-ignore
+    await openFiles(page, other, "300 × 200");
+    await dragBox(page, [20, 20, 90, 90], [300, 200]);
+    await page.locator("#crop").check();
+    await maskArrives(page);
+    await page.reload();
+    await ready(page, "wasm");
+    expect(await notice(page)).toMatch(/loaded anew.*other\.png are kept: open that image again/);
+    expect(await maskArrives(page)).toBe(said);
+    await page.locator("#file").setInputFiles(other);
+    await page.locator("#image-facts", { hasText: "300 × 200" }).waitFor();
+    expect(await page.locator("#objects li").count()).toBe(1);
+    expect(await page.locator("#crop").isChecked()).toBe(true);
+    await maskArrives(page);
+    await page.context().close();
   });
 
   test("a WebGL context that is lost in the middle", async () => {

@@ -79,6 +79,15 @@ describe.skipIf(!PAGE_CAN_RUN)("what goes wrong is said, and the page goes on", 
     expect(await notice(page)).toMatch(/in use, but could not be kept .*quota/i);
     await page.locator("#status", { hasText: "medsam-tiny.safetensors on wasm" }).waitFor();
     expect(await page.locator("#stored li").count()).toBe(0);
+    // Nothing half written is left to take up room.
+    const left = await page.evaluate(async () => {
+      const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("models");
+      const names: string[] = [];
+      for await (const name of (folder as unknown as { keys(): AsyncIterable<string> }).keys())
+        names.push(name);
+      return names;
+    });
+    expect(left).toEqual([]);
     await maskArrives(page);
     await page.context().close();
   });

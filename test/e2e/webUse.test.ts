@@ -4,10 +4,12 @@ import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { decodeImage, decodeLabels } from "../../src/image/decode.js";
 import { readNiftiLabels } from "../../src/volume/nifti.js";
-import { ROOT, SAMPLE } from "./medsam.js";
-import { dragBox, maskArrives, openFiles, PAGE_CAN_RUN, pageFixture, placer, ready, save, SHARED_DATA } from "./webPage.js"; // prettier-ignore
+import { readVolume } from "../../src/volume/read.js";
+import { medsam, ROOT, SAMPLE, temporaryFolder } from "./medsam.js";
+import { dice, dragBox, maskArrives, openFiles, PAGE_CAN_RUN, pageFixture, placer, save, SHARED_DATA } from "./webPage.js"; // prettier-ignore
 
 const BOX = [114, 205, 186, 275];
+const SMALL = [130, 220, 160, 250];
 const OTHER = [318, 302, 378, 362];
 
 describe.skipIf(!PAGE_CAN_RUN)("prompts", () => {
@@ -41,7 +43,8 @@ describe.skipIf(!PAGE_CAN_RUN)("prompts", () => {
   });
 
   test("points by click and Shift, candidates with scores, refining; all of it comes back from JSON", async () => {
-    const page = await site.open("wasm");
+    const context = await site.context();
+    const page = await site.open("wasm", context);
     await dragBox(page, BOX);
     await maskArrives(page);
     const place = await placer(page, 512, 512);
@@ -61,13 +64,45 @@ describe.skipIf(!PAGE_CAN_RUN)("prompts", () => {
     const [slice] = (JSON.parse(json.toString()) as { objects: { slices: { points: object[]; maskInput: object }[] }[] }).objects[0].slices; // prettier-ignore
     expect(slice.points).toMatchObject([{ label: 1 }, { label: 0 }]);
 
-    await page.reload();
-    await ready(page, "wasm");
-    await page.locator("#file").setInputFiles({ name: "a.json", mimeType: "application/json", buffer: json });
-    await maskArrives(page);
-    const again = (await decodeImage(await save(page, "save-mask"), "mask")).data;
+    const other = await site.open("wasm", context);
+    await other
+      .locator("#file")
+      .setInputFiles({ name: "a.json", mimeType: "application/json", buffer: json });
+    await maskArrives(other);
+    const again = (await decodeImage(await save(other, "save-mask"), "mask")).data;
     expect(again).toEqual(mask);
-    await page.context().close();
+    await context.close();
+  });
+
+  test("the zoom shows the model a box's surroundings only, as --crop 2 does; JSON brings it back", async () => {
+    const context = await site.context();
+    const page = await site.open("wasm", context);
+    await dragBox(page, SMALL);
+    const whole = await maskArrives(page);
+    await page.locator("#crop").check();
+    await page.locator("#score", { hasText: /pixels/, hasNotText: whole }).waitFor();
+    const mask = (await decodeImage(await save(page, "save-mask"), "mask")).data;
+    const json = Buffer.from(await save(page, "save-json"));
+    const { objects, provenance } = JSON.parse(json.toString()) as { objects: { slices: { box: number[] }[] }[]; provenance: object }; // prettier-ignore
+    expect(provenance).toMatchObject({ crop: 2 });
+    const out = temporaryFolder();
+    medsam(["segment", SAMPLE, "--box", objects[0].slices[0].box.join(), "--crop", "2", "--out", out]);
+    const expected = (await decodeImage(readFileSync(join(out, "sample_mask.png")), "mask")).data;
+    expect(dice(mask, expected)).toBeGreaterThanOrEqual(0.99);
+    // A point alone says nothing of where to cut.
+    await page.locator("#add-object").click();
+    await page.mouse.click(...(await placer(page, 512, 512))(400, 100));
+    await page.locator("#notice-text", { hasText: "with crop, each needs one to be cut around" }).waitFor();
+    await page.close();
+
+    const again = await site.open("wasm", context);
+    await again
+      .locator("#file")
+      .setInputFiles({ name: "a.json", mimeType: "application/json", buffer: json });
+    await maskArrives(again);
+    expect(await again.locator("#crop").isChecked()).toBe(true);
+    expect((await decodeImage(await save(again, "save-mask"), "mask")).data).toEqual(mask);
+    await context.close();
   });
 
   test("the keyboard alone draws a box and a point", async () => {
@@ -157,6 +192,27 @@ describe.skipIf(!PAGE_CAN_RUN || !existsSync(SHARED_DATA))("images (these need .
     expect(labels.pixelSpacing![0]).toBeCloseTo(0.7, 0);
     const used = [0, 1, 2, 3, 4, 5].map((z) => labels.data.subarray(z * 512 * 512, (z + 1) * 512 * 512).some((value) => value === 1)); // prettier-ignore
     expect(used).toEqual([false, false, false, true, true, false]);
+    await page.context().close();
+  });
+
+  test.each([
+    ["anatomical.nii", "33 × 41 × 25"], // its first axis runs from right to left, its bytes from high to low
+    ["someones_anatomy.nii.gz", "57 × 67 × 56"],
+  ])("%s: a label volume says its place as the image does", async (name, shown) => {
+    const page = await site.open("wasm");
+    const path = join(SHARED_DATA, "nifti", name);
+    await openFiles(page, path, shown);
+    const image = await readVolume(readFileSync(path), name);
+    const [width, height, depth] = image.size;
+    await dragBox(page, [8, 8, 24, 24], [width, height]);
+    await maskArrives(page);
+    const labels = readNiftiLabels(await save(page, "save-nifti"), "labels.nii.gz");
+    for (const part of ["size", "pixelSpacing", "sliceSpacing", "affine"] as const) expect(labels[part]).toEqual(image[part]); // prettier-ignore
+    expect(labels.nifti).toMatchObject({ qform: image.nifti!.qform, sform: image.nifti!.sform });
+    const area = width * height;
+    const used = Array.from({ length: depth }, (_, z) => labels.data.subarray(z * area, (z + 1) * area).some((value) => value === 1)); // prettier-ignore
+    expect(used.indexOf(true)).toBe(Math.floor(depth / 2));
+    expect(used.filter(Boolean)).toHaveLength(1);
     await page.context().close();
   });
 

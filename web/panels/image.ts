@@ -19,6 +19,7 @@ export function imagePanel(app: App): void {
   const width = byId<HTMLInputElement>("width");
   const windows = byId<HTMLSelectElement>("windows");
   const intensity = byId<HTMLSelectElement>("intensity");
+  const crop = byId<HTMLInputElement>("crop");
   const slice = byId<HTMLInputElement>("slice");
 
   const take = () => {
@@ -33,6 +34,7 @@ export function imagePanel(app: App): void {
     if (chosen) app.update({ window: chosen[1] });
   });
   intensity.addEventListener("change", () => app.update({ intensity: intensity.value }));
+  crop.addEventListener("change", () => app.update({ crop: crop.checked }));
   slice.addEventListener("input", () => app.update({ slice: slice.valueAsNumber }));
 
   fillSelect(
@@ -63,6 +65,7 @@ export function imagePanel(app: App): void {
       chosen?.[0] ?? "own",
     );
     intensity.value = state.intensity;
+    crop.checked = state.crop;
     slice.max = String(image.slices - 1);
     slice.value = String(index);
     byId("slice-number").textContent = `${index + 1} of ${image.slices}`;

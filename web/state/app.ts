@@ -39,6 +39,8 @@ export interface AppState {
   readonly preset: string;
   /** "preset": the preset's own; "shown": the window that is shown. */
   readonly intensity: string;
+  /** Whether the model sees a square around each box in place of the whole image. */
+  readonly crop: boolean;
   readonly backend?: BackendReport;
   readonly model?: ModelInfo;
   /** Models in the browser's private file system. */
@@ -62,6 +64,7 @@ export function createApp(): App {
     tool: "prompt",
     preset: "MedSAM_Inference",
     intensity: "preset",
+    crop: false,
     stored: [],
     failed: [],
     answers: 0,

@@ -1,4 +1,5 @@
 import type { LogitMap } from "../../src/predictor/types.js";
+import type { DisplayWindow } from "../view/window.js";
 import type { ModelInfo } from "../workers/modelWorker.js";
 import type { Query, SegmentObject, Session, SlicePrompt } from "./session.js";
 
@@ -10,13 +11,21 @@ export interface Answer {
   readonly pixels: number;
 }
 
-export interface DocumentFacts {
-  readonly image: { readonly file: string; readonly width: number; readonly height: number; readonly sha256: string }; // prettier-ignore
-  readonly model: ModelInfo;
-  readonly version: string;
-  readonly backend: string;
+/** What masks depend on beside prompts and weights. */
+export interface Settings {
   readonly preset: string;
+  /** As in the page's state; `shown` has a window. */
   readonly intensity: string;
+  readonly window?: DisplayWindow;
+  readonly crop: boolean;
+}
+
+export interface DocumentFacts extends Settings {
+  readonly image: { readonly file: string; readonly width: number; readonly height: number; readonly sha256: string }; // prettier-ignore
+  /** Undefined while none is in use. */
+  readonly model?: ModelInfo;
+  readonly version: string;
+  readonly backend?: string;
 }
 
 /** A file that cannot be taken in: says what was expected and what came. */
@@ -26,10 +35,13 @@ export class DocumentError extends Error {
 
 const FORMAT = "medsam-tfjs prompts 1";
 
+/** With `crop`, the model sees this many times the box's longer side. */
+export const CROP = 2;
+
 /** The session as the text of a JSON file. */
 export function writeDocument(
   { objects }: Session,
-  { image, model, version, backend, preset, intensity }: DocumentFacts,
+  { image, model, version, backend, preset, intensity, window, crop }: DocumentFacts,
   answerOf: (prompt: SlicePrompt) => Answer | undefined,
 ): string {
   const document = {
@@ -49,8 +61,11 @@ export function writeDocument(
     provenance: {
       package: "medsam-tfjs",
       version,
-      checkpoint: { name: model.name, sha256: model.sha256, embedded: model.embedded },
-      ...{ preset, intensity, backend },
+      ...(model && { checkpoint: { name: model.name, sha256: model.sha256, embedded: model.embedded } }),
+      preset,
+      intensity: window ? `level ${window.centre}, width ${window.width}` : intensity,
+      ...(crop && { crop: CROP }),
+      ...(backend !== undefined && { backend }),
     },
   };
   return `${JSON.stringify(document, null, 2)}\n`;
@@ -69,12 +84,13 @@ function writeQuery({ box, points, multimask, maskInput }: Query) {
  * Reads what `writeDocument` wrote.
  *
  * @param image that is open: the prompts must lie in it.
+ * @returns the prompts, and what was set when they were written where the file says so.
  * @throws DocumentError when the text is something else, or made for an image of another size.
  */
 export function readDocument(
   text: string,
   image: { readonly width: number; readonly height: number; readonly slices: number },
-): Session {
+): { session: Session; settings?: Settings } {
   let root: unknown;
   try {
     root = JSON.parse(text);
@@ -93,10 +109,26 @@ export function readDocument(
   const objects = list(document["objects"], "objects").map((value, index) =>
     readObject(value, index, image.slices),
   );
-  return {
+  const session: Session = {
     objects,
     nextId: objects.length + 1,
     ...(objects.length > 0 && { selected: objects.length }),
+  };
+  const { provenance } = document;
+  return { session, ...(provenance !== undefined && { settings: readSettings(provenance) }) };
+}
+
+function readSettings(value: unknown): Settings {
+  const { preset, intensity, crop } = fields(value, "provenance");
+  if (typeof preset !== "string" || typeof intensity !== "string")
+    throw new DocumentError("provenance lacks preset or intensity");
+  if (crop !== undefined && crop !== CROP)
+    throw new DocumentError(`provenance: crop is ${JSON.stringify(crop)}; this page can take ${CROP} only`);
+  const [, centre, width] = (/^level (.+), width (.+)$/.exec(intensity) ?? []).map(Number);
+  const isWindow = Number.isFinite(centre) && width > 0;
+  return {
+    ...{ preset, crop: crop !== undefined, intensity: isWindow ? "shown" : intensity },
+    ...(isWindow && { window: { centre, width } }),
   };
 }
 

@@ -52,6 +52,8 @@ export interface EncodeRequest {
   readonly preset: string;
   /** Undefined: the preset's own. */
   readonly intensity?: Intensity;
+  /** Show the model a square around each box, this many times its longer side; predicting then encodes. */
+  readonly crop?: number;
 }
 
 export interface PredictRequest {
@@ -111,13 +113,14 @@ const methods = {
 
   /** Encodes an image for the predictions that follow. */
   async encode(
-    { image, preset, intensity }: EncodeRequest,
+    { image, preset, intensity, crop }: EncodeRequest,
     { signal, progress }: CallContext,
   ): Promise<{ milliseconds: number }> {
     const start = performance.now();
     const found = findPreset(preset);
     const next = new SamPredictor(loaded(), {
       preset: intensity === undefined ? found : withIntensity(found, intensityOf(intensity)),
+      ...(crop !== undefined && { crop }),
     });
     predictor?.dispose();
     predictor = next;
@@ -125,10 +128,19 @@ const methods = {
     return { milliseconds: performance.now() - start };
   },
 
-  /** Masks of one prompt. */
-  async predict({ prompt, multimask }: PredictRequest): Promise<Prediction> {
+  /** Masks of one prompt. Progress counts where the image is cropped, and so encoded, for it. */
+  async predict(
+    { prompt, multimask }: PredictRequest,
+    { signal, progress }: CallContext,
+  ): Promise<Prediction> {
     if (predictor === undefined) throw new Error("no image is encoded");
-    const prediction = await onDevice(predictor.predict(prompt, { multimaskOutput: multimask }));
+    const prediction = await onDevice(
+      predictor.predict(prompt, {
+        multimaskOutput: multimask,
+        signal,
+        onProgress: (share) => progress(share, "encoding"),
+      }),
+    );
     const maps = [...prediction.masks, ...prediction.lowResLogits];
     return moving(
       prediction,

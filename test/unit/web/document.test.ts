@@ -7,7 +7,7 @@ const IMAGE = { width: 512, height: 400, slices: 4 };
 const FACTS = {
   image: { file: "a.png", width: 512, height: 400, sha256: "00" },
   model: { name: "m", architecture: "TINY", parameters: 1, imageSize: 128, sha256: "11", embedded: true, presets: [] }, // prettier-ignore
-  ...{ version: "0", backend: "wasm", preset: "MedSAM_Inference", intensity: "preset" },
+  ...{ version: "0", backend: "wasm", preset: "MedSAM_Inference", intensity: "preset", crop: false },
 };
 const logits = { width: 2, height: 2, data: Float32Array.of(0.1, -3.5e-20, 7, -0) };
 const session = editQuery(
@@ -18,9 +18,18 @@ const session = editQuery(
 const text = writeDocument(session, FACTS, () => ({ score: 0.5, pixels: 3 }));
 
 test("what was written comes back the same, to the last bit of the logits", () => {
-  const back = readDocument(text, IMAGE);
+  const { session: back, settings } = readDocument(text, IMAGE);
   expect(back).toEqual(session);
+  expect(settings).toEqual({ preset: "MedSAM_Inference", intensity: "preset", crop: false });
   expect([...back.objects[0].prompts.get(2)!.query.maskInput!.data].map((v) => Object.is(v, -0))).toEqual([false, false, false, true]); // prettier-ignore
+});
+
+test("window and crop come back too; a crop of another size is refused", () => {
+  const set = { preset: "MedSAM_demo", intensity: "shown", window: { centre: 40.1, width: 1 / 3 }, crop: true };
+  const written = writeDocument(session, { ...FACTS, ...set }, () => undefined);
+  expect(JSON.parse(written)).toMatchObject({ provenance: { crop: 2, intensity: "level 40.1, width 0.3333333333333333" } }); // prettier-ignore
+  expect(readDocument(written, IMAGE).settings).toEqual(set);
+  expect(() => readDocument(written.replace('"crop": 2', '"crop": 3'), IMAGE)).toThrow(/crop is 3; .* 2 only/);
 });
 
 test("the file says how the masks came about", () => {
