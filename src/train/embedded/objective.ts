@@ -10,9 +10,6 @@ import type { BatchShape, EmbeddedBatch } from "./samples.js";
 const AUXILIARY_WEIGHT = 0.3;
 const IOU_WEIGHT = 0.2;
 
-/** Steps in which the box is given as a mask too, ever more rarely: so the model learns sooner where to look. */
-const MASK_PROMPT_STEPS = 4000;
-
 /**
  * A head on the embedding that tells objects and their edges from the rest, [B, grid, grid, C] to [B, grid, grid, 2].
  * It makes the encoder look at the picture from the first step on, and is dropped afterwards.
@@ -24,12 +21,6 @@ export function auxiliaryHead({ config }: Sam): Linear {
   });
 }
 
-/** Whether the boxes of a step are given as masks too: from the step alone. */
-export function hasMaskPrompt(step: number): boolean {
-  const share = 0.75 * (1 - step / MASK_PROMPT_STEPS);
-  return (step * 0.618034) % 1 < share;
-}
-
 /**
  * Loss of a batch: Dice and balanced cross-entropy of the masks at the input's size, the score's error, and the
  * auxiliary head's.
@@ -39,7 +30,6 @@ export function embeddedLoss(
   head: Linear,
   batch: EmbeddedBatch,
   { side, pictures, prompts }: BatchShape,
-  maskPrompt: boolean,
 ): tf.Scalar {
   const count = pictures * prompts;
   const grid = gridSize(model.config);
@@ -50,15 +40,7 @@ export function embeddedLoss(
     const { points } = batch;
     const given =
       points === undefined
-        ? {
-            boxes,
-            ...(maskPrompt && {
-              maskInputs: tf.image
-                .resizeBilinear(inBox as tf.Tensor4D, [4 * grid, 4 * grid], false, true)
-                .mul(2)
-                .sub(1),
-            }),
-          }
+        ? { boxes }
         : {
             pointCoords: tf.tensor3d(points.coords, [count, points.labels.length / count, 2]),
             pointLabels: tf.tensor2d(points.labels, [count, points.labels.length / count]),

@@ -30,14 +30,16 @@ export interface EmbeddedBatch {
 
 /** Sides of the pictures that are generated. */
 export const PICTURE_SIZE = 256;
-/** Steps over which the task grows from objects in the middle of a crop to objects anywhere in a picture. */
+/** Steps over which the task grows from one object in the middle of a crop of twice its size to any about there. */
+const CENTRED_STEPS = 500;
+/** Steps over which whole pictures and crops of all sizes come in. */
 const GROWTH_STEPS = 2500;
 const EASY_SHARE = { first: 0.6, last: 0.2 } as const;
 const POINT_SHARE = 0.12;
 
 /**
- * The batch of a step, from the seed alone. Early steps see crops around an object, where a mask in the middle is
- * nearly right; later ones whole pictures and crops, half and half, so that the model serves both ways of prediction.
+ * The batch of a step, from the seed alone. Early steps see crops around an object, where the same mask in the
+ * middle is nearly right for all; later ones whole pictures and crops, half and half, so that the model serves both ways of prediction.
  */
 export function embeddedBatch(
   seed: number,
@@ -45,7 +47,11 @@ export function embeddedBatch(
   { side, pictures, prompts }: BatchShape,
 ): EmbeddedBatch {
   const random = new Random(seed).split(step);
-  const grown = Math.min(1, step / GROWTH_STEPS);
+  const growth: Growth = {
+    loose: Math.min(1, step / CENTRED_STEPS),
+    grown: Math.min(1, step / GROWTH_STEPS),
+  };
+  const { loose, grown } = growth;
   const count = pictures * prompts;
   const pixels = new Float32Array(pictures * side * side * 3);
   const boxes = new Float32Array(count * 4);
@@ -60,7 +66,7 @@ export function embeddedBatch(
     const easy = own.chance(EASY_SHARE.first + (EASY_SHARE.last - EASY_SHARE.first) * grown);
     const picture = synthesize(seed, step * pictures + n, { size: PICTURE_SIZE, easy });
     const first = own.pick(picture.objects);
-    const region = drawRegion(first, grown, own);
+    const region = drawRegion(first, growth, own);
     pixels.set(
       prepareImage(MEDSAM_INFERENCE, cropImage(picture.image, region), side).pixels,
       n * side ** 2 * 3,
@@ -70,7 +76,8 @@ export function embeddedBatch(
 
     const visible = picture.objects.filter((object) => object !== first && isInside(object, region));
     for (let k = 0; k < prompts; k++) {
-      const object = k === 0 || visible.length === 0 ? first : own.pick([first, ...visible]);
+      const others = k > 0 && visible.length > 0 && own.chance(loose);
+      const object = others ? own.pick([first, ...visible]) : first;
       const at = n * prompts + k;
       const target = scaled(object.mask, region, side);
       targets.set(target, at * side ** 2);
@@ -86,13 +93,19 @@ export function embeddedBatch(
   return { pixels, boxes, targets, foreground, ...(pointCount > 0 && { points: { coords, labels } }) };
 }
 
+/** How far the task has grown, each from 0 to 1. */
+interface Growth {
+  readonly loose: number;
+  readonly grown: number;
+}
+
 /** The part of a picture that the model is to see. */
-function drawRegion({ box }: SyntheticObject, grown: number, random: Random): Region {
+function drawRegion({ box }: SyntheticObject, { loose, grown }: Growth, random: Random): Region {
   const whole = { x: 0, y: 0, width: PICTURE_SIZE, height: PICTURE_SIZE };
   if (random.chance(0.5 * grown)) return whole;
-  const factor = random.logUniform(1.4, 2.2 + 2 * grown);
+  const factor = random.logUniform(2 * 0.7 ** loose, 2 * 1.1 ** loose + 2 * grown);
   const [w, h] = [box[2] - box[0] + 1, box[3] - box[1] + 1];
-  const shift = () => random.uniform(-0.1, 0.1) * Math.max(w, h, 12);
+  const shift = () => random.uniform(-0.1, 0.1) * loose * Math.max(w, h, 12);
   const [dx, dy] = [shift(), shift()];
   const around = [box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy] as const;
   // A crop of fewer pixels than this shows nothing.

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { appendFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { SamConfig } from "../../model/config.js";
+import { ImageEncoder } from "../../model/imageEncoder.js";
 import { Sam } from "../../model/sam.js";
 import type { Checkpoint } from "../../weights/checkpoint.js";
 import { fromFloat32, toFloat32 } from "../../weights/numbers.js";
@@ -16,7 +17,7 @@ import { clipByGlobalNorm, disposeGradients, lossAndGradients } from "../gradien
 import { warmUp } from "../schedule.js";
 import { chooseTrainable } from "../select.js";
 import { batchesFrom } from "./batches.node.js";
-import { auxiliaryHead, embeddedLoss, hasMaskPrompt } from "./objective.js";
+import { auxiliaryHead, embeddedLoss } from "./objective.js";
 import type { BatchShape } from "./samples.js";
 import { validateEmbedded, type EmbeddedScores } from "./validate.js";
 
@@ -39,7 +40,7 @@ export interface EmbeddedTraining {
   readonly onScores?: (step: number, scores: EmbeddedScores) => void;
 }
 
-const WARM_UP_STEPS = 200;
+const WARM_UP_STEPS = 40;
 const MAX_NORM = 1;
 /** What the running mean of the weights, which is the result, keeps at each step. */
 const MEAN_KEEPS = 0.999;
@@ -56,6 +57,7 @@ export async function trainEmbedded(training: EmbeddedTraining): Promise<Embedde
   const shape: BatchShape = { side: config.imageSize, pictures, prompts };
   const model = new Sam(seededParameters(seed), config);
   useLogSpacedFrequencies(model);
+  useWavesAsPositions(model);
   const head = auxiliaryHead(model);
   const parameters = new Map([
     ...chooseTrainable(model, "all"),
@@ -91,10 +93,7 @@ export async function trainEmbedded(training: EmbeddedTraining): Promise<Embedde
   let next = Date.now() + training.validateEvery * 60_000;
   let [sum, count] = [0, 0];
   for await (const batch of batchesFrom(step, { seed, shape })) {
-    const { loss, gradients } = lossAndGradients(
-      () => embeddedLoss(model, head, batch, shape, hasMaskPrompt(step)),
-      parameters,
-    );
+    const { loss, gradients } = lossAndGradients(() => embeddedLoss(model, head, batch, shape), parameters);
     const clipped = clipByGlobalNorm(gradients, MAX_NORM);
     const [value] = await loss.data();
     const [norm] = await clipped.norm.data();
@@ -144,6 +143,27 @@ function useLogSpacedFrequencies({ promptEncoder, config }: Sam): void {
     Array.from({ length: half }, (_, n) => (n % 2 === axis ? frequency(Math.floor(n / 2)) : 0)),
   );
   tf.tidy(() => value.assign(tf.tensor2d(rows)));
+}
+
+/**
+ * Sines and cosines along both axes, from half a wave over the picture to eight, where SAM begins with zeros: so that
+ * where something is can be told from the first step on. They are trained on, as SAM's are.
+ */
+function useWavesAsPositions({ imageEncoder }: Sam): void {
+  if (!(imageEncoder instanceof ImageEncoder)) return;
+  const { value } = imageEncoder.posEmbed;
+  const [, height, width, dim] = value.shape;
+  const each = dim / 4;
+  const at = (n: number, place: number, wave: (x: number) => number) =>
+    0.3 * wave((Math.PI / 2) * 2 ** ((4 * n) / each) * (2 * place - 1));
+  const rows = Array.from({ length: height }, (_, y) =>
+    Array.from({ length: width }, (_, x) =>
+      [(x + 0.5) / width, (y + 0.5) / height].flatMap((place) =>
+        [Math.sin, Math.cos].flatMap((wave) => Array.from({ length: each }, (_, n) => at(n, place, wave))),
+      ),
+    ),
+  );
+  tf.tidy(() => value.assign(tf.tensor4d([rows])));
 }
 
 function scheduleOf({ decay }: EmbeddedTraining): (step: number) => number {
