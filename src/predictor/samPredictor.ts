@@ -43,6 +43,23 @@ interface Encoded {
   readonly whole: Region;
 }
 
+/** An image with its embedding, taken out of a predictor to be put back later. Its taker frees it. */
+export class EncodedImage {
+  constructor(
+    readonly image: EightBitImage,
+    readonly encoded: Encoded | undefined,
+  ) {}
+
+  /** Of image and embedding. */
+  get bytes(): number {
+    return this.image.data.byteLength + 4 * (this.encoded?.features.size ?? 0);
+  }
+
+  dispose(): void {
+    this.encoded?.features.dispose();
+  }
+}
+
 /** Bytes of decoder intermediates that one batch of prompts may take. */
 const DECODER_BUDGET = 256 * 2 ** 20;
 
@@ -108,6 +125,20 @@ export class SamPredictor {
         options,
       ),
     );
+  }
+
+  /** Takes the image out with its embedding, so that another can come; `undefined` when there is none. */
+  takeImage(): EncodedImage | undefined {
+    const taken = this.image && new EncodedImage(this.image, this.encoded);
+    this.image = this.encoded = undefined;
+    return taken;
+  }
+
+  /** Goes on with an image that `takeImage` of a predictor with the same model and options gave, without encoding. */
+  putImage({ image, encoded }: EncodedImage): void {
+    this.resetImage();
+    this.image = image;
+    this.encoded = encoded;
   }
 
   /** Forgets the image and frees its embedding. */

@@ -53,3 +53,13 @@ export function inverse(affine: Affine): Affine {
   };
   return [row(cross(y, z)), row(cross(z, x)), row(cross(x, y))];
 }
+
+/** Names of the planes that a volume is looked at in, after what they cut through. */
+export const PLANES = ["axial", "coronal", "sagittal"] as const;
+export type PlaneName = (typeof PLANES)[number];
+
+/** The axis of voxels that slices of this plane lie along: the one that runs most between feet and head, and so on. */
+export function axisAcross(affine: Affine, plane: PlaneName): 0 | 1 | 2 {
+  const letters = { axial: "SI", coronal: "AP", sagittal: "LR" }[plane];
+  return [...axisCodes(affine)].findIndex((code) => letters.includes(code)) as 0 | 1 | 2;
+}

@@ -1,4 +1,5 @@
 import type { PixelImage } from "../image/pixels.js";
+import type { Vector3 } from "./vector.js";
 import type { Palette, Volume } from "./volume.js";
 import { VolumeError } from "./volumeError.js";
 
@@ -44,6 +45,25 @@ function paint(indices: ArrayLike<number>, { first, colours }: Palette): Uint8Ar
 /** Axis that is looked along: slices as stored lie along 2. */
 export type Axis = 0 | 1 | 2;
 
+/** Where the pixels of a slice lie among the voxels of a volume: number `start + x * right + y * down`. */
+export interface Plane {
+  readonly width: number;
+  readonly height: number;
+  readonly start: number;
+  readonly right: number;
+  readonly down: number;
+}
+
+/** The slice `index` along an axis; see `volumeSlice` for its columns and rows. */
+export function planeOf(size: Vector3, axis: Axis, index: number): Plane {
+  const steps = [1, size[0], size[0] * size[1]];
+  const [across, down] = ([[1, 2], [0, 2], [0, 1]] as const)[axis]; // prettier-ignore
+  return {
+    ...{ width: size[across], height: size[down] },
+    ...{ start: index * steps[axis], right: steps[across], down: steps[down] },
+  };
+}
+
 /**
  * One slice of a volume of real values. Along axis 2 it is the slice as stored; along 1 its columns are the volume's
  * columns and its rows the volume's slices; along 0 its columns are the volume's rows and its rows the slices.
@@ -60,16 +80,14 @@ export function volumeSlice(volume: Volume, axis: Axis, index: number, frame = 0
   ] as const)
     if (!Number.isInteger(at) || at < 0 || at >= count)
       throw new VolumeError(`${name}: has no ${what} ${at}; expected 0..${count - 1}`);
-  const steps = [1, size[0], size[0] * size[1]];
-  const [across, down] = ([[1, 2], [0, 2], [0, 1]] as const)[axis]; // prettier-ignore
-  const [width, height] = [size[across], size[down]];
+  const { width, height, start, right, down } = planeOf(size, axis, index);
   const Kind =
     data instanceof Uint8Array ? Uint8Array : data instanceof Uint16Array ? Uint16Array : Float32Array;
   const out = new Kind(width * height * channels);
-  const start = frame * size[0] * size[1] * size[2] + index * steps[axis];
+  const first = frame * size[0] * size[1] * size[2] + start;
   for (let y = 0, to = 0; y < height; y++)
     for (let x = 0; x < width; x++) {
-      const from = (start + x * steps[across] + y * steps[down]) * channels;
+      const from = (first + x * right + y * down) * channels;
       for (let c = 0; c < channels; c++) out[to++] = data[from + c];
     }
   return { width, height, channels, data: out };

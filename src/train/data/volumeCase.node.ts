@@ -1,13 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { readNpzFile } from "../../image/decode.node.js";
-import { intensityPreset, type IntensityPreset } from "../../image/intensity.js";
 import type { LabelImage } from "../../image/pixels.js";
 import { readDicomSeg } from "../../volume/dicomSegRead.js";
+import { eightBitVolume } from "../../volume/eightBit.js";
 import { assertSameGeometry } from "../../volume/labels.js";
 import { readNiftiLabels } from "../../volume/nifti.js";
 import { npzLabelVolume, npzVolume } from "../../volume/npzVolume.js";
 import { readVolumeFile } from "../../volume/read.node.js";
-import { realValues } from "../../volume/values.js";
 import type { LabelVolume, Volume } from "../../volume/volume.js";
 import { DataError, type CaseFile } from "./caseFile.js";
 
@@ -27,9 +26,7 @@ export interface LabelledVolume {
 export async function readLabelledVolume(file: CaseFile, intensity?: string): Promise<LabelledVolume> {
   const { volume, labels } = await readBoth(file);
   assertSameGeometry(volume, labels, file.labels);
-  const real = realValues(volume);
-  const preset = intensity === undefined ? usualIntensity(real) : intensityPreset(intensity);
-  return { volume: { ...real, data: preset.scale(real.data) }, labels };
+  return { volume: eightBitVolume(volume, intensity).volume, labels };
 }
 
 async function readBoth({ image, labels }: CaseFile): Promise<LabelledVolume> {
@@ -44,19 +41,6 @@ async function readBoth({ image, labels }: CaseFile): Promise<LabelledVolume> {
   const bytes = new Uint8Array(await readFile(labels));
   if (/\.dcm$/i.test(labels)) return { volume, labels: (await readDicomSeg(bytes, volume, labels)).labels };
   return { volume, labels: readNiftiLabels(bytes, labels) };
-}
-
-/** Air in a CT: nothing else that is scanned goes as low. */
-const AIR = -500;
-
-/**
- * How a volume is shown when nobody says: bytes as they are, CT (by its file's word, or by values as low as air's) in
- * the window for soft tissue, all others from the 0.5 to the 99.5 percentile, as pre_CT_MR.py does.
- */
-export function usualIntensity({ data, modality }: Volume): IntensityPreset {
-  if (data instanceof Uint8Array) return intensityPreset("none");
-  const isCt = modality === "CT" || (modality === undefined && data.some((value) => value <= AIR));
-  return intensityPreset(isCt ? "ct-soft-tissue" : "percentiles");
 }
 
 /** The labels of one slice. The image's is `volumeSlice`. */

@@ -1,0 +1,145 @@
+import * as tf from "@tensorflow/tfjs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { useBackend } from "../../../src/backend/useBackend.node.js";
+import { loadMedSam } from "../../../src/loadMedSam.node.js";
+import type { Sam } from "../../../src/model/sam.js";
+import { objectsFromLabels } from "../../../src/predictor/objectsFromLabels.js";
+import { SamPredictor } from "../../../src/predictor/samPredictor.js";
+import { segmentVolume, type VolumeObject } from "../../../src/predictor/segmentVolume.js";
+import type { Axis } from "../../../src/volume/values.js";
+import type { LabelVolume, Volume } from "../../../src/volume/volume.js";
+
+/** An ellipsoid off the centre, brighter than what is around it, in a volume of unequal sides. */
+const SIZE = [60, 48, 40] as const;
+const CENTRE = [22, 27, 17];
+const RADII = [13, 10, 8];
+
+function inside(x: number, y: number, z: number): boolean {
+  return [x, y, z].reduce((sum, at, axis) => sum + ((at - CENTRE[axis]) / RADII[axis]) ** 2, 0) <= 1;
+}
+
+function each<T extends Uint8Array>(data: T, value: (x: number, y: number, z: number) => number): T {
+  const [width, height] = SIZE;
+  for (let i = 0; i < data.length; i++)
+    data[i] = value(i % width, Math.floor(i / width) % height, Math.floor(i / width / height));
+  return data;
+}
+
+const count = SIZE[0] * SIZE[1] * SIZE[2];
+const volume: Volume = {
+  ...{ name: "ellipsoid", size: SIZE, frames: 1, channels: 1, slope: 1, intercept: 0, warnings: [] },
+  data: each(
+    new Uint8Array(count),
+    (x, y, z) => (inside(x, y, z) ? 170 : 70) + ((7 * x + 11 * y + 5 * z) % 9),
+  ),
+};
+const truth: LabelVolume = {
+  size: SIZE,
+  data: each(new Uint8Array(count), (x, y, z) => (inside(x, y, z) ? 1 : 0)),
+};
+
+function overlap(labels: LabelVolume, label: number): number {
+  let [both, sum] = [0, 0];
+  labels.data.forEach((value, i) => {
+    const found = value === label;
+    both += found && truth.data[i] ? 1 : 0;
+    sum += (found ? 1 : 0) + (truth.data[i] ? 1 : 0);
+  });
+  return (2 * both) / sum;
+}
+
+let model: Sam;
+beforeAll(async () => {
+  await useBackend("wasm");
+  model = await loadMedSam();
+});
+afterAll(() => model.dispose());
+
+describe("an object in a volume", () => {
+  it.each([0, 1, 2] as const)("is followed both ways along axis %i to where it ends", async (axis: Axis) => {
+    const tensors = tf.memory().numTensors;
+    const predictor = new SamPredictor(model);
+    const [{ label, boxes }] = objectsFromLabels(truth, { axis });
+    const shares: number[] = [];
+    const { labels, objects } = await segmentVolume(predictor, volume, [{ label, boxes }], {
+      axis,
+      onProgress: (share) => shares.push(share),
+    });
+    const [{ slices }] = objects;
+    const [middle] = boxes.keys();
+    expect(middle).toBe(CENTRE[axis]);
+    expect(slices.filter(({ prompted }) => prompted).map(({ slice }) => slice)).toEqual([middle]);
+    // It stops within three slices of the tips, which are a few pixels wide.
+    const found = slices.map(({ slice }) => slice);
+    for (const side of [-1, 1])
+      expect(Math.abs((side < 0 ? found[0] : found.at(-1)!) - (middle + side * RADII[axis]))).toBeLessThan(4);
+    expect(found).toEqual(Array.from({ length: found.length }, (_, n) => found[0] + n));
+    expect(overlap(labels, label)).toBeGreaterThan(0.85);
+    expect(shares.at(-1)).toBe(1);
+    expect(shares).toEqual([...shares].sort((a, b) => a - b));
+    predictor.dispose();
+    expect(tf.memory().numTensors).toBe(tensors);
+  });
+
+  it("stays within its slices, and takes a box in each where there is one", async () => {
+    const predictor = new SamPredictor(model);
+    const [every] = objectsFromLabels(truth, { slices: "every", margin: 1 });
+    const [first, last] = every.within!;
+    expect(every.boxes.size).toBe(last - first + 1);
+    const few: VolumeObject = { label: 300, boxes: new Map([[17, every.boxes.get(17)!]]), within: [15, 18] };
+    const { labels, objects } = await segmentVolume(predictor, volume, [every, few]);
+    expect(objects[0].slices.every(({ prompted }) => prompted)).toBe(true);
+    expect(objects[1].slices.map(({ slice }) => slice)).toEqual([15, 16, 17, 18]);
+    expect(labels.data).toBeInstanceOf(Uint16Array);
+    // The later object covers the earlier one where both are.
+    const area = SIZE[0] * SIZE[1];
+    const inSlice = (slice: number) => new Set(labels.data.subarray(slice * area, (slice + 1) * area));
+    expect(inSlice(14)).toEqual(new Set([0, 1]));
+    expect(inSlice(16).has(300)).toBe(true);
+    predictor.dispose();
+  });
+
+  it("shares a slice's encoding with the others that pass it", async () => {
+    const predictor = new SamPredictor(model);
+    let encoded = 0;
+    const setImage = predictor.setImage.bind(predictor);
+    predictor.setImage = (...args) => {
+      encoded++;
+      return setImage(...args);
+    };
+    const [{ boxes }] = objectsFromLabels(truth);
+    const [box] = boxes.values();
+    const objects = [15, 17, 19].map((slice, n) => ({
+      ...{ label: n + 1, boxes: new Map([[slice, box]]), within: [14, 20] as const },
+    }));
+    await segmentVolume(predictor, volume, objects);
+    expect(encoded).toBe(7);
+    encoded = 0;
+    await segmentVolume(predictor, volume, objects, { keepBytes: 0 });
+    expect(encoded).toBeGreaterThan(7);
+    predictor.dispose();
+  });
+
+  it("can be stopped, and frees what it held", async () => {
+    const tensors = tf.memory().numTensors;
+    const predictor = new SamPredictor(model);
+    const stop = new AbortController();
+    const running = segmentVolume(predictor, volume, objectsFromLabels(truth), {
+      signal: stop.signal,
+      onProgress: (share) => share > 0.2 && stop.abort(new Error("enough")),
+    });
+    await expect(running).rejects.toThrow("enough");
+    predictor.dispose();
+    expect(tf.memory().numTensors).toBe(tensors);
+  });
+
+  it.each([
+    [{ label: 0, boxes: new Map([[3, [1, 1, 9, 9]]]) }, /object 0 is no label; expected 1 to 65535/],
+    [{ label: 1, boxes: new Map() }, /object 1 has no box/],
+    [{ label: 1, boxes: new Map([[40, [1, 1, 9, 9]]]) }, /has a box in slice 40; expected one of 0 to 39/],
+    [{ label: 1, boxes: new Map([[4, [1, 1, 99, 9]]]) }, /box/],
+    [{ label: 1, boxes: new Map([[4, [1, 1, 9, 9]]]), within: [3, 40] }, /may reach slices 3 to 40/],
+  ] as [VolumeObject, RegExp][])("that cannot be is refused: %#", async (object, message) => {
+    await expect(segmentVolume(new SamPredictor(model), volume, [object])).rejects.toThrow(message);
+  });
+});
