@@ -8,6 +8,7 @@ import { inspectCommand } from "./inspect.js";
 import { nativeCommand } from "./native.js";
 import { parityCommand } from "./parity.js";
 import { segmentCommand } from "./segment.js";
+import { segmentVolumeCommand } from "./segmentVolume.js";
 import { synthesizeCommand } from "./synthesize.js";
 import { PACKAGE_VERSION } from "./version.js";
 import { webCommand } from "./web.js";
@@ -36,6 +37,7 @@ Results are not for clinical use.`,
   );
 for (const command of [
   segmentCommand(interruption.signal),
+  segmentVolumeCommand(interruption.signal),
   convertCommand(),
   inspectCommand(),
   synthesizeCommand(interruption.signal),

@@ -17,6 +17,18 @@ export function collectBox(text: string, boxes: readonly Box[] = []): readonly B
   return [...boxes, box];
 }
 
+/** A box in a volume: left, top and first slice, right, bottom and last slice. */
+export type Box3d = readonly [x0: number, y0: number, z0: number, x1: number, y1: number, z1: number];
+
+/** For an option `--box3d x0,y0,z0,x1,y1,z1` that may be given many times. */
+export function collectBox3d(text: string, boxes: readonly Box3d[] = []): readonly Box3d[] {
+  const [x0, y0, z0, x1, y1, z1] = numbers(text, 6, "six numbers x0,y0,z0,x1,y1,z1 in pixels and slices");
+  assertPossible({ box: [x0, y0, x1, y1] });
+  if (![z0, z1].every(Number.isInteger) || z0 < 0 || z0 > z1)
+    throw new InvalidArgumentError("Expected z0 and z1 to be the numbers of the first and last slice.");
+  return [...boxes, [x0, y0, z0, x1, y1, z1]];
+}
+
 /** For an option `--point x,y,1` that may be given many times. */
 export function collectPoint(text: string, points: readonly LabelledPoint[] = []): readonly LabelledPoint[] {
   const [x, y, label] = numbers(text, 3, "x,y,1 for a point in the object or x,y,0 for one outside it");

@@ -1,5 +1,7 @@
 import { open, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { looksLikeDicom } from "./dicomDataSet.js";
+import { openDicom, type DicomImage } from "./dicomImage.js";
 import { openDicomSeries, type NamedBytes } from "./dicomSeries.js";
 import { dicomVolume, type VolumeOptions } from "./dicomVolume.js";
 import { readVolume } from "./read.js";
@@ -14,15 +16,34 @@ export interface ReadVolumeOptions extends VolumeOptions {
   readonly series?: number;
 }
 
+/** A volume, and the DICOM images that it was made of, if any: what a DICOM segmentation refers to. */
+export interface VolumeWithSource {
+  readonly volume: Volume;
+  readonly images?: readonly DicomImage[];
+}
+
 /**
  * Reads a volume from a file (`readVolume`) or from a folder with a DICOM series, its subfolders included. Node only.
  *
  * @throws VolumeError when it cannot be read, and when a folder has none or several series.
  */
 export async function readVolumeFile(path: string, options: ReadVolumeOptions = {}): Promise<Volume> {
+  return (await readVolumeWithSource(path, options)).volume;
+}
+
+/** As `readVolumeFile`. Node only. */
+export async function readVolumeWithSource(
+  path: string,
+  options: ReadVolumeOptions = {},
+): Promise<VolumeWithSource> {
   let names: string[];
   try {
-    if (!(await stat(path)).isDirectory()) return await readVolume(await readBytes(path), path, options);
+    if (!(await stat(path)).isDirectory()) {
+      const bytes = await readBytes(path);
+      if (!looksLikeDicom(bytes)) return { volume: await readVolume(bytes, path, options) };
+      const images = [openDicom(bytes, path)];
+      return { volume: await dicomVolume(images, path, options), images };
+    }
     const entries = await readdir(path, { recursive: true, withFileTypes: true });
     names = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   } catch (error) {
@@ -39,7 +60,8 @@ export async function readVolumeFile(path: string, options: ReadVolumeOptions = 
       `${path}: has ${series.length} DICOM series${list && ` (${list})`}; expected one, or the number of one of them`,
     );
   }
-  return dicomVolume(found.images, basename(path), options);
+  const volume = await dicomVolume(found.images, basename(path), options);
+  return { volume, images: found.images };
 }
 
 async function readBytes(path: string): Promise<Uint8Array> {

@@ -1,0 +1,85 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { PLANES } from "../volume/affine.js";
+import { collectBox, collectBox3d, parseCrop, parseSlice } from "./prompts.js";
+import type { SegmentVolumeOptions } from "./runSegmentVolume.js";
+import { BACKENDS } from "./segment.js";
+
+/** `medsam segment-volume`: objects in a volume, from boxes in one slice. */
+export function segmentVolumeCommand(signal: AbortSignal): Command {
+  return new Command("segment-volume")
+    .summary("objects in a volume, followed slice by slice from a box")
+    .description(
+      "Segments objects in a volume: MedSAM slice by slice, both ways from the slice with the box, each next box taken " +
+        "from the last mask, until the object ends. VOLUME is a NIfTI file, a DICOM file or a folder with a series, or " +
+        "MedSAM's .npz. Writes NAME_labels.nii.gz in the volume's own geometry (.npz for .npz; for DICOM also " +
+        "NAME_labels.dcm, a segmentation object), NAME_slices.png (to look at) and NAME.json.",
+    )
+    .argument("<volume>", "NIfTI, DICOM (file or folder), or MedSAM's .npz")
+    .option("--box <x0,y0,x1,y1>", "a box around an object in the slice --slice; many", collectBox)
+    .option("--slice <k>", "the slice of the boxes, counted from 0", parseSlice)
+    .option(
+      "--box3d <x0,y0,z0,x1,y1,z1>",
+      "a box around an object in slices z0 to z1, which it does not leave; many",
+      collectBox3d,
+    )
+    .option("--prompts-from <labels>", "boxes from a ground truth: NIfTI, DICOM SEG, or .npz with gts")
+    .option("--every-slice", "with --prompts-from: a box in every slice, not in the middle one alone")
+    .addOption(new Option("--plane <name>", "which slices (default: as they are stored)").choices(PLANES))
+    .option("--series <n>", "which series of a DICOM folder, from 1", parseSeries)
+    .option(
+      "--margin <share>",
+      "by what share of its sides the next box is wider than the last mask",
+      parseShare,
+      0.05,
+    )
+    .option("--checkpoint <file>", "weights, .pth or .safetensors (default: the small ones in the package)")
+    .addOption(
+      new Option("--backend <name>", "what computes; auto takes the first that starts here")
+        .choices(BACKENDS)
+        .default("auto"),
+    )
+    .option("--preset <name>", "what is done to slices before and masks after (default: the weights' own)")
+    .option(
+      "--intensity <name>",
+      "how values become 0..255, such as ct-lung (default: soft tissue for CT, else percentiles)",
+    )
+    .option(
+      "--crop <factor>",
+      "show the model a square around each box, so many times its longer side",
+      parseCrop,
+    )
+    .option("--out <folder>", "where the files go", "out")
+    .option("--json", "print one JSON document and nothing else")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  A lesion in slice 40 of a CT, up and down from there:
+    $ medsam segment-volume ct.nii.gz --box 95,255,190,350 --slice 40
+  A DICOM series, with MedSAM's own weights; the result is also a DICOM segmentation:
+    $ medsam segment-volume series/ --box 95,255,190,350 --slice 40 --checkpoint medsam_vit_b.pth
+  Where the object begins and ends is known:
+    $ medsam segment-volume ct.nii.gz --box3d 95,255,30,190,350,52
+  As MedSAM is evaluated, a box from the ground truth's middle slice:
+    $ medsam segment-volume ct.nii.gz --prompts-from labels.nii.gz
+
+Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.
+Results are not for clinical use.`,
+    )
+    .action(async (path: string, options: SegmentVolumeOptions) => {
+      const { runSegmentVolume } = await import("./runSegmentVolume.js");
+      await runSegmentVolume(path, options, signal);
+    });
+}
+
+function parseSeries(text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError("Expected the number of a series, from 1.");
+  return Number(text);
+}
+
+function parseShare(text: string): number {
+  const share = Number(text);
+  if (text === "" || !(share >= 0 && share <= 1))
+    throw new InvalidArgumentError("Expected a share of 0 to 1.");
+  return share;
+}
