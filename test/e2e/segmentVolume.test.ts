@@ -1,0 +1,155 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { decodeImage } from "../../src/image/decode.js";
+import { readNpz } from "../../src/image/npz.js";
+import { transform, type Affine } from "../../src/volume/affine.js";
+import { readNiftiLabels } from "../../src/volume/nifti.js";
+import { niftiLabelBytes } from "../../src/volume/niftiWrite.js";
+import { npzBytes } from "../../src/volume/npzWrite.js";
+import type { LabelVolume } from "../../src/volume/volume.js";
+import { medsam, ROOT, temporaryFolder } from "./medsam.js";
+
+/** A bright ellipsoid near one corner of a volume of unequal sides. */
+const SIZE = [56, 44, 14] as const;
+const CENTRE = [16, 28, 8] as const;
+const RADII = [9, 7, 4];
+const BOX = "7,21,25,35";
+const image = Uint8Array.from({ length: SIZE[0] * SIZE[1] * SIZE[2] }, (_, i) => {
+  const at = [i % SIZE[0], Math.floor(i / SIZE[0]) % SIZE[1], Math.floor(i / SIZE[0] / SIZE[1])];
+  const away = at.reduce((sum, x, axis) => sum + ((x - CENTRE[axis]) / RADII[axis]) ** 2, 0);
+  return (away <= 1 ? 180 : 60) + (i % 7);
+});
+
+/** The middle of what is labelled, in voxels. */
+function middleOf({ size, data }: Pick<LabelVolume, "size" | "data">): [number, number, number] {
+  const sum = [0, 0, 0];
+  let count = 0;
+  data.forEach((label, i) => {
+    if (label === 0) return;
+    count++;
+    [i % size[0], Math.floor(i / size[0]) % size[1], Math.floor(i / size[0] / size[1])].forEach((x, axis) => (sum[axis] += x)); // prettier-ignore
+  });
+  expect(count).toBeGreaterThan(500);
+  return sum.map((value) => value / count) as [number, number, number];
+}
+
+const run = (folder: string, ...args: string[]) => medsam(["segment-volume", ...args, "--backend", "wasm", "--out", "out"], folder); // prettier-ignore
+
+const [c, s] = [Math.cos(0.4), Math.sin(0.4)];
+const AFFINES: Record<string, Affine> = {
+  RAS: [[0.8, 0, 0, -20], [0, 0.9, 0, 5], [0, 0, 3, 40]], // prettier-ignore
+  LAS: [[-0.8, 0, 0, 30], [0, 0.9, 0, 5], [0, 0, 3, 40]], // prettier-ignore
+  LPS: [[-0.8, 0, 0, 30], [0, -0.9, 0, 15], [0, 0, 3, 40]], // prettier-ignore
+  oblique: [[0.8 * c, -0.9 * s, 0, 12], [0.8 * s, 0.9 * c, 0, -7], [0, 0, -3, 40]], // prettier-ignore
+};
+
+describe("medsam segment-volume", () => {
+  test.each(Object.entries(AFFINES))("%s: the labels lie where the object is", (name, affine) => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "v.nii.gz"), niftiLabelBytes({ size: SIZE, affine, data: image }, "v.nii.gz"));
+    const { status, stdout } = run(folder, "v.nii.gz", "--box", BOX, "--slice", "8", "--json");
+    expect(status).toBe(0);
+    const labels = readNiftiLabels(readFileSync(join(folder, "out", "v_labels.nii.gz")), "labels");
+    const [got, expected] = [transform(labels.affine!, middleOf(labels)), transform(affine, CENTRE)];
+    for (const axis of [0, 1, 2]) expect(Math.abs(got[axis] - expected[axis])).toBeLessThan(2);
+    const document = JSON.parse(stdout) as {
+      volume: { orientation: string };
+      objects: { slices: object[] }[];
+    };
+    expect(document.volume.orientation).toMatch(/^[LR][AP][IS]$/);
+    if (name !== "oblique") expect(document.volume.orientation).toBe(name);
+    expect(document.objects[0].slices.length).toBeGreaterThan(4);
+  });
+
+  test("other planes, 3D boxes, and boxes from labels find the same object", () => {
+    const folder = temporaryFolder();
+    const affine = AFFINES.LAS;
+    writeFileSync(join(folder, "v.nii.gz"), niftiLabelBytes({ size: SIZE, affine, data: image }, "v.nii.gz"));
+    const truth = Uint8Array.from(image, (value) => (value >= 180 ? 3 : 0));
+    writeFileSync(join(folder, "t.nii.gz"), niftiLabelBytes({ size: SIZE, affine, data: truth }, "t.nii.gz"));
+    for (const args of [
+      ["--plane", "coronal", "--box", "7,4,25,12", "--slice", "28"],
+      ["--box3d", "7,21,5,25,35,11"],
+      ["--prompts-from", "t.nii.gz"],
+      ["--prompts-from", "t.nii.gz", "--every-slice", "--plane", "axial"],
+    ]) {
+      expect(run(folder, "v.nii.gz", ...args)).toMatchObject({ status: 0 });
+      const labels = readNiftiLabels(readFileSync(join(folder, "out", "v_labels.nii.gz")), "labels");
+      middleOf(labels).forEach((at, axis) => expect(Math.abs(at - CENTRE[axis])).toBeLessThan(2));
+      expect(new Set(labels.data)).toEqual(new Set([0, args[0] === "--prompts-from" ? 3 : 1]));
+    }
+  });
+
+  test("npz comes back as npz, with a picture and numbers; what is not ours is left alone", async () => {
+    const folder = temporaryFolder();
+    const [width, height, depth] = SIZE;
+    const arrays = {
+      imgs: { shape: [depth, height, width], data: image },
+      spacing: { shape: [3], data: Float64Array.of(0.5, 0.5, 4) },
+    };
+    writeFileSync(join(folder, "CT_1.npz"), npzBytes(arrays));
+    const first = run(folder, "CT_1.npz", "--box", BOX, "--slice", "8");
+    expect(first.status).toBe(0);
+    expect(first.stdout).toMatch(/object 1: [\d,]+ voxels, \d+(\.\d+)? ml, slices \d+ to \d+/);
+    expect(readdirSync(join(folder, "out")).sort()).toEqual([
+      "CT_1.json",
+      "CT_1_labels.npz",
+      "CT_1_slices.png",
+    ]);
+    expect(() => readNpz(readFileSync(join(folder, "out", "CT_1_labels.npz")), "segs")).toThrow(/imgs/); // it has segs
+    const picture = await decodeImage(readFileSync(join(folder, "out", "CT_1_slices.png")), "picture");
+    expect([picture.width, picture.channels]).toEqual([1024, 3]);
+    expect(run(folder, "CT_1.npz", "--box", BOX, "--slice", "8").status).toBe(0);
+    writeFileSync(join(folder, "out", "CT_1.json"), "{}");
+    expect(run(folder, "CT_1.npz", "--box", BOX, "--slice", "8")).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("was not written by medsam segment-volume") as string,
+    });
+  });
+
+  test.each([
+    [[], /no prompt: expected --box/],
+    [["--box", BOX], /--box and --slice go together/],
+    [["--prompts-from", "t.npz", "--box", BOX, "--slice", "1"], /goes without --box/],
+    [["--every-slice", "--box", BOX, "--slice", "1"], /--every-slice goes with --prompts-from/],
+    [["--box3d", "1,2,9,4,5,3"], /first and last slice/],
+    [["--plane", "axial", "--box", BOX, "--slice", "1"], /does not say how it lies/],
+  ])("wrong use is said in one line: %#", (args, message) => {
+    const folder = temporaryFolder();
+    writeFileSync(
+      join(folder, "a.npz"),
+      npzBytes({ imgs: { shape: [SIZE[2], SIZE[1], SIZE[0]], data: image } }),
+    );
+    const { status, stderr } = run(folder, "a.npz", ...args);
+    expect(stderr.trim().split("\n").at(-1)).toMatch(message);
+    expect(status).toBe(2);
+    expect(existsSync(join(folder, "out"))).toBe(false);
+  });
+
+  test("a slice that is not there, and labels of another place, are refused", () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "v.nii.gz"), niftiLabelBytes({ size: SIZE, affine: AFFINES.RAS, data: image }, "v.nii.gz")); // prettier-ignore
+    const outside = run(folder, "v.nii.gz", "--box", BOX, "--slice", "14");
+    expect([outside.status, outside.stderr]).toEqual([1, expect.stringContaining("has a box in slice 14; expected one of 0 to 13")]); // prettier-ignore
+    writeFileSync(join(folder, "t.nii.gz"), niftiLabelBytes({ size: SIZE, affine: AFFINES.LAS, data: image }, "t.nii.gz")); // prettier-ignore
+    expect(run(folder, "v.nii.gz", "--prompts-from", "t.nii.gz")).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("labels lie elsewhere than the image") as string,
+    });
+    expect(existsSync(join(folder, "out"))).toBe(false);
+  });
+
+  const SERIES = join(ROOT, "..", "shared", "data", "dicom-series");
+  if (!existsSync(SERIES)) console.warn("segmentVolume.test.ts: DICOM is skipped; it needs ../shared/data");
+  test.skipIf(!existsSync(SERIES))("a DICOM series gives a segmentation object too", () => {
+    const folder = temporaryFolder();
+    const { status, stdout } = run(folder, SERIES, "--box", "95,255,190,350", "--slice", "3", "--crop", "2");
+    expect(status).toBe(0);
+    expect(stdout).toContain("as a DICOM segmentation");
+    const segmentation = readFileSync(join(folder, "out", "dicom-series_labels.dcm"));
+    expect(segmentation.subarray(128, 132).toString()).toBe("DICM");
+    // Nothing of the patient is in the other files.
+    expect(readFileSync(join(folder, "out", "dicom-series.json"), "utf8")).not.toMatch(/Patient/);
+  });
+});
