@@ -1,7 +1,12 @@
 // What Node and browsers share. The entries index.ts and browser.ts add what differs: files, and how to start.
 
 // Prediction
-export { SamPredictor, type LongCall, type PredictorOptions } from "./predictor/samPredictor.js";
+export {
+  EncodedImage,
+  SamPredictor,
+  type LongCall,
+  type PredictorOptions,
+} from "./predictor/samPredictor.js";
 export * from "./predictor/types.js";
 export type { Frame, PreparedImage, Preset } from "./predictor/presets.js";
 export * from "./predictor/presetTable.js";
@@ -24,6 +29,39 @@ export {
   type PixelImage,
   type Samples,
 } from "./image/pixels.js";
+
+// Volumes
+export {
+  axisAcross,
+  axisCodes,
+  PLANES,
+  transform,
+  type Affine,
+  type PlaneName,
+  type Row,
+} from "./volume/affine.js";
+export { eightBitVolume, usualIntensity, type EightBitVolume } from "./volume/eightBit.js";
+export { assertSameGeometry, gridOf, toLabels } from "./volume/labels.js";
+export { readNifti, readNiftiLabels } from "./volume/nifti.js";
+export type { NiftiGeometry } from "./volume/niftiHeader.js";
+export { niftiLabelBytes } from "./volume/niftiWrite.js";
+export { npzLabelVolume, npzVolume } from "./volume/npzVolume.js";
+export { npzBytes, type ArrayToWrite } from "./volume/npzWrite.js";
+export { readVolume } from "./volume/read.js";
+export type { VolumeOptions } from "./volume/dicomVolume.js";
+export { planeOf, realValues, volumeSlice, type Axis, type Plane } from "./volume/values.js";
+export type { Vector3 } from "./volume/vector.js";
+export { spacingOf, type Grid, type LabelVolume, type Palette, type Volume } from "./volume/volume.js";
+export { VolumeError } from "./volume/volumeError.js";
+export * from "./predictor/segmentVolume.js";
+export { objectsFromLabels, type ObjectsFromLabelsOptions } from "./predictor/objectsFromLabels.js";
+
+// Evaluation
+export { filledBox, inscribedEllipse, otsuInBox } from "./evaluate/baselines.js";
+export { hausdorff } from "./evaluate/hausdorff.js";
+export { dice, volumeDifference, type VolumeDifference } from "./evaluate/overlap.js";
+export { scoreMasks, type Scores } from "./evaluate/scores.js";
+export { flatMask, type VoxelMask } from "./evaluate/voxelMask.js";
 
 // Model and layers
 export * from "./model/config.js";

@@ -7,6 +7,16 @@ export * from "./api.js";
 export { useBackend, type NodeBackendOptions } from "./backend/useBackend.node.js";
 export { EMBEDDED_CHECKPOINT, loadMedSam, type CheckpointInput } from "./loadMedSam.node.js";
 export { readImageFile, readLabelFile, readNpzFile } from "./image/decode.node.js";
+export {
+  readVolumeFile,
+  readVolumeWithSource,
+  type ReadVolumeOptions,
+  type VolumeWithSource,
+} from "./volume/read.node.js";
+export { readDicomSeg, type DicomSeg } from "./volume/dicomSegRead.js";
+export { dicomSegBytes, type DicomSegOptions } from "./volume/dicomSegWrite.js";
+export type { DicomImage } from "./volume/dicomImage.js";
+export type { Code, Segment } from "./volume/segments.js";
 export { writeFileAtomic } from "./image/encode.node.js";
 export {
   convertCheckpoint,

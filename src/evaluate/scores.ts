@@ -17,11 +17,11 @@ export interface Scores extends VolumeDifference {
 }
 
 /**
- * All scores of a predicted mask; of one slice by contours, else by surfaces. Two empty masks agree: shares are 1, distances and errors 0. Where one is empty,
- * shares are 0 and distances Infinity.
+ * All scores of a predicted mask; of one slice by contours, else by surfaces. Two empty masks agree: shares are 1,
+ * distances and errors 0. Where one is empty, shares are 0 and distances Infinity.
  *
- * @param spacing millimetres a voxel, x first.
- * @param tolerance of the normalised surface distance, in mm.
+ * `spacing` is in millimetres a voxel, x first; `tolerance`, of the normalised surface distance, in mm.
+ *
  * @throws VolumeError when the masks are not of one size, or the spacing is not positive.
  */
 export function scoreMasks(
