@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
+import { batchCommand } from "./batch.js";
 import { convertCommand } from "./convert.js";
 import { doctorCommand } from "./doctor.js";
 import { messageOf, UsageError } from "./errors.js";
+import { evaluateCommand } from "./evaluate.js";
 import { finetuneCommand } from "./finetune.js";
 import { inspectCommand } from "./inspect.js";
 import { nativeCommand } from "./native.js";
@@ -38,10 +40,12 @@ Results are not for clinical use.`,
 for (const command of [
   segmentCommand(interruption.signal),
   segmentVolumeCommand(interruption.signal),
+  batchCommand(interruption.signal),
   convertCommand(),
   inspectCommand(),
   synthesizeCommand(interruption.signal),
   finetuneCommand(interruption.signal),
+  evaluateCommand(interruption.signal),
   nativeCommand(interruption.signal),
   doctorCommand(interruption.signal),
   parityCommand(interruption.signal),

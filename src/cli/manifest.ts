@@ -14,6 +14,8 @@ export interface ManifestRow {
   readonly box: Box;
   /** What the object is, for people. */
   readonly label?: string;
+  /** What the outputs are named after, where file names do not tell images apart. */
+  readonly case?: string;
 }
 
 const COORDINATES = ["x0", "y0", "x1", "y1"] as const;
@@ -26,26 +28,33 @@ const EXPECTED = "expected a table of image, x0, y0, x1, y1 and, if you like, la
  * @throws UsageError naming the row and what is wrong with it.
  */
 export function parseManifest(text: string, name: string): ManifestRow[] {
-  const plain = text.replace(/^\uFEFF/, "");
-  const rows = plain.trimStart().startsWith("[") ? parseJson(plain, name) : parseCsv(plain, name);
-  if (rows.length === 0) throw new UsageError(`${name}: has no rows; ${EXPECTED}`);
-  return rows.map((row, index) => toRow(row, `${name}, row ${index + 1}`));
+  return parseRows(text, name, EXPECTED).map((row, index) => toRow(row, `${name}, row ${index + 1}`));
 }
 
-function parseJson(text: string, name: string): unknown[] {
+/** The rows of a table, CSV or JSON, one at least. @throws UsageError saying what was `expected`. */
+export function parseRows(text: string, name: string, expected: string): unknown[] {
+  const plain = text.replace(/^\uFEFF/, "");
+  const rows = plain.trimStart().startsWith("[")
+    ? parseJson(plain, name, expected)
+    : parseCsv(plain, name, expected);
+  if (rows.length === 0) throw new UsageError(`${name}: has no rows; ${expected}`);
+  return rows;
+}
+
+function parseJson(text: string, name: string, expected: string): unknown[] {
   try {
     return JSON.parse(text) as unknown[];
   } catch (error) {
-    throw new UsageError(`${name}: is not JSON (${messageOf(error)}); ${EXPECTED}`);
+    throw new UsageError(`${name}: is not JSON (${messageOf(error)}); ${expected}`);
   }
 }
 
-function parseCsv(text: string, name: string): unknown[] {
+function parseCsv(text: string, name: string, expected: string): unknown[] {
   try {
     return parse(text, { columns: true, skip_empty_lines: true, trim: true });
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
-    throw new UsageError(`${name}: is not CSV (${messageOf(error)}); ${EXPECTED}`);
+    throw new UsageError(`${name}: is not CSV (${messageOf(error)}); ${expected}`);
   }
 }
 
@@ -53,11 +62,13 @@ function toRow(row: unknown, where: string): ManifestRow {
   if (typeof row !== "object" || row === null || Array.isArray(row))
     throw new UsageError(`${where}: is not an object; ${EXPECTED}`);
   const fields = row as Readonly<Record<string, unknown>>;
-  const { image, label } = fields;
+  const { image, label, case: id } = fields;
   if (typeof image !== "string" || image === "")
     throw new UsageError(`${where}: column image is ${shown(image)}; expected the file name of an image`);
   if (label !== undefined && typeof label !== "string")
     throw new UsageError(`${where}: column label is ${shown(label)}; expected text`);
+  if (id !== undefined && (typeof id !== "string" || !/^$|^(?!\.)[^/\\:*?"<>|\p{Cc}]{1,200}$/u.test(id)))
+    throw new UsageError(`${where}: column case is ${shown(id)}; expected text that a file name may have`);
   const [x0, y0, x1, y1] = COORDINATES.map((column) =>
     toNumber(fields[column], `${where}: column ${column}`),
   );
@@ -67,7 +78,11 @@ function toRow(row: unknown, where: string): ManifestRow {
   } catch (error) {
     throw new UsageError(`${where}: ${messageOf(error)}`);
   }
-  return { image, box, ...(label !== undefined && label !== "" && { label }) };
+  return {
+    ...{ image, box },
+    ...(label !== undefined && label !== "" && { label }),
+    ...(id !== undefined && id !== "" && { case: id }),
+  };
 }
 
 function toNumber(value: unknown, where: string): number {
@@ -77,6 +92,7 @@ function toNumber(value: unknown, where: string): number {
   return number;
 }
 
-function shown(value: unknown): string {
+/** A value of a table, for an error. */
+export function shown(value: unknown): string {
   return value === undefined ? "missing" : JSON.stringify(value);
 }

@@ -1,4 +1,6 @@
+import { readNpy } from "../image/npy.js";
 import type { Npz } from "../image/npz.js";
+import { readZip } from "../image/zip.js";
 import { assertFinite, assertVoxels, type Grid, type LabelVolume, type Volume } from "./volume.js";
 import { toLabels } from "./labels.js";
 import { VolumeError } from "./volumeError.js";
@@ -26,4 +28,28 @@ export function npzVolume(npz: Npz): Volume {
 export function npzLabelVolume(npz: Npz): LabelVolume {
   if (npz.gts === undefined) throw new VolumeError(`${npz.name}: has no gts, so no labels`);
   return toLabels({ ...npzVolume(npz), channels: 1, data: npz.gts });
+}
+
+/**
+ * The labels of an npz that may have no images: `segs` as MedSAM's scripts write predictions, else `gts`.
+ *
+ * @throws VolumeError or ImageError when there are none, they have no two or three axes, or one is no integer of 0..65535.
+ */
+export function readNpzLabels(bytes: Uint8Array, name: string): LabelVolume {
+  const members = readZip(bytes, name, (member) => /^(segs|gts|spacing)\.npy$/.test(member));
+  const key = ["segs", "gts"].find((one) => members.has(`${one}.npy`));
+  if (key === undefined) throw new VolumeError(`${name}: has neither segs nor gts, so no labels`);
+  const { shape, data } = readNpy(members.get(`${key}.npy`)!, `${name}: ${key}`);
+  if (shape.length !== 2 && shape.length !== 3)
+    throw new VolumeError(`${name}: ${key} has shape [${shape.join(", ")}]; expected [D, H, W] or [H, W]`);
+  const [depth, height, width] = shape.length === 2 ? [1, ...shape] : shape;
+  const size = [width, height, depth] as const;
+  assertVoxels(size, 1, 1, name);
+  assertFinite(data, name);
+  const spacing = members.get("spacing.npy");
+  const steps = spacing && [...readNpy(spacing, `${name}: spacing`).data];
+  return toLabels({
+    ...{ name, size, frames: 1, channels: 1, data, slope: 1, intercept: 0, warnings: [] },
+    ...(steps?.length === 3 && { pixelSpacing: [steps[0], steps[1]], sliceSpacing: steps[2] }),
+  });
 }
