@@ -21,7 +21,7 @@ body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 sy
 main { max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 1rem; }
 h2 { font-size: 1.2rem; margin: 2.2rem 0 0.6rem; }
-h1, h2, p, figcaption, caption, td, th { overflow-wrap:break-word; }
+h1, h2, p, figcaption, caption, td, th { overflow-wrap: break-word; }
 p { max-width: 45rem; margin: 0.6rem 0; }
 code { font: 0.9em ui-monospace, monospace; background: var(--shade); padding: 0.1em 0.3em; border-radius: 3px; }
 figure { margin: 1rem 0; }
