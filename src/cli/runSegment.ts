@@ -80,7 +80,7 @@ export async function runSegment(
 }
 
 /** Before the weights are opened, which may take long. @throws UsageError for names that there are not. */
-function assertPreset({ preset, intensity }: SegmentOptions): void {
+export function assertPreset({ preset, intensity }: Pick<SegmentOptions, "preset" | "intensity">): void {
   try {
     if (preset !== undefined) findPreset(preset);
     if (intensity !== undefined) intensityPreset(intensity);
@@ -89,7 +89,11 @@ function assertPreset({ preset, intensity }: SegmentOptions): void {
   }
 }
 
-function choosePreset({ preset, intensity }: SegmentOptions, config: SamConfig): Preset {
+/** The preset of the options, or what belongs to the weights. */
+export function choosePreset(
+  { preset, intensity }: Pick<SegmentOptions, "preset" | "intensity">,
+  config: SamConfig,
+): Preset {
   const found = preset === undefined ? defaultPreset(config) : findPreset(preset);
   return intensity === undefined ? found : withIntensity(found, intensityPreset(intensity));
 }

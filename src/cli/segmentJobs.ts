@@ -94,17 +94,21 @@ function jobsOfTable(images: readonly string[], table: string): SegmentJob[] {
   const pathOf = (row: ManifestRow) => resolve(folder, row.image);
   const job = (image: string, own: readonly ManifestRow[]): SegmentJob => ({
     image,
-    name: parse(image).name,
+    name: own[0].case ?? parse(image).name,
     targets: own.map(({ box, label }) => ({ prompt: { box }, ...(label !== undefined && { label }) })),
   });
   if (images.length === 0) {
-    const paths = [...new Set(rows.map(pathOf))];
-    return paths.map((path) =>
-      job(
-        relative("", path),
-        rows.filter((row) => pathOf(row) === path),
-      ),
-    );
+    const byCase = new Map<string, ManifestRow[]>();
+    for (const row of rows) {
+      const key = row.case ?? pathOf(row);
+      const own = byCase.get(key) ?? [];
+      if (own.length > 0 && pathOf(own[0]) !== pathOf(row))
+        throw new UsageError(
+          `${table}: the case ${key} is both ${own[0].image} and ${row.image}; expected one image a case`,
+        );
+      byCase.set(key, [...own, row]);
+    }
+    return [...byCase.values()].map((own) => job(relative("", pathOf(own[0])), own));
   }
   return images.map((image) => {
     // A row that gives no folder also means an image of that name elsewhere.

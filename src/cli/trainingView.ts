@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { writeFileAtomic } from "../image/encode.node.js";
 import type { Picture } from "../report/pictures.js";
 import { runPage, type RunPage, type RunValidation } from "../train/runPage.js";
+import { inMinutes } from "./format.js";
 import { Progress } from "./progress.js";
 
 /** Milliseconds between two writings of the page. */
@@ -97,10 +98,4 @@ function bestOf(validations: readonly RunValidation[]): string {
 
 function meanOf(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function inMinutes(seconds: number): string {
-  if (seconds < 90) return `${Math.ceil(seconds)} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

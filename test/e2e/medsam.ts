@@ -21,12 +21,12 @@ export interface Run {
 export const ENV = { ...process.env, MEDSAM_BACKEND: "wasm" };
 
 /** Runs `medsam` with these arguments to its end; its progress is left out. */
-export function medsam(args: readonly string[], cwd = ROOT): Run {
+export function medsam(args: readonly string[], cwd = ROOT, timeout = 100_000): Run {
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
     cwd,
     env: ENV,
     encoding: "utf8",
-    timeout: 100_000,
+    timeout,
   });
   // On a busy machine even the sample takes long enough for a line of progress.
   return { status, stdout, stderr: stderr.replace(/^medsam: \d+ % \|.*\n/gm, "") };

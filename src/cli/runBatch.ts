@@ -1,0 +1,180 @@
+import { availableParallelism, totalmem } from "node:os";
+import { EMBEDDED_CHECKPOINT } from "../loadMedSam.node.js";
+import { findCheckpoint, hashFile } from "../weights/open.node.js";
+import { basename } from "node:path";
+import { BatchFolder, type BatchSettings, type LogLine } from "./batchFolder.js";
+import { BatchPlace } from "./batchPool.js";
+import type { WorkerStart } from "./batchWorker.js";
+import { messageOf, UsageError } from "./errors.js";
+import { inMinutes, thousands } from "./format.js";
+import { Progress } from "./progress.js";
+import { assertPreset, type SegmentOptions } from "./runSegment.js";
+import { collectJobs, type SegmentJob } from "./segmentJobs.js";
+
+/** A part of a batch: number `index` of `count`, from 1. */
+export interface Shard {
+  readonly index: number;
+  readonly count: number;
+}
+
+/** The options of `medsam batch`. */
+export interface BatchOptions extends Omit<SegmentOptions, "box" | "point" | "boxes" | "slice"> {
+  readonly workers?: number;
+  readonly maxMemory?: number;
+  readonly shard?: Shard;
+}
+
+/** System errors that no other case would escape. */
+const HOPELESS = new Set(["ENOSPC", "EDQUOT", "EROFS", "EIO"]);
+
+function isHopeless(error: unknown): error is Error {
+  return error instanceof Error && "code" in error && HOPELESS.has(String(error.code));
+}
+
+/** What is said at the end, and in summary.json. */
+interface BatchSummary {
+  readonly cases: number;
+  /** Those that were done before this run began. */
+  readonly before: number;
+  readonly done: number;
+  readonly failed: readonly { readonly case: string; readonly error: string }[];
+  readonly seconds: number;
+  readonly backend?: string;
+  readonly shard?: string;
+}
+
+/** Segments all cases of a table, several at a time, those that are done left out. */
+export async function runBatch(manifest: string, options: BatchOptions, signal: AbortSignal): Promise<void> {
+  assertPreset(options);
+  const { shard, out } = options;
+  const jobs = collectJobs([], { boxes: manifest }).filter(
+    (_, index) => shard === undefined || index % shard.count === shard.index - 1,
+  );
+  const part = shard === undefined ? "" : `${shard.index}-of-${shard.count}`;
+  const folder = await BatchFolder.open(out, await settingsOf(options), part);
+  const waiting: SegmentJob[] = [];
+  for (const job of jobs) if (!(await folder.isDone(job))) waiting.push(job);
+  const before = jobs.length - waiting.length;
+  if (before > 0)
+    console.error(`medsam: ${thousands(before)} of ${thousands(jobs.length)} cases are done already`);
+
+  const start = Date.now();
+  const failed: { case: string; error: string }[] = [];
+  let [finished, backend] = [0, undefined as string | undefined];
+  const progress = new Progress("starting");
+  const onReady = (name: string, notes: readonly string[]) => {
+    if (backend === undefined) for (const note of notes) console.error(`medsam: ${note}`);
+    backend = name;
+  };
+  const places = placesFor(options, waiting.length, onReady);
+  const interrupt = () => places.forEach((place) => place.stop());
+  const aborted = new Promise<never>((_, reject) =>
+    signal.addEventListener("abort", () => {
+      interrupt();
+      reject(signal.reason as Error);
+    }),
+  );
+  const work = async (place: BatchPlace) => {
+    for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
+      const from = Date.now();
+      const staged = await folder.stage();
+      const outcome = await Promise.race([place.run({ job, staged, cases: folder.cases }), aborted]);
+      const { error, code, worker, megabytes } = outcome;
+      if (error !== undefined) await folder.discard(staged);
+      if (code !== undefined && HOPELESS.has(code)) throw Object.assign(new Error(error), { code });
+      finished += error === undefined ? 1 : 0;
+      if (error !== undefined) failed.push({ case: job.name, error });
+      const line: LogLine = {
+        ...{ case: job.name, time: new Date().toISOString(), seconds: (Date.now() - from) / 1000 },
+        ...{ worker, megabytes, ...(error !== undefined && { error }) },
+      };
+      await folder.log(line);
+      const through = finished + failed.length;
+      const left = ((jobs.length - before - through) * (Date.now() - start)) / 1000 / through;
+      progress.update(
+        (before + through) / jobs.length,
+        `${before + through} of ${jobs.length} cases, ${failed.length} failed, ${inMinutes(left)} left`,
+      );
+    }
+  };
+  try {
+    signal.throwIfAborted();
+    await Promise.all(places.map(work));
+  } catch (error) {
+    if (signal.aborted) throw new Error("interrupted; the same command goes on", { cause: error });
+    if (!isHopeless(error)) throw error;
+    throw new Error(
+      `${out}: cannot be written to (${error.message}); ${thousands(before + finished)} cases are done and whole. ` +
+        "Make room and run the same command again",
+      { cause: error },
+    );
+  } finally {
+    progress.stop();
+    interrupt();
+  }
+  const summary: BatchSummary = {
+    ...{ cases: jobs.length, before, done: before + finished, failed },
+    seconds: Math.round((Date.now() - start) / 100) / 10,
+    ...(backend !== undefined && { backend }),
+    ...(part !== "" && { shard: part }),
+  };
+  const file = await folder.writeSummary(summary);
+  report(summary, folder.cases, file, options.json === true);
+}
+
+/** What decides how results look, the weights by their content. */
+async function settingsOf(options: BatchOptions): Promise<BatchSettings> {
+  const path = options.checkpoint === undefined ? EMBEDDED_CHECKPOINT : findCheckpoint(options.checkpoint);
+  const { preset, intensity, crop, multimask = false } = options;
+  try {
+    return {
+      ...{ checkpoint: basename(path), checkpointSha256: await hashFile(path), multimask },
+      ...(preset !== undefined && { preset }),
+      ...(intensity !== undefined && { intensity }),
+      ...(crop !== undefined && { crop }),
+    };
+  } catch (error) {
+    throw new UsageError(`${path}: cannot be read (${messageOf(error)})`);
+  }
+}
+
+function placesFor(
+  options: BatchOptions,
+  cases: number,
+  onReady: (backend: string, notes: readonly string[]) => void,
+): BatchPlace[] {
+  const processors = availableParallelism();
+  const {
+    workers = Math.max(1, Math.floor(processors / 4)),
+    checkpoint,
+    backend,
+    preset,
+    intensity,
+    crop,
+  } = options;
+  const count = Math.min(workers, cases);
+  const limit = options.maxMemory ?? (0.8 * totalmem()) / 1e6 / Math.max(1, count);
+  const start: WorkerStart = {
+    ...{ backend, multimask: options.multimask === true },
+    threads: Math.max(1, Math.floor(processors / Math.max(1, count))),
+    ...(checkpoint !== undefined && { checkpoint }),
+    ...(preset !== undefined && { preset }),
+    ...(intensity !== undefined && { intensity }),
+    ...(crop !== undefined && { crop }),
+  };
+  return Array.from({ length: count }, () => new BatchPlace(start, limit, onReady));
+}
+
+function report(summary: BatchSummary, cases: string, file: string, json: boolean): void {
+  const { failed, done, cases: count, seconds } = summary;
+  for (const { case: id, error } of failed) console.error(`medsam: ${id}: ${error}`);
+  if (failed.length > 0) process.exitCode = 1;
+  if (json) console.log(JSON.stringify(summary, null, 2));
+  else {
+    console.log(
+      `${thousands(done)} of ${thousands(count)} cases done, ${failed.length} failed, ${inMinutes(seconds)}`,
+    );
+    console.log(`${cases}  the results\n${file}  what failed, and why`);
+    console.log("Not for clinical use.");
+  }
+}

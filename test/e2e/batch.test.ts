@@ -1,0 +1,202 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { readImageFile } from "../../src/image/decode.node.js";
+import type { LogLine } from "../../src/cli/batchFolder.js";
+import { ENV, MAIN, medsam, temporaryFolder } from "./medsam.js";
+
+/** MEDSAM_TEST_BATCH=1 takes minutes and does what the thousands of cases of a user do. */
+const LONG = process.env["MEDSAM_TEST_BATCH"] === "1";
+const [CASES, KILLS, WORKERS] = LONG ? [300, 5, 4] : [24, 2, 2];
+
+/** A table of generated pictures, one case each, in `folder`. */
+function generate(folder: string, count: number): string {
+  const run = medsam(["synthesize", "--out", join(folder, "data"), "--count", `${count}`, "--size", "64"]);
+  expect(run.status, run.stderr).toBe(0);
+  const rows = Array.from(
+    { length: count },
+    (_, n) => `data/images/${String(n).padStart(4, "0")}.png,8,8,50,50`,
+  );
+  const table = join(folder, "cases.csv");
+  writeFileSync(table, ["image,x0,y0,x1,y1", ...rows, ""].join("\n"));
+  return table;
+}
+
+const finished = (out: string): string[] =>
+  existsSync(join(out, "cases"))
+    ? readdirSync(join(out, "cases")).filter((file) => file.endsWith(".json"))
+    : [];
+
+const logOf = (out: string, name = "log.jsonl"): LogLine[] =>
+  readFileSync(join(out, name), "utf8")
+    .split("\n")
+    .filter((line) => line.endsWith("}"))
+    .map((line) => JSON.parse(line) as LogLine);
+
+/** When and as what file each finished case was written. */
+const identities = (out: string): Map<string, string> =>
+  new Map(
+    finished(out).map((file) => {
+      const { ino, mtimeMs } = statSync(join(out, "cases", file));
+      return [file, `${ino} ${mtimeMs}`];
+    }),
+  );
+
+async function exited(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null)
+    await new Promise((resolve) => child.once("exit", resolve));
+}
+
+describe("medsam batch", () => {
+  test(
+    `${CASES} cases with ${WORKERS} workers, killed ${KILLS} times, are all there, each once`,
+    async () => {
+      const folder = temporaryFolder();
+      const table = generate(folder, CASES);
+      const out = join(folder, "out");
+      const args = ["batch", table, "--out", out, "--workers", `${WORKERS}`, "--json"];
+      const written = new Map<string, string>();
+      for (let kill = 1; kill <= KILLS; kill++) {
+        const child = spawn(process.execPath, [MAIN, ...args], { env: ENV, stdio: "ignore" });
+        const target = Math.floor((CASES * kill) / (KILLS + 1));
+        while (finished(out).length < target && child.exitCode === null) await sleep(20);
+        await sleep(400 * Math.random());
+        child.kill("SIGKILL");
+        await exited(child);
+        await sleep(1500); // its workers end when they notice
+        for (const [file, identity] of identities(out)) {
+          expect(written.get(file) ?? identity, `${file} was made again`).toBe(identity);
+          written.set(file, identity);
+        }
+      }
+      const last = medsam(args, undefined, 500_000);
+      expect(last.status, last.stderr).toBe(0);
+      expect(JSON.parse(last.stdout)).toMatchObject({ cases: CASES, done: CASES, failed: [] });
+      for (const [file, identity] of identities(out))
+        expect(written.get(file) ?? identity, `${file} was made again`).toBe(identity);
+
+      const names = Array.from({ length: CASES }, (_, n) => String(n).padStart(4, "0"));
+      const expected = names.flatMap((name) => [`${name}.json`, `${name}_labels.png`, `${name}_mask.png`, `${name}_overlay.png`]); // prettier-ignore
+      expect(readdirSync(join(out, "cases")).sort()).toEqual(expected.sort());
+      for (const name of names) {
+        const text = readFileSync(join(out, "cases", `${name}.json`), "utf8");
+        expect(JSON.parse(text)).toMatchObject({ image: { width: 64, height: 64 } });
+        for (const file of ["labels", "mask", "overlay"])
+          expect(await readImageFile(join(out, "cases", `${name}_${file}.png`))).toMatchObject({ width: 64 });
+      }
+      const logged = logOf(out).map((line) => line.case);
+      expect(logged).toHaveLength(new Set(logged).size);
+      expect(readdirSync(join(out, "staging"))).toEqual([]);
+
+      // Nothing is left to do, and nothing is done.
+      expect(medsam(args).status).toBe(0);
+      expect(logOf(out)).toHaveLength(logged.length);
+    },
+    LONG ? 900_000 : 200_000,
+  );
+
+  test.runIf(LONG)(
+    "memory stays flat over three hundred cases",
+    () => {
+      const folder = temporaryFolder();
+      const out = join(folder, "out");
+      const args = ["batch", generate(folder, 300), "--out", out, "--workers", "1"];
+      const { status, stderr } = medsam(args, undefined, 500_000);
+      expect(status, stderr).toBe(0);
+      const megabytes = logOf(out).map((line) => line.megabytes);
+      const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+      const [first, last] = [mean(megabytes.slice(0, 100)), mean(megabytes.slice(-100))];
+      console.log(
+        `memory: ${first.toFixed(0)} MB over the first hundred cases, ${last.toFixed(0)} over the last`,
+      );
+      expect(last / first).toBeLessThan(1.1);
+      expect(new Set(logOf(out).map(({ worker }) => worker)).size).toBe(1);
+    },
+    600_000,
+  );
+
+  test("a case that fails is recorded, the others are done, and a second run tries it again", () => {
+    const folder = temporaryFolder();
+    const table = generate(folder, 3);
+    const broken = join(folder, "data", "images", "0001.png");
+    const good = readFileSync(broken);
+    writeFileSync(broken, good.subarray(0, 200));
+    const out = join(folder, "out");
+    const first = medsam(["batch", table, "--out", out, "--workers", "1", "--json"]);
+    expect(first.status).toBe(1);
+    expect(first.stderr).toContain("0001.png");
+    expect(JSON.parse(first.stdout)).toMatchObject({ cases: 3, done: 2, failed: [{ case: "0001" }] });
+    expect(JSON.parse(readFileSync(join(out, "summary.json"), "utf8"))).toMatchObject({ done: 2 });
+    expect(readdirSync(join(out, "staging"))).toEqual([]);
+
+    writeFileSync(broken, good);
+    const second = medsam(["batch", table, "--out", out, "--workers", "1", "--json"]);
+    expect(JSON.parse(second.stdout)).toMatchObject({ before: 2, done: 3, failed: [] });
+  });
+
+  test("shards share a folder and leave nothing out", () => {
+    const folder = temporaryFolder();
+    const table = generate(folder, 5);
+    const out = join(folder, "out");
+    for (const shard of ["1/2", "2/2"]) {
+      const run = medsam(["batch", table, "--out", out, "--workers", "1", "--shard", shard]);
+      expect(run.status, run.stderr).toBe(0);
+    }
+    expect(finished(out)).toHaveLength(5);
+    expect(logOf(out, "log_1-of-2.jsonl")).toHaveLength(3);
+    expect(logOf(out, "log_2-of-2.jsonl")).toHaveLength(2);
+    expect(existsSync(join(out, "summary_2-of-2.json"))).toBe(true);
+  });
+
+  test("a worker that is killed costs one case", async () => {
+    const folder = temporaryFolder();
+    const out = join(folder, "out");
+    const args = ["batch", generate(folder, 8), "--out", out, "--workers", "1"];
+    const child = spawn(process.execPath, [MAIN, ...args], { env: ENV, stdio: "ignore" });
+    while (!existsSync(join(out, "log.jsonl"))) await sleep(10);
+    process.kill(logOf(out)[0].worker, "SIGKILL");
+    await exited(child);
+    const failed = logOf(out).filter(({ error }) => error !== undefined);
+    expect(failed.length).toBeLessThanOrEqual(1);
+    for (const { error } of failed) expect(error).toContain("the worker process died (SIGKILL)");
+    expect(finished(out)).toHaveLength(8 - failed.length);
+    expect(medsam(args).status).toBe(0);
+    expect(finished(out)).toHaveLength(8);
+  });
+
+  test("what cannot be meant is refused before anything is done", () => {
+    const folder = temporaryFolder();
+    const table = generate(folder, 2);
+    const out = join(folder, "out");
+    const refused = (lines: readonly string[], message: string) => {
+      const file = join(folder, "wrong.csv");
+      writeFileSync(file, ["image,x0,y0,x1,y1,case", ...lines, ""].join("\n"));
+      const run = medsam(["batch", file, "--out", out]);
+      expect(run.status).not.toBe(0);
+      expect(run.stderr).toContain(message);
+      expect(run.stderr.trim().split("\n")).toHaveLength(1);
+      expect(existsSync(out)).toBe(false);
+    };
+    refused(["nothing.png,1,1,9,9,a"], "nothing.png: no such file");
+    mkdirSync(join(folder, "other"));
+    cpSync(join(folder, "data", "images", "0000.png"), join(folder, "other", "0000.png"));
+    refused(["data/images/0000.png,1,1,9,9,", "other/0000.png,1,1,9,9,"], "would both write 0000_mask.png");
+    refused(["data/images/0000.png,1,1,9,9,a", "other/0000.png,1,1,9,9,a"], "the case a is both");
+    refused(["data/images/0000.png,1,1,9,9,../a"], 'column case is "../a"');
+    expect(medsam(["batch", table, "--out", out, "--shard", "3/2"]).status).toBe(2);
+
+    mkdirSync(join(folder, "mine"));
+    writeFileSync(join(folder, "mine", "notes.txt"), "");
+    expect(medsam(["batch", table, "--out", join(folder, "mine")]).stderr).toContain(
+      "is not empty and no batch",
+    );
+    expect(medsam(["batch", table, "--out", out]).status).toBe(0);
+    expect(medsam(["batch", table, "--out", out, "--multimask"]).stderr).toContain(
+      "holds a batch with other settings (multimask false, not true)",
+    );
+    writeFileSync(table, readFileSync(table, "utf8").replace("8,8,50,50", "9,9,50,50"));
+    expect(medsam(["batch", table, "--out", out]).stderr).toContain("was made with other boxes");
+  });
+});
