@@ -11,9 +11,11 @@ import { nativeCommand } from "./native.js";
 import { parityCommand } from "./parity.js";
 import { segmentCommand } from "./segment.js";
 import { segmentVolumeCommand } from "./segmentVolume.js";
+import { submitCommand } from "./submit.js";
 import { synthesizeCommand } from "./synthesize.js";
 import { PACKAGE_VERSION } from "./version.js";
 import { webCommand } from "./web.js";
+import { workerCommand } from "./worker.js";
 
 /** What the process ends with. */
 const EXIT = { failed: 1, wrongUse: 2, interrupted: 130 } as const;
@@ -41,6 +43,8 @@ for (const command of [
   segmentCommand(interruption.signal),
   segmentVolumeCommand(interruption.signal),
   batchCommand(interruption.signal),
+  submitCommand(),
+  workerCommand(interruption.signal),
   convertCommand(),
   inspectCommand(),
   synthesizeCommand(interruption.signal),

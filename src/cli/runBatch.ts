@@ -25,7 +25,7 @@ export interface BatchOptions extends Omit<SegmentOptions, "box" | "point" | "bo
 }
 
 /** System errors that no other case would escape. */
-const HOPELESS = new Set(["ENOSPC", "EDQUOT", "EROFS", "EIO"]);
+export const HOPELESS: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EROFS", "EIO"]);
 
 function isHopeless(error: unknown): error is Error {
   return error instanceof Error && "code" in error && HOPELESS.has(String(error.code));
@@ -123,7 +123,9 @@ export async function runBatch(manifest: string, options: BatchOptions, signal: 
 }
 
 /** What decides how results look, the weights by their content. */
-async function settingsOf(options: BatchOptions): Promise<BatchSettings> {
+export async function settingsOf(
+  options: Pick<BatchOptions, "checkpoint" | "preset" | "intensity" | "crop" | "multimask">,
+): Promise<BatchSettings> {
   const path = options.checkpoint === undefined ? EMBEDDED_CHECKPOINT : findCheckpoint(options.checkpoint);
   const { preset, intensity, crop, multimask = false } = options;
   try {

@@ -1,53 +1,15 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { readImageFile } from "../../src/image/decode.node.js";
-import type { LogLine } from "../../src/cli/batchFolder.js";
+import { exited, finished, generate, identities, logOf } from "./batchFiles.js";
 import { ENV, MAIN, medsam, temporaryFolder } from "./medsam.js";
 
 /** MEDSAM_TEST_BATCH=1 takes minutes and does what the thousands of cases of a user do. */
 const LONG = process.env["MEDSAM_TEST_BATCH"] === "1";
 const [CASES, KILLS, WORKERS] = LONG ? [300, 5, 4] : [24, 2, 2];
-
-/** A table of generated pictures, one case each, in `folder`. */
-function generate(folder: string, count: number): string {
-  const run = medsam(["synthesize", "--out", join(folder, "data"), "--count", `${count}`, "--size", "64"]);
-  expect(run.status, run.stderr).toBe(0);
-  const rows = Array.from(
-    { length: count },
-    (_, n) => `data/images/${String(n).padStart(4, "0")}.png,8,8,50,50`,
-  );
-  const table = join(folder, "cases.csv");
-  writeFileSync(table, ["image,x0,y0,x1,y1", ...rows, ""].join("\n"));
-  return table;
-}
-
-const finished = (out: string): string[] =>
-  existsSync(join(out, "cases"))
-    ? readdirSync(join(out, "cases")).filter((file) => file.endsWith(".json"))
-    : [];
-
-const logOf = (out: string, name = "log.jsonl"): LogLine[] =>
-  readFileSync(join(out, name), "utf8")
-    .split("\n")
-    .filter((line) => line.endsWith("}"))
-    .map((line) => JSON.parse(line) as LogLine);
-
-/** When and as what file each finished case was written. */
-const identities = (out: string): Map<string, string> =>
-  new Map(
-    finished(out).map((file) => {
-      const { ino, mtimeMs } = statSync(join(out, "cases", file));
-      return [file, `${ino} ${mtimeMs}`];
-    }),
-  );
-
-async function exited(child: ChildProcess): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null)
-    await new Promise((resolve) => child.once("exit", resolve));
-}
 
 describe("medsam batch", () => {
   test(
