@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -126,6 +126,33 @@ describe("medsam batch", () => {
     expect(finished(out)).toHaveLength(8 - failed.length);
     expect(medsam(args).status).toBe(0);
     expect(finished(out)).toHaveLength(8);
+  });
+
+  test("a full disk stops it with one message; with room it goes on", ({ skip }) => {
+    const folder = temporaryFolder();
+    const table = generate(folder, 6);
+    const out = join(folder, "small");
+    mkdirSync(out);
+    const mount = (size: string) =>
+      spawnSync("mount", ["-t", "tmpfs", "-o", size, "none", out], { stdio: "ignore" });
+    if (mount("size=64k").status !== 0) {
+      console.warn("batch.test.ts: the full disk is not tried, as mounting one is not permitted here");
+      return skip();
+    }
+    try {
+      const args = ["batch", table, "--out", out, "--workers", "1"];
+      const full = medsam(args);
+      expect(full.status).toBe(1);
+      expect(full.stderr.trim().split("\n")).toHaveLength(1);
+      expect(full.stderr).toContain("cannot be written to (ENOSPC");
+      expect(full.stderr).toContain("Make room and run the same command again");
+      expect(mount("remount,size=10m").status).toBe(0);
+      const after = medsam(args);
+      expect(after.status, after.stderr).toBe(0);
+      expect(readdirSync(join(out, "cases"))).toHaveLength(4 * 6);
+    } finally {
+      spawnSync("umount", [out]);
+    }
   });
 
   test("what cannot be meant is refused before anything is done", () => {

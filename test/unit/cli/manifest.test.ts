@@ -36,6 +36,8 @@ describe("parseManifest", () => {
     [HEADER + "a.png,-1,2,3,4,", "row 1: box [-1,2,3,4] lies partly outside"],
     ["image;x0;y0;x1;y1\na.png;1;2;3;4", "column image is missing"],
     ['[{"image":"a.png","x0":1,"y0":2,"x1":3,"y1":4,"label":7}]', "column label is 7; expected text"],
+    ['[{"image":"a.png","x0":1,"y0":2,"x1":3,"y1":4,"case":"../a"}]', 'column case is "../a"; expected text'],
+    ['[{"image":"a.png","x0":1,"y0":2,"x1":3,"y1":4,"case":3}]', "column case is 3; expected text"],
     ['[{"image":"a.png","x0":true,"y0":2,"x1":3,"y1":4}]', "column x0 is true; expected a number"],
   ])("refuses %j: %s", (text, message) => {
     expect(() => parseManifest(text, "boxes.csv")).toThrow(UsageError);
