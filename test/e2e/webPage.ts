@@ -8,10 +8,10 @@ import { fit, toCanvas } from "../../web/view/transform.js";
 import { ROOT } from "./medsam.js";
 
 /** Debian's Chromium, or the one that CHROMIUM names. */
-const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+export const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
 /** Software WebGL and WebGPU, so that all backends run on a machine without a GPU. */
-const FLAGS = [
+export const FLAGS = [
   "--no-sandbox",
   "--use-angle=swiftshader",
   "--enable-unsafe-swiftshader",
