@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { useBackend } from "../backend/useBackend.node.js";
 import type { BackendName } from "../backend/useBackend.js";
@@ -92,11 +92,15 @@ export async function runSegmentVolume(
     predictor.dispose();
     model.dispose();
   }
+  // A DICOM segmentation of nothing is none; one of an earlier run must not be taken for this one's.
+  const { segmentation, ...others } = files;
+  const isEmpty = found.labels.data.every((label) => label === 0);
+  const written: OutputFiles = isEmpty ? others : files;
   const document = {
     volume: { file: basename(resolve(path)), size: source.volume.size, ...placeOf(source.volume) },
     objects: found.objects.map(({ label, slices }) => ({ label, ...amountOf(found.labels, label), slices })),
     files: Object.fromEntries(
-      Object.entries<string>({ ...files }).map(([what, file]) => [what, basename(file)]),
+      Object.entries<string>({ ...written }).map(([what, file]) => [what, basename(file)]),
     ),
     provenance: {
       ...{ package: "medsam-tfjs", version: PACKAGE_VERSION, checkpoint, preset: preset.name },
@@ -105,10 +109,11 @@ export async function runSegmentVolume(
     },
   };
   signal.throwIfAborted();
-  await writeAll(files, found, document, source.images);
+  await writeAll(written, found, document, source.images);
+  if (isEmpty && segmentation !== undefined) await rm(segmentation, { force: true });
   await writeFileAtomic(files.picture, slicesPicture(eightBit.volume, found, axis));
-  if (options.json) console.log(JSON.stringify({ ...document, files }, null, 2));
-  else print(document, files, checkpoint.embedded);
+  if (options.json) console.log(JSON.stringify({ ...document, files: written }, null, 2));
+  else print(document, written, checkpoint.embedded);
 }
 
 /** @throws UsageError when it is not clear what to segment. */
@@ -198,10 +203,9 @@ async function writeAll(
         }),
       })
     : niftiLabelBytes(labels, files.labels);
-  const isEmpty = labels.data.every((label) => label === 0);
   const segments = objects.map(({ label }) => ({ label, name: `Object ${label}` }));
   const seg =
-    files.segmentation !== undefined && images !== undefined && !isEmpty
+    files.segmentation !== undefined && images !== undefined
       ? await dicomSegBytes(labels, images, { segments, algorithm: "medsam-tfjs", version: PACKAGE_VERSION })
       : undefined;
   await writeFileAtomic(files.json, `${JSON.stringify(document, null, 2)}\n`);
@@ -250,7 +254,7 @@ function print({ volume, objects, provenance }: Printed, files: OutputFiles, emb
   }
   const rows = [
     [`  ${files.labels}`, "object k has the value k"],
-    ...(files.segmentation !== undefined && existsSync(files.segmentation)
+    ...(files.segmentation !== undefined
       ? [
           [
             `  ${files.segmentation}`,

@@ -151,5 +151,12 @@ describe("medsam segment-volume", () => {
     expect(segmentation.subarray(128, 132).toString()).toBe("DICM");
     // Nothing of the patient is in the other files.
     expect(readFileSync(join(folder, "out", "dicom-series.json"), "utf8")).not.toMatch(/Patient/);
+    // Where nothing is found there is nothing to refer to the images; the earlier object goes.
+    const nothing = run(folder, SERIES, "--box", "2,2,6,6", "--slice", "3", "--json");
+    expect(nothing.status).toBe(0);
+    const { objects, files } = JSON.parse(nothing.stdout) as { objects: { voxels: number }[]; files: object };
+    expect(objects[0].voxels).toBe(0);
+    expect(Object.keys(files)).toEqual(["labels", "picture", "json"]);
+    expect(existsSync(join(folder, "out", "dicom-series_labels.dcm"))).toBe(false);
   });
 });
