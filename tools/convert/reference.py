@@ -67,8 +67,13 @@ INSIDE_BLOCK = re.compile(r"image_encoder\.blocks\.\d+\.(attn\.(qkv|proj|heads)|
 
 
 def load(path: str) -> tuple[torch.nn.Module, Config]:
-    """A SAM with the weights of a `.pth`, as MedSAM publishes it or its training scripts save it."""
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    """A SAM with the weights of a `.pth`, as MedSAM publishes it or its training scripts save it, or of safetensors."""
+    if path.endswith(".safetensors"):
+        from safetensors.torch import load_file  # not needed for anything else here
+
+        state = {key: value.float() for key, value in load_file(path).items()}
+    else:
+        state = torch.load(path, map_location="cpu", weights_only=True)
     for key in ("model", "state_dict"):
         if isinstance(state.get(key), dict):
             state = state[key]

@@ -1,6 +1,6 @@
 """Follows an object through MedSAM's npz volumes as src/predictor/segmentVolume.ts does, with the model in PyTorch.
 
-    python tools/convert/segment_volume.py --checkpoint medsam_tiny.pth --out masks.safetensors VOLUME.npz...
+    python tools/convert/segment_volume.py --checkpoint medsam-tiny.safetensors --out masks.safetensors VOLUME.npz...
 
 Each volume has the box of the middle slice of label 1 as its prompt; its mask [D, H, W] is named `0`, `1`, ... in order.
 """

@@ -8,7 +8,7 @@ import { scoreMasks } from "../../../src/evaluate/scores.js";
 import type { VoxelMask } from "../../../src/evaluate/voxelMask.js";
 import { readNpzFile } from "../../../src/image/decode.node.js";
 import type { Mask } from "../../../src/image/mask.js";
-import { loadMedSam } from "../../../src/loadMedSam.node.js";
+import { EMBEDDED_CHECKPOINT, loadMedSam } from "../../../src/loadMedSam.node.js";
 import { objectsFromLabels } from "../../../src/predictor/objectsFromLabels.js";
 import { SamPredictor } from "../../../src/predictor/samPredictor.js";
 import { segmentVolume } from "../../../src/predictor/segmentVolume.js";
@@ -16,7 +16,7 @@ import { eightBitVolume } from "../../../src/volume/eightBit.js";
 import { npzLabelVolume, npzVolume } from "../../../src/volume/npzVolume.js";
 import { spacingOf } from "../../../src/volume/volume.js";
 import { readReference } from "../fixture.js";
-import { DATA, missing, python, TINY_PTH } from "./python.js";
+import { DATA, missing, python } from "./python.js";
 
 const folder = mkdtempSync(join(tmpdir(), "medsam-volumes-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -39,12 +39,11 @@ describe.skipIf(missing() !== undefined)("CT lesions, from the box of their midd
     expect(names).toHaveLength(3);
     const paths = names.map((name) => `${DATA}ct-lesion/${name}`);
     const out = join(folder, "masks.safetensors");
-    python("segment_volume.py", "--checkpoint", TINY_PTH, "--out", out, ...paths);
+    python("segment_volume.py", "--checkpoint", EMBEDDED_CHECKPOINT, "--out", out, ...paths);
     const theirs = readReference(out).tensors;
 
     await useBackend("wasm");
-    // The very weights that PyTorch has: those in the package may be others, and are in half precision.
-    const model = await loadMedSam(TINY_PTH);
+    const model = await loadMedSam(EMBEDDED_CHECKPOINT);
     const rows: Record<string, string>[] = [];
     for (const [n, path] of paths.entries()) {
       const npz = await readNpzFile(path);
