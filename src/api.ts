@@ -2,8 +2,8 @@
 
 // Prediction
 export {
-  EncodedImage,
   SamPredictor,
+  type EncodedImage,
   type LongCall,
   type PredictorOptions,
 } from "./predictor/samPredictor.js";
@@ -57,7 +57,7 @@ export * from "./predictor/segmentVolume.js";
 export { objectsFromLabels, type ObjectsFromLabelsOptions } from "./predictor/objectsFromLabels.js";
 
 // Evaluation
-export { filledBox, inscribedEllipse, otsuInBox } from "./evaluate/baselines.js";
+export { filledBox, inscribedEllipse, otsuInBox, type ImageSize } from "./evaluate/baselines.js";
 export { hausdorff } from "./evaluate/hausdorff.js";
 export { dice, volumeDifference, type VolumeDifference } from "./evaluate/overlap.js";
 export { scoreMasks, type Scores } from "./evaluate/scores.js";

@@ -16,6 +16,9 @@ export {
 export { readDicomSeg, type DicomSeg } from "./volume/dicomSegRead.js";
 export { dicomSegBytes, type DicomSegOptions } from "./volume/dicomSegWrite.js";
 export type { DicomImage } from "./volume/dicomImage.js";
+export type { DicomDataSet } from "./volume/dicomDataSet.js";
+export type { PixelFormat } from "./volume/dicomPixels.js";
+export type { DicomPlane } from "./volume/dicomPlanes.js";
 export type { Code, Segment } from "./volume/segments.js";
 export { writeFileAtomic } from "./image/encode.node.js";
 export {

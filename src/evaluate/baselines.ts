@@ -5,18 +5,20 @@ import { ImageError, valueRange, type PixelImage } from "../image/pixels.js";
  * What anyone can make of a box without a model. Scores of a model say little unless these stand beside them.
  * Boxes lie inside the image; their corners are inclusive.
  */
-interface Size {
+
+/** In pixels. */
+export interface ImageSize {
   readonly width: number;
   readonly height: number;
 }
 
 /** Every pixel of the box. */
-export function filledBox(size: Size, box: PixelBox): Mask {
+export function filledBox(size: ImageSize, box: PixelBox): Mask {
   return paint(size, box, () => true);
 }
 
 /** The ellipse that touches the sides of the box: for round objects in tight boxes hard to beat. */
-export function inscribedEllipse(size: Size, box: PixelBox): Mask {
+export function inscribedEllipse(size: ImageSize, box: PixelBox): Mask {
   const [x0, y0, x1, y1] = box;
   const [centreX, centreY] = [(x0 + x1) / 2, (y0 + y1) / 2];
   const [radiusX, radiusY] = [(x1 - x0 + 1) / 2, (y1 - y0 + 1) / 2];
@@ -69,7 +71,7 @@ function otsuThreshold(values: readonly number[]): number {
   return low + (bestBin + 1) * binWidth;
 }
 
-function paint({ width, height }: Size, box: PixelBox, inside: (x: number, y: number) => boolean): Mask {
+function paint({ width, height }: ImageSize, box: PixelBox, inside: (x: number, y: number) => boolean): Mask {
   const [x0, y0, x1, y1] = box;
   const fits = box.every(Number.isInteger) && x0 >= 0 && y0 >= 0 && x1 < width && y1 < height;
   if (!fits || x0 > x1 || y0 > y1)

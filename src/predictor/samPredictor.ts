@@ -44,13 +44,18 @@ interface Encoded {
 }
 
 /** An image with its embedding, taken out of a predictor to be put back later. Its taker frees it. */
-export class EncodedImage {
+export interface EncodedImage {
+  /** Of image and embedding. */
+  readonly bytes: number;
+  dispose(): void;
+}
+
+class TakenImage implements EncodedImage {
   constructor(
     readonly image: EightBitImage,
     readonly encoded: Encoded | undefined,
   ) {}
 
-  /** Of image and embedding. */
   get bytes(): number {
     return this.image.data.byteLength + 4 * (this.encoded?.features.size ?? 0);
   }
@@ -129,16 +134,17 @@ export class SamPredictor {
 
   /** Takes the image out with its embedding, so that another can come; `undefined` when there is none. */
   takeImage(): EncodedImage | undefined {
-    const taken = this.image && new EncodedImage(this.image, this.encoded);
+    const taken = this.image && new TakenImage(this.image, this.encoded);
     this.image = this.encoded = undefined;
     return taken;
   }
 
   /** Goes on with an image that `takeImage` of a predictor with the same model and options gave, without encoding. */
-  putImage({ image, encoded }: EncodedImage): void {
+  putImage(taken: EncodedImage): void {
+    if (!(taken instanceof TakenImage)) throw new TypeError("the image was not taken out of a predictor");
     this.resetImage();
-    this.image = image;
-    this.encoded = encoded;
+    this.image = taken.image;
+    this.encoded = taken.encoded;
   }
 
   /** Forgets the image and frees its embedding. */

@@ -25,11 +25,18 @@ test("what was written comes back the same, to the last bit of the logits", () =
 });
 
 test("window and crop come back too; a crop of another size is refused", () => {
-  const set = { preset: "MedSAM_demo", intensity: "shown", window: { centre: 40.1, width: 1 / 3 }, crop: true };
+  const set = {
+    preset: "MedSAM_demo",
+    intensity: "shown",
+    window: { centre: 40.1, width: 1 / 3 },
+    crop: true,
+  };
   const written = writeDocument(session, { ...FACTS, ...set }, () => undefined);
   expect(JSON.parse(written)).toMatchObject({ provenance: { crop: 2, intensity: "level 40.1, width 0.3333333333333333" } }); // prettier-ignore
   expect(readDocument(written, IMAGE).settings).toEqual(set);
-  expect(() => readDocument(written.replace('"crop": 2', '"crop": 3'), IMAGE)).toThrow(/crop is 3; .* 2 only/);
+  expect(() => readDocument(written.replace('"crop": 2', '"crop": 3'), IMAGE)).toThrow(
+    /crop is 3; .* 2 only/,
+  );
 });
 
 test("the file says how the masks came about", () => {
