@@ -82,7 +82,7 @@ export async function runEvaluate(
     signal.throwIfAborted();
     try {
       const found = await readCase(paths);
-      const known = options.spacing ?? knownSpacing(found.truth, paths.truth);
+      const known = options.spacing ?? knownSpacing(found.truth, found.prediction, paths);
       inPixels ||= known === undefined;
       const scores = scoreLabels(found.truth, found.prediction, {
         ...{ spacing: known ?? [1, 1, 1], tolerance },
@@ -132,8 +132,17 @@ function findCases(predictions: string, truth: string | undefined, { images }: E
   return cases;
 }
 
-function knownSpacing(labels: LabelVolume, name: string): Vector3 | undefined {
-  return labels.pixelSpacing === undefined ? undefined : spacingOf(labels, name);
+/** Of either file. @throws UsageError when they disagree by more than a thousandth. */
+function knownSpacing(truth: LabelVolume, prediction: LabelVolume, paths: CasePaths): Vector3 | undefined {
+  const said = [truth, prediction]
+    .filter(({ pixelSpacing }) => pixelSpacing !== undefined)
+    .map((labels) => spacingOf(labels, paths.id));
+  if (said.length === 2 && said[0].some((step, axis) => Math.abs(said[1][axis] / step - 1) > 1e-3))
+    throw new UsageError(
+      `${paths.prediction}: its voxels are ${said[1].join(" x ")} mm, those of ${paths.truth} ${said[0].join(" x ")}; ` +
+        "say which is right with --spacing",
+    );
+  return said[0];
 }
 
 /** One summary a label, and one of all where there are several. Objects of a case are drawn together. */

@@ -94,6 +94,15 @@ test("a table of volumes, with their spacing; what cannot be scored is said and 
   const elsewhere = [[0.5, 0, 0, 0], [0, 0.5, 0, 0], [0, 0, 4, 0]] as const; // prettier-ignore
   writeFileSync(join(folder, "q.nii"), niftiLabelBytes({ size, affine: elsewhere, data }, "q.nii"));
   writeFileSync(join(folder, "cases.csv"), "case,truth,prediction\none,t.nii.gz,p.npz\ntwo,t.nii.gz,q.nii\n");
+  const wrong = { ...segs, spacing: { shape: [3], data: Float64Array.of(1, 1, 4) } };
+  writeFileSync(join(folder, "w.npz"), npzBytes(wrong));
+  writeFileSync(join(folder, "wrong.csv"), "case,truth,prediction\none,t.nii.gz,w.npz\n");
+  expect(medsam(["evaluate", "wrong.csv"], folder)).toMatchObject({
+    status: 2,
+    stderr: expect.stringMatching(
+      /w\.npz: its voxels are 1 x 1 x 4 mm, those of t\.nii\.gz 0\.5 x 0\.5 x 4;/,
+    ) as string,
+  });
   const run = medsam(["evaluate", "cases.csv"], folder);
   expect(run.status).toBe(1);
   expect(run.stderr).toMatch(/^medsam: two: .*q\.nii.* lie elsewhere/);
