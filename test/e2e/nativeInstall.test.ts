@@ -1,5 +1,14 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
@@ -153,6 +162,34 @@ describe.skipIf(!wanted)("the native library", () => {
       expect(native(["status"]).status).toBe(0); // The original is as it was.
     });
   });
+
+  test(
+    "with a compiler that fails, or makes nothing that starts: says so and leaves nothing",
+    { timeout: 600_000 },
+    () => {
+      const compiler = join(temporaryFolder(), "c++");
+      const home = temporaryFolder();
+      const install = (body: string) => {
+        const text = `#!/bin/sh\n[ "$1" = --version ] && echo "sham 1.0" && exit 0\n${body}\n`;
+        writeFileSync(compiler, text, { mode: 0o755 });
+        const env = { ...ENV, MEDSAM_HOME: home, CXX: compiler };
+        const { status, stderr } = spawnSync(process.execPath, [MAIN, "native", "install"], {
+          env,
+          encoding: "utf8",
+        });
+        expect(status).toBe(1);
+        expect(native(["status"], home).stdout).toContain("not installed");
+        expect(readdirSync(join(home, "native"))).toEqual([]);
+        return stderr.trim().split("\n").at(-1);
+      };
+      expect(install('echo "a.cc:1: error: no such thing" >&2; exit 1')).toMatch(
+        /^medsam: sham 1\.0 could not compile the addon: .*no such thing.*CXX=/,
+      );
+      expect(install('for out; do :; done; echo nothing > "$out"')).toMatch(
+        /^medsam: .*the native backend does not load/,
+      );
+    },
+  );
 
   test("of a tfjs-node that the project has is used as it is", () => {
     // The released package with its addon put where its install script would have put one.
