@@ -23,6 +23,7 @@ import { trainingBatch } from "./trainingInputs.js";
 /** The largest networks are for the native backend, in minutes; MEDSAM_TEST_SLOW=1 asks for them. */
 const NATIVE = BACKWARD.includes("tensorflow");
 const SLOW = process.env["MEDSAM_TEST_SLOW"] === "1" && NATIVE;
+if (!NATIVE) console.warn("skipping ten steps of ViT-B's decoder: they need the tensorflow backend");
 if (!SLOW)
   console.warn("skipping gradients of ViT-B: MEDSAM_TEST_SLOW=1 and the tensorflow backend ask for them");
 
@@ -103,8 +104,9 @@ describe.skipIf(missing(false) !== undefined)("ten steps are PyTorch's", () => {
     python("train_steps.py", "--config", JSON.stringify(config), "--load", trained); // fails unless strict=True does
   });
 
-  it("of ViT-B's decoder, from one embedding", { timeout: 600_000 }, async () => {
-    await useBackend(NATIVE ? "tensorflow" : "wasm");
+  // WASM sums in another order: where a gradient is all but zero, Adam's step takes its sign from rounding.
+  it.skipIf(!NATIVE)("of ViT-B's decoder, from one embedding", { timeout: 600_000 }, async () => {
+    await useBackend("tensorflow");
     (await expectSameSteps(VIT_B, "decoder", 1)).dispose();
   });
 });
