@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { bytesSource, type ByteSource } from "../../../src/weights/byteSource.js";
 import { CheckpointError, type Checkpoint } from "../../../src/weights/checkpoint.js";
 
@@ -27,4 +29,10 @@ export function rejectionOf(file: Uint8Array, read: (source: ByteSource) => Chec
     if (error instanceof CheckpointError) return error.message;
     throw error;
   }
+}
+
+/** Frees what nothing holds any more, so that memory in use is what is needed, not what waits to be freed. */
+export function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
 }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DTYPE_BYTES, sizeOf } from "../../../src/weights/checkpoint.js";
 import { readPth } from "../../../src/weights/pth.js";
-import { rejectionOf, strictSource } from "./damage.js";
+import { collectGarbage, rejectionOf, strictSource } from "./damage.js";
 import { archiveOf, fixture, latin1, membersOf, pth, py, pyTensor, type Members } from "./pthFile.js";
 
 const RUNS = 13_000;
@@ -219,6 +219,7 @@ describe("damaged .pth files", () => {
     let [rejected, peak, slowest] = [0, 0, 0];
     fc.assert(
       fc.property(damage, ({ file }) => {
+        if (rejected % 1000 === 0) collectGarbage();
         const start = performance.now();
         const message = rejectionOf(file, readPth);
         slowest = Math.max(slowest, performance.now() - start);
