@@ -1,12 +1,9 @@
 // What Node and browsers share. The entries index.ts and browser.ts add what differs: files, and how to start.
 
 // Prediction
-export {
-  SamPredictor,
-  type EncodedImage,
-  type LongCall,
-  type PredictorOptions,
-} from "./predictor/samPredictor.js";
+export { SamPredictor, type PredictorOptions } from "./predictor/samPredictor.js";
+export type { EncodedImage } from "./predictor/encodedImage.js";
+export type { LongCall } from "./predictor/longCall.js";
 export * from "./predictor/types.js";
 export type { Frame, PreparedImage, Preset } from "./predictor/presets.js";
 export * from "./predictor/presetTable.js";

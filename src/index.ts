@@ -8,6 +8,7 @@ export { useBackend, type NodeBackendOptions } from "./backend/useBackend.node.j
 export { EMBEDDED_CHECKPOINT, loadMedSam, type CheckpointInput } from "./loadMedSam.node.js";
 export { readImageFile, readLabelFile, readNpzFile } from "./image/decode.node.js";
 export {
+  readLabelVolumeFile,
   readVolumeFile,
   readVolumeWithSource,
   type ReadVolumeOptions,

@@ -1,43 +1,34 @@
-import { Command, InvalidArgumentError, Option } from "commander";
-import { parseCrop } from "./prompts.js";
+import { Command, InvalidArgumentError } from "commander";
+import { addImageOptions, backendOption } from "./modelOptions.js";
 import type { BatchOptions, Shard } from "./runBatch.js";
-import { BACKENDS } from "./segment.js";
 import { wholeNumber } from "./synthesize.js";
 
 /** `medsam batch`: all cases of a table. */
 export function batchCommand(signal: AbortSignal): Command {
-  return new Command("batch")
-    .summary("all images of a table, in parallel, resumable")
-    .description(
-      "Segments all cases of a table in worker processes. OUT/cases gets what medsam segment writes; log.jsonl a line " +
-        "a case, summary.json what failed and why. After a kill or a crash the same command goes on: what is done is " +
-        "whole and is not done again, what failed is tried again.",
-    )
-    .argument("<table>", "CSV or JSON with the columns image, x0, y0, x1, y1, and if you like label and case")
-    .requiredOption("--out <folder>", "where the results go; new, or of the same batch")
-    .addOption(wholeNumber("--workers <n>", "processes at a time (default: one for four processors)", 1))
-    .addOption(
-      wholeNumber(
-        "--max-memory <MB>",
-        "replace a process that has grown beyond (default: its share of 80 % of the memory)",
-        1,
-      ),
-    )
-    .option("--shard <i/n>", "do the i-th of n parts only, i from 1 to n", parseShard)
-    .option("--checkpoint <file>", "weights, .pth or .safetensors (default: the small ones in the package)")
-    .addOption(
-      new Option("--backend <name>", "what computes; auto takes the first that starts here")
-        .choices(BACKENDS)
-        .default("auto"),
-    )
-    .option("--preset <name>", "as in medsam segment (default: what belongs to the weights)")
-    .option("--intensity <name>", "how values become 0..255, such as ct-soft-tissue")
-    .option(
-      "--crop <factor>",
-      "show the model a square around each box, so many times its longer side",
-      parseCrop,
-    )
-    .option("--multimask", "decode three candidates an object and take the one scored best")
+  return addImageOptions(
+    new Command("batch")
+      .summary("all images of a table, in parallel, resumable")
+      .description(
+        "Segments all cases of a table in worker processes. OUT/cases gets what medsam segment writes; log.jsonl a line " +
+          "a case, summary.json what failed and why. After a kill or a crash the same command goes on: what is done is " +
+          "whole and is not done again, what failed is tried again.",
+      )
+      .argument(
+        "<table>",
+        "CSV or JSON with the columns image, x0, y0, x1, y1, and if you like label and case",
+      )
+      .requiredOption("--out <folder>", "where the results go; new, or of the same batch")
+      .addOption(wholeNumber("--workers <n>", "processes at a time (default: one for four processors)", 1))
+      .addOption(
+        wholeNumber(
+          "--max-memory <MB>",
+          "replace a process that has grown beyond (default: its share of 80 % of the memory)",
+          1,
+        ),
+      )
+      .option("--shard <i/n>", "do the i-th of n parts only, i from 1 to n", parseShard),
+  )
+    .addOption(backendOption())
     .option("--json", "print one JSON document and nothing else")
     .addHelpText(
       "after",

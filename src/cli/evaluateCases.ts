@@ -1,14 +1,10 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { readImageFile, readLabelFile } from "../image/decode.node.js";
 import type { PixelImage } from "../image/pixels.js";
-import { readDicomSeg } from "../volume/dicomSegRead.js";
 import { eightBitVolume } from "../volume/eightBit.js";
 import { assertSameGeometry } from "../volume/labels.js";
-import { readNiftiLabels } from "../volume/nifti.js";
-import { readNpzLabels } from "../volume/npzVolume.js";
-import { readVolumeFile } from "../volume/read.node.js";
+import { readLabelVolumeFile, readVolumeFile } from "../volume/read.node.js";
 import { volumeSlice } from "../volume/values.js";
 import type { Grid, LabelVolume } from "../volume/volume.js";
 import { VolumeError } from "../volume/volumeError.js";
@@ -113,12 +109,7 @@ async function readLabels(path: string, grid?: Grid): Promise<LabelVolume> {
     const isMask = data.every((value) => value === 0 || value === 255);
     return { size: [width, height, 1], data: isMask ? data.map((value) => (value ? 1 : 0)) : data };
   }
-  const bytes = new Uint8Array(await readFile(path));
-  if (/\.npz$/i.test(path)) return readNpzLabels(bytes, path);
-  if (!isDicom(path)) return readNiftiLabels(bytes, path);
-  if (grid === undefined)
-    throw new VolumeError(`${path}: a DICOM segmentation needs the image that it was made for; name it too`);
-  return (await readDicomSeg(bytes, grid, path)).labels;
+  return readLabelVolumeFile(path, grid);
 }
 
 async function readShown(path: string): Promise<{ grid: Grid; slice: (z: number) => PixelImage }> {

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { ScheduleChoice } from "../train/settings.js";
 import type { FinetuneOptions } from "./runFinetune.js";
-import { BACKENDS } from "./segment.js";
+import { backendOption } from "./modelOptions.js";
 import { wholeNumber } from "./synthesize.js";
 
 /** `medsam finetune`: trains on images and masks. */
@@ -61,11 +61,7 @@ export function finetuneCommand(signal: AbortSignal): Command {
     .option("--resume", "go on with the run in --out, bit for bit as if it had never stopped")
     .option("--strict", "stop at the first file that cannot be used, rather than leave it out")
     .addOption(wholeNumber("--seed <n>", "another seed, another run", 0).default(0))
-    .addOption(
-      new Option("--backend <name>", "what computes; auto takes the first that starts here")
-        .choices(BACKENDS)
-        .default("auto"),
-    )
+    .addOption(backendOption())
     .option("--json", "print one JSON document and nothing else")
     .addHelpText(
       "after",

@@ -1,10 +1,6 @@
-import { existsSync, readFileSync } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { useBackend } from "../backend/useBackend.node.js";
 import type { BackendName } from "../backend/useBackend.js";
-import { readNpzFile } from "../image/decode.node.js";
-import { writeFileAtomic } from "../image/encode.node.js";
 import { FULL_RANGE } from "../image/intensity.js";
 import { objectsFromLabels } from "../predictor/objectsFromLabels.js";
 import { defaultPreset, findPreset, withIntensity } from "../predictor/presetTable.js";
@@ -12,16 +8,9 @@ import { SamPredictor } from "../predictor/samPredictor.js";
 import { segmentVolume, type VolumeObject, type VolumeSegmentation } from "../predictor/segmentVolume.js";
 import type { Box } from "../predictor/types.js";
 import { axisAcross, axisCodes, type PlaneName } from "../volume/affine.js";
-import type { DicomImage } from "../volume/dicomImage.js";
-import { readDicomSeg } from "../volume/dicomSegRead.js";
-import { dicomSegBytes } from "../volume/dicomSegWrite.js";
 import { eightBitVolume } from "../volume/eightBit.js";
 import { assertSameGeometry } from "../volume/labels.js";
-import { readNiftiLabels } from "../volume/nifti.js";
-import { niftiLabelBytes } from "../volume/niftiWrite.js";
-import { npzLabelVolume } from "../volume/npzVolume.js";
-import { npzBytes } from "../volume/npzWrite.js";
-import { readVolumeWithSource } from "../volume/read.node.js";
+import { readLabelVolumeFile, readVolumeWithSource } from "../volume/read.node.js";
 import type { Axis } from "../volume/values.js";
 import { spacingOf, type LabelVolume, type Volume } from "../volume/volume.js";
 import { UsageError } from "./errors.js";
@@ -29,7 +18,15 @@ import { columns, thousands } from "./format.js";
 import { openModel } from "./openModel.js";
 import { Progress } from "./progress.js";
 import type { Box3d } from "./prompts.js";
+import { assertPreset } from "./runSegment.js";
 import { PACKAGE_VERSION } from "./version.js";
+import {
+  assertMayWriteVolume,
+  filesWithout,
+  volumeFiles,
+  writeVolumeFiles,
+  type VolumeFiles,
+} from "./volumeFiles.js";
 import { slicesPicture } from "./volumePicture.js";
 
 /** The options of `medsam segment-volume`. */
@@ -58,6 +55,7 @@ export async function runSegmentVolume(
   signal: AbortSignal,
 ): Promise<void> {
   checkPrompts(options);
+  assertPreset(options);
   const reading = new Progress("reading the volume");
   const { series, intensity } = options;
   const source = await readVolumeWithSource(path, {
@@ -67,14 +65,14 @@ export async function runSegmentVolume(
   for (const warning of source.volume.warnings) console.error(`medsam: ${warning}`);
   const axis = axisOf(source.volume, options.plane);
   const objects = await objectsOf(source.volume, axis, options);
-  const files = filesOf(path, source.images !== undefined, options.out);
-  assertMayWrite(files);
+  const files = volumeFiles(path, source.images !== undefined, options.out);
+  assertMayWriteVolume(files);
+  const eightBit = eightBitVolume(source.volume, intensity);
 
   const backend = await useBackend(options.backend, {
     onSkip: (name, reason) => console.error(`medsam: backend ${name} is passed over: ${reason}`),
   });
   const { model, checkpoint } = await openModel(options.checkpoint);
-  const eightBit = eightBitVolume(source.volume, intensity);
   const named = options.preset === undefined ? defaultPreset(model.config) : findPreset(options.preset);
   // The volume was scaled as a whole: nothing is left for the preset's own intensities to do.
   const preset = withIntensity(named, FULL_RANGE);
@@ -92,10 +90,7 @@ export async function runSegmentVolume(
     predictor.dispose();
     model.dispose();
   }
-  // A DICOM segmentation of nothing is none; one of an earlier run must not be taken for this one's.
-  const { segmentation, ...others } = files;
-  const isEmpty = found.labels.data.every((label) => label === 0);
-  const written: OutputFiles = isEmpty ? others : files;
+  const written = filesWithout(files, found);
   const document = {
     volume: { file: basename(resolve(path)), size: source.volume.size, ...placeOf(source.volume) },
     objects: found.objects.map(({ label, slices }) => ({ label, ...amountOf(found.labels, label), slices })),
@@ -109,9 +104,12 @@ export async function runSegmentVolume(
     },
   };
   signal.throwIfAborted();
-  await writeAll(written, found, document, source.images);
-  if (isEmpty && segmentation !== undefined) await rm(segmentation, { force: true });
-  await writeFileAtomic(files.picture, slicesPicture(eightBit.volume, found, axis));
+  const picture = slicesPicture(eightBit.volume, found, axis);
+  await writeVolumeFiles(files, found, {
+    document,
+    picture,
+    ...(source.images && { images: source.images }),
+  });
   if (options.json) console.log(JSON.stringify({ ...document, files: written }, null, 2));
   else print(document, written, checkpoint.embedded);
 }
@@ -142,7 +140,7 @@ async function objectsOf(
   { box = [], slice = 0, box3d = [], promptsFrom, everySlice }: SegmentVolumeOptions,
 ): Promise<VolumeObject[]> {
   if (promptsFrom !== undefined) {
-    const labels = await readLabels(promptsFrom, volume);
+    const labels = await readLabelVolumeFile(promptsFrom, volume);
     assertSameGeometry(volume, labels, promptsFrom);
     return objectsFromLabels(labels, { axis, slices: everySlice ? "every" : "middle" });
   }
@@ -152,65 +150,6 @@ async function objectsOf(
     return { boxes: new Map([[middle, [x0, y0, x1, y1] as Box]]), within: [z0, z1] as const };
   });
   return [...flat, ...solid].map((object, index) => ({ label: index + 1, ...object }));
-}
-
-async function readLabels(path: string, volume: Volume): Promise<LabelVolume> {
-  if (/\.npz$/i.test(path)) return npzLabelVolume(await readNpzFile(path));
-  const bytes = new Uint8Array(await readFile(path));
-  if (/\.dcm$/i.test(path)) return (await readDicomSeg(bytes, volume, path)).labels;
-  return readNiftiLabels(bytes, path);
-}
-
-interface OutputFiles {
-  readonly labels: string;
-  readonly segmentation?: string;
-  readonly picture: string;
-  readonly json: string;
-}
-
-function filesOf(path: string, isDicom: boolean, folder: string): OutputFiles {
-  const name = basename(resolve(path)).replace(/(\.nii)?\.(gz|nii|npz|dcm)$/i, "");
-  const at = (ending: string) => join(folder, `${name}${ending}`);
-  return {
-    labels: at(/\.npz$/i.test(path) ? "_labels.npz" : "_labels.nii.gz"),
-    ...(isDicom && { segmentation: at("_labels.dcm") }),
-    ...{ picture: at("_slices.png"), json: at(".json") },
-  };
-}
-
-/** What this command did not write is never overwritten. */
-function assertMayWrite(files: OutputFiles): void {
-  const inTheWay = Object.values<string>({ ...files }).find((path) => existsSync(path));
-  if (inTheWay === undefined) return;
-  if (existsSync(files.json) && readFileSync(files.json, "utf8").includes('"medsam-tfjs"')) return;
-  throw new Error(
-    `${inTheWay}: is there already and was not written by medsam segment-volume; choose another folder with --out`,
-  );
-}
-
-async function writeAll(
-  files: OutputFiles,
-  { labels, objects }: VolumeSegmentation,
-  document: object,
-  images: readonly DicomImage[] | undefined,
-): Promise<void> {
-  const [width, height, depth] = labels.size;
-  const bytes = files.labels.endsWith(".npz")
-    ? npzBytes({
-        segs: { shape: [depth, height, width], data: labels.data },
-        ...(labels.pixelSpacing && {
-          spacing: { shape: [3], data: Float64Array.from(spacingOf(labels, files.labels)) },
-        }),
-      })
-    : niftiLabelBytes(labels, files.labels);
-  const segments = objects.map(({ label }) => ({ label, name: `Object ${label}` }));
-  const seg =
-    files.segmentation !== undefined && images !== undefined
-      ? await dicomSegBytes(labels, images, { segments, algorithm: "medsam-tfjs", version: PACKAGE_VERSION })
-      : undefined;
-  await writeFileAtomic(files.json, `${JSON.stringify(document, null, 2)}\n`);
-  await writeFileAtomic(files.labels, bytes);
-  if (files.segmentation !== undefined && seg !== undefined) await writeFileAtomic(files.segmentation, seg);
 }
 
 function placeOf({ affine, pixelSpacing, sliceSpacing }: Volume) {
@@ -241,7 +180,7 @@ interface Printed {
   readonly provenance: { readonly preset: string; readonly intensity: string; readonly backend: string };
 }
 
-function print({ volume, objects, provenance }: Printed, files: OutputFiles, embedded: boolean): void {
+function print({ volume, objects, provenance }: Printed, files: VolumeFiles, embedded: boolean): void {
   const { file, size, orientation } = volume;
   console.log(`${file}, ${size.join(" x ")} voxels${orientation === undefined ? "" : `, ${orientation}`}`);
   for (const { label, voxels, millilitres, slices } of objects) {

@@ -1,43 +1,26 @@
-import { Command, Option } from "commander";
-import type { BackendName } from "../backend/useBackend.node.js";
-import { collectBox, collectPoint, parseCrop, parseSlice } from "./prompts.js";
+import { Command } from "commander";
+import { addImageOptions, backendOption } from "./modelOptions.js";
+import { collectBox, collectPoint, parseSlice } from "./prompts.js";
 import type { SegmentOptions } from "./runSegment.js";
 import { collectJobs } from "./segmentJobs.js";
 
-// Named here too, so that help is shown without loading TensorFlow.js.
-export const BACKENDS = ["auto", "tensorflow", "webgpu", "wasm", "cpu"] satisfies (BackendName | "auto")[];
-
 /** `medsam segment`: masks for boxes and points on images. */
 export function segmentCommand(signal: AbortSignal): Command {
-  return new Command("segment")
-    .summary("masks for boxes and points on images")
-    .description(
-      "Segments what boxes and points show. For every image NAME it writes NAME_mask.png (0 and 255), " +
-        "NAME_labels.png (object k has the value k), NAME_overlay.png (to look at) and NAME.json (numbers, and " +
-        "how to make it again).",
-    )
-    .argument("[image...]", "PNG, JPEG, TIFF, or MedSAM's .npz files")
-    .option("--box <x0,y0,x1,y1>", "a box around an object, in pixels; may be given many times", collectBox)
-    .option("--point <x,y,label>", "a point in the object (label 1) or outside it (0); many", collectPoint)
-    .option("--boxes <file>", "CSV or JSON with the columns image, x0, y0, x1, y1, label")
-    .option("--slice <k>", "which slice of an .npz file, counted from 0", parseSlice)
-    .option("--checkpoint <file>", "weights, .pth or .safetensors (default: the small ones in the package)")
-    .addOption(
-      new Option("--backend <name>", "what computes; auto takes the first that starts here")
-        .choices(BACKENDS)
-        .default("auto"),
-    )
-    .option(
-      "--preset <name>",
-      "what is done to the image before and to the mask after (default: what belongs to the weights)",
-    )
-    .option("--intensity <name>", "how values become 0..255, such as ct-soft-tissue (default: the preset's)")
-    .option(
-      "--crop <factor>",
-      "show the model a square around each box, so many times its longer side, not the whole image",
-      parseCrop,
-    )
-    .option("--multimask", "decode three candidates an object and take the one scored best")
+  return addImageOptions(
+    new Command("segment")
+      .summary("masks for boxes and points on images")
+      .description(
+        "Segments what boxes and points show. For every image NAME it writes NAME_mask.png (0 and 255), " +
+          "NAME_labels.png (object k has the value k), NAME_overlay.png (to look at) and NAME.json (numbers, and " +
+          "how to make it again).",
+      )
+      .argument("[image...]", "PNG, JPEG, TIFF, or MedSAM's .npz files")
+      .option("--box <x0,y0,x1,y1>", "a box around an object, in pixels; may be given many times", collectBox)
+      .option("--point <x,y,label>", "a point in the object (label 1) or outside it (0); many", collectPoint)
+      .option("--boxes <file>", "CSV or JSON with the columns image, x0, y0, x1, y1, label")
+      .option("--slice <k>", "which slice of an .npz file, counted from 0", parseSlice),
+  )
+    .addOption(backendOption())
     .option("--out <folder>", "where the files go", "out")
     .option("--json", "print one JSON document and nothing else")
     .addHelpText(

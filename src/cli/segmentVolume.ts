@@ -1,8 +1,8 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { PLANES } from "../volume/affine.js";
-import { collectBox, collectBox3d, parseCrop, parseSlice } from "./prompts.js";
+import { backendOption, checkpointOption, cropOption } from "./modelOptions.js";
+import { collectBox, collectBox3d, parseSlice } from "./prompts.js";
 import type { SegmentVolumeOptions } from "./runSegmentVolume.js";
-import { BACKENDS } from "./segment.js";
 
 /** `medsam segment-volume`: objects in a volume, from boxes in one slice. */
 export function segmentVolumeCommand(signal: AbortSignal): Command {
@@ -32,22 +32,14 @@ export function segmentVolumeCommand(signal: AbortSignal): Command {
       parseShare,
       0.05,
     )
-    .option("--checkpoint <file>", "weights, .pth or .safetensors (default: the small ones in the package)")
-    .addOption(
-      new Option("--backend <name>", "what computes; auto takes the first that starts here")
-        .choices(BACKENDS)
-        .default("auto"),
-    )
+    .addOption(checkpointOption())
+    .addOption(backendOption())
     .option("--preset <name>", "what is done to slices before and masks after (default: the weights' own)")
     .option(
       "--intensity <name>",
       "how values become 0..255, such as ct-lung (default: soft tissue for CT, else percentiles)",
     )
-    .option(
-      "--crop <factor>",
-      "show the model a square around each box, so many times its longer side",
-      parseCrop,
-    )
+    .addOption(cropOption())
     .option("--out <folder>", "where the files go", "out")
     .option("--json", "print one JSON document and nothing else")
     .addHelpText(

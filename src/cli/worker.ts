@@ -1,7 +1,7 @@
-import { Command, Option } from "commander";
+import { Command } from "commander";
+import { backendOption } from "./modelOptions.js";
 import { QUEUE } from "./queue.js";
 import type { WorkerOptions } from "./runWorker.js";
-import { BACKENDS } from "./segment.js";
 
 /** `medsam worker`: does the cases of a queue on Redis. */
 export function workerCommand(signal: AbortSignal): Command {
@@ -13,11 +13,7 @@ export function workerCommand(signal: AbortSignal): Command {
     )
     .requiredOption("--redis <url>", "such as redis://host:6379")
     .option("--queue <name>", "queue on that Redis", QUEUE)
-    .addOption(
-      new Option("--backend <name>", "what computes; auto takes the first that starts here")
-        .choices(BACKENDS)
-        .default("auto"),
-    )
+    .addOption(backendOption())
     .option("--until-empty", "end when the queue is empty and no other worker is at a case")
     .addHelpText("after", "\nExample:\n  $ medsam worker --redis redis://host:6379 --until-empty")
     .action(async (options: WorkerOptions) => {

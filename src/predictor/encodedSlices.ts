@@ -1,5 +1,7 @@
 import type { PixelImage } from "../image/pixels.js";
-import type { EncodedImage, LongCall, SamPredictor } from "./samPredictor.js";
+import type { EncodedImage } from "./encodedImage.js";
+import type { LongCall } from "./longCall.js";
+import type { SamPredictor } from "./samPredictor.js";
 
 /**
  * Slices of a volume in a predictor, one at a time. Those shown before are kept with their embeddings up to a number of

@@ -4,7 +4,9 @@ import { checkPixels, type PixelImage } from "../image/pixels.js";
 import { gridSize } from "../model/config.js";
 import type { Sam } from "../model/sam.js";
 import { checkPrompt } from "./checkPrompt.js";
-import type { Frame, Preset } from "./presets.js";
+import { TakenImage, type Encoded, type EncodedImage } from "./encodedImage.js";
+import { runSteps, type LongCall } from "./longCall.js";
+import type { Preset } from "./presets.js";
 import { defaultPreset, toEightBit, type EightBitImage } from "./presetTable.js";
 import { promptTensors } from "./promptTensors.js";
 import {
@@ -16,14 +18,6 @@ import {
   type Prompt,
 } from "./types.js";
 
-/** For calls that may take long. */
-export interface LongCall {
-  /** Stops the call at its next step; it then rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
-  /** Told the share done, in (0, 1]. */
-  readonly onProgress?: (share: number) => void;
-}
-
 export interface PredictorOptions {
   /** Default: the one that belongs to the model, see `defaultPreset`. */
   readonly preset?: Preset;
@@ -33,36 +27,6 @@ export interface PredictorOptions {
    * prompt needs one. Default: the whole image, as MedSAM does.
    */
   readonly crop?: number;
-}
-
-/** What the encoder saw of an image. */
-interface Encoded {
-  readonly features: tf.Tensor;
-  readonly frame: Frame;
-  readonly region: Region;
-  readonly whole: Region;
-}
-
-/** An image with its embedding, taken out of a predictor to be put back later. Its taker frees it. */
-export interface EncodedImage {
-  /** Of image and embedding. */
-  readonly bytes: number;
-  dispose(): void;
-}
-
-class TakenImage implements EncodedImage {
-  constructor(
-    readonly image: EightBitImage,
-    readonly encoded: Encoded | undefined,
-  ) {}
-
-  get bytes(): number {
-    return this.image.data.byteLength + 4 * (this.encoded?.features.size ?? 0);
-  }
-
-  dispose(): void {
-    this.encoded?.features.dispose();
-  }
 }
 
 /** Bytes of decoder intermediates that one batch of prompts may take. */
@@ -296,25 +260,6 @@ export class SamPredictor {
     const run = this.last.then(task);
     this.last = run.catch(() => undefined);
     return run;
-  }
-}
-
-/** Drives the encoder's steps, giving the event loop a turn between them. */
-async function runSteps(
-  steps: Generator<number, tf.Tensor>,
-  { signal, onProgress }: LongCall,
-): Promise<tf.Tensor> {
-  try {
-    for (;;) {
-      signal?.throwIfAborted();
-      const step = steps.next();
-      if (step.done) return step.value;
-      onProgress?.(step.value);
-      await new Promise((resolve) => setTimeout(resolve));
-    }
-  } finally {
-    // Frees the activation when the loop was left early; nothing to do when it ended.
-    steps.return(undefined as never);
   }
 }
 

@@ -5,7 +5,8 @@ import { planeOf, volumeSlice, type Axis } from "../volume/values.js";
 import type { LabelVolume, Volume } from "../volume/volume.js";
 import { checkPrompt } from "./checkPrompt.js";
 import { EncodedSlices } from "./encodedSlices.js";
-import type { LongCall, SamPredictor } from "./samPredictor.js";
+import type { LongCall } from "./longCall.js";
+import type { SamPredictor } from "./samPredictor.js";
 import { PromptError, type Box } from "./types.js";
 import { boxFromMask, goesOn, seedOf, type Seed } from "./volumeTrack.js";
 
@@ -113,9 +114,10 @@ export async function segmentVolume(
         const going = tracks.filter(({ end }) => step * (end - slice) >= 0);
         const boxes = going.map(({ before }) => boxFromMask(before, margin)!);
         const found = going.length > 0 ? await predict(slice, boxes) : [];
+        const image = going.length > 0 ? read(slice) : undefined;
         tracks = going.filter((track, k) => {
           const { mask, score } = found[k];
-          if (!goesOn(read(slice), mask, track.before, track.seed)) return false;
+          if (!goesOn(image!, mask, track.before, track.seed)) return false;
           result.add(track.index, { slice, box: boxes[k], prompted: false, score }, mask);
           track.before = mask;
           return true;

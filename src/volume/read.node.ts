@@ -2,10 +2,13 @@ import { open, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { looksLikeDicom } from "./dicomDataSet.js";
 import { openDicom, type DicomImage } from "./dicomImage.js";
+import { readDicomSeg } from "./dicomSegRead.js";
 import { openDicomSeries, type NamedBytes } from "./dicomSeries.js";
 import { dicomVolume, type VolumeOptions } from "./dicomVolume.js";
+import { readNiftiLabels } from "./nifti.js";
+import { readNpzLabels } from "./npzVolume.js";
 import { readVolume } from "./read.js";
-import type { Volume } from "./volume.js";
+import type { Grid, LabelVolume, Volume } from "./volume.js";
 import { VolumeError } from "./volumeError.js";
 
 /** Largest file that is read into memory: 2 GiB. */
@@ -62,6 +65,21 @@ export async function readVolumeWithSource(
   }
   const volume = await dicomVolume(found.images, basename(path), options);
   return { volume, images: found.images };
+}
+
+/**
+ * Reads labels: NIfTI, MedSAM's npz (`segs`, else `gts`), or a DICOM segmentation. Node only.
+ *
+ * @param image whose voxels a DICOM segmentation is laid on; others have voxels of their own.
+ * @throws VolumeError or ImageError when it cannot be read, or an image is needed and there is none.
+ */
+export async function readLabelVolumeFile(path: string, image?: Grid): Promise<LabelVolume> {
+  const bytes = await readBytes(path);
+  if (/\.npz$/i.test(path)) return readNpzLabels(bytes, path);
+  if (!looksLikeDicom(bytes)) return readNiftiLabels(bytes, path);
+  if (image === undefined)
+    throw new VolumeError(`${path}: a DICOM segmentation needs the image that it was made for; name it too`);
+  return (await readDicomSeg(bytes, image, path)).labels;
 }
 
 async function readBytes(path: string): Promise<Uint8Array> {

@@ -73,11 +73,14 @@ export class Firefox {
     return JSON.parse(answer.result.value) as T;
   }
 
-  /** Waits until an expression is true. */
+  /** Waits until an expression is true; what the page says instead is in the error. */
   async until(expression: string, seconds = 60): Promise<void> {
     const end = Date.now() + 1000 * seconds;
     while (!(await this.evaluate<boolean>(`Boolean(${expression})`))) {
-      if (Date.now() > end) throw new Error(`not within ${seconds} s: ${expression}`);
+      if (Date.now() > end) {
+        const shown = await this.evaluate<string>("document.body.innerText.replace(/\\s+/g, ' ')");
+        throw new Error(`not within ${seconds} s: ${expression}; the page says: ${shown}`);
+      }
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
   }

@@ -88,6 +88,16 @@ export function isEmptyQuery({ box, points, maskInput }: Query): boolean {
   return box === undefined && points.length === 0 && maskInput === undefined;
 }
 
+/** Whether two queries ask the same, and so have one answer. */
+export function isSameQuery(a: Query, b: Query): boolean {
+  return (
+    a.box?.join() === b.box?.join() &&
+    a.points === b.points &&
+    a.multimask === b.multimask &&
+    a.maskInput === b.maskInput
+  );
+}
+
 /** Changes the selected object's query on a slice; a query that asks nothing any more is removed. */
 export function editQuery(session: Session, slice: number, change: (query: Query) => Query): Session {
   return editPrompt(session, slice, (prompt) => {

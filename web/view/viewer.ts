@@ -2,13 +2,21 @@ import type { PixelImage } from "../../src/image/pixels.js";
 import type { Box, Point } from "../../src/predictor/types.js";
 import type { Predictions } from "../predictions.js";
 import { edit, sessionOf, type App, type AppState } from "../state/app.js";
-import { editQuery, placeBox, placePoint, selectedObject, type Query } from "../state/session.js";
+import {
+  editQuery,
+  isSameQuery,
+  placeBox,
+  placePoint,
+  selectedObject,
+  type Query,
+} from "../state/session.js";
 import { boxBetween, clampPoint, oppositeCorner } from "./boxes.js";
 import { listenToGestures, type At, type Drag, type Modifiers } from "./gestures.js";
 import { colourOf } from "./palette.js";
 import { drawScene, HANDLE, type Scene } from "./scene.js";
 import { fit, pan, toImage, zoomAt, type Transform } from "./transform.js";
-import { paint, type DisplayWindow } from "./window.js";
+import { valueAt } from "./value.js";
+import { dragged, paint, type DisplayWindow } from "./window.js";
 
 const NOTHING: Drag = { move: () => undefined, end: () => undefined, cancel: () => undefined };
 
@@ -69,7 +77,8 @@ export class Viewer {
   setCursor(at: Point | undefined): void {
     const { image } = this.app.value;
     this.cursor = at && image && clampPoint(at, image);
-    if (this.cursor) this.onHover(this.describe(this.cursor));
+    const { pixels } = this.app.value;
+    if (this.cursor && pixels) this.onHover(valueAt(pixels, this.cursor));
     this.draw();
   }
 
@@ -91,7 +100,7 @@ export class Viewer {
       // The very query that was asked while drawing: its mask is there already.
       edit(
         this.app,
-        editQuery(session, slice, (query) => (sameQuery(query, draftQuery) ? draftQuery : query)),
+        editQuery(session, slice, (query) => (isSameQuery(query, draftQuery) ? draftQuery : query)),
       );
     }
     this.setDraft(undefined);
@@ -160,19 +169,11 @@ export class Viewer {
     };
   }
 
-  /** Left and right change the width, up and down the level, as in other viewers. */
   private windowDrag(start: At): Drag {
     const { window: before, image } = this.app.value;
-    const [low, high] = image!.range;
-    const step = Math.max(high - low, 1e-6) / 500;
     return {
       move: (at) =>
-        this.app.update({
-          window: {
-            centre: before.centre + (at[1] - start[1]) * step,
-            width: Math.max(before.width + (at[0] - start[0]) * step, step),
-          },
-        }),
+        this.app.update({ window: dragged(before, image!.range, at[0] - start[0], at[1] - start[1]) }),
       end: () => undefined,
       cancel: () => this.app.update({ window: before }),
     };
@@ -247,18 +248,7 @@ export class Viewer {
   private hover(at: At | undefined): void {
     const { pixels } = this.app.value;
     if (at === undefined || pixels === undefined) return this.onHover("");
-    this.onHover(this.describe(toImage(this.view, at)));
-  }
-
-  /** Place and stored value, for people. */
-  private describe(at: Point): string {
-    const { pixels } = this.app.value;
-    if (pixels === undefined) return "";
-    const { width, height, channels, data } = pixels;
-    const [x, y] = [Math.floor(Math.min(at[0], width - 1)), Math.floor(Math.min(at[1], height - 1))];
-    if (x < 0 || y < 0 || at[0] > width || at[1] > height) return "";
-    const first = (y * width + x) * channels;
-    return `${x}, ${y}: ${Array.from(data.subarray(first, first + channels), (value) => +value.toFixed(2)).join(" ")}`;
+    this.onHover(valueAt(pixels, toImage(this.view, at)));
   }
 
   /** Draws once, before the next frame. */
@@ -300,13 +290,4 @@ export class Viewer {
     this.preview = this.predictions.candidate({ query }) ?? this.preview;
     return this.preview?.mask;
   }
-}
-
-function sameQuery(a: Query, b: Query): boolean {
-  return (
-    a.box?.join() === b.box?.join() &&
-    a.points === b.points &&
-    a.multimask === b.multimask &&
-    a.maskInput === b.maskInput
-  );
 }

@@ -27,3 +27,14 @@ export function paint(
   }
   return new ImageData(out, width, height);
 }
+
+/** A window after a drag by so many pixels: left and right change its width, up and down its level, as in other viewers. */
+export function dragged(
+  { centre, width }: DisplayWindow,
+  [low, high]: readonly [number, number],
+  dx: number,
+  dy: number,
+): DisplayWindow {
+  const step = Math.max(high - low, 1e-6) / 500;
+  return { centre: centre + dy * step, width: Math.max(width + dx * step, step) };
+}

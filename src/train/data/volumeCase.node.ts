@@ -1,12 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { readNpzFile } from "../../image/decode.node.js";
 import type { LabelImage } from "../../image/pixels.js";
-import { readDicomSeg } from "../../volume/dicomSegRead.js";
 import { eightBitVolume } from "../../volume/eightBit.js";
 import { assertSameGeometry } from "../../volume/labels.js";
-import { readNiftiLabels } from "../../volume/nifti.js";
 import { npzLabelVolume, npzVolume } from "../../volume/npzVolume.js";
-import { readVolumeFile } from "../../volume/read.node.js";
+import { readLabelVolumeFile, readVolumeFile } from "../../volume/read.node.js";
 import type { LabelVolume, Volume } from "../../volume/volume.js";
 import { DataError, type CaseFile } from "./caseFile.js";
 
@@ -38,9 +35,7 @@ async function readBoth({ image, labels }: CaseFile): Promise<LabelledVolume> {
   const volume = await readVolumeFile(image);
   if (volume.frames !== 1)
     throw new DataError(`${image}: has ${volume.frames} frames in time; expected one volume`);
-  const bytes = new Uint8Array(await readFile(labels));
-  if (/\.dcm$/i.test(labels)) return { volume, labels: (await readDicomSeg(bytes, volume, labels)).labels };
-  return { volume, labels: readNiftiLabels(bytes, labels) };
+  return { volume, labels: await readLabelVolumeFile(labels, volume) };
 }
 
 /** The labels of one slice. The image's is `volumeSlice`. */

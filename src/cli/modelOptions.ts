@@ -1,0 +1,35 @@
+import { Option, type Command } from "commander";
+import type { BackendName } from "../backend/useBackend.js";
+import { parseCrop } from "./prompts.js";
+
+// What several commands take, said once.
+
+// Named here too, so that help is shown without loading TensorFlow.js.
+const BACKENDS = ["auto", "tensorflow", "webgpu", "wasm", "cpu"] satisfies (BackendName | "auto")[];
+
+export const checkpointOption = () =>
+  new Option("--checkpoint <file>", "weights, .pth or .safetensors (default: the small ones in the package)");
+
+export const backendOption = () =>
+  new Option("--backend <name>", "what computes; auto takes the first that starts here")
+    .choices(BACKENDS)
+    .default("auto");
+
+export const cropOption = () =>
+  new Option(
+    "--crop <factor>",
+    "show the model a square around each box, so many times its longer side, not the whole image",
+  ).argParser(parseCrop);
+
+/** What decides how the masks of images look, beside the prompts: see `medsam segment`. */
+export function addImageOptions(command: Command): Command {
+  return command
+    .addOption(checkpointOption())
+    .option(
+      "--preset <name>",
+      "what is done to images before and masks after (default: what belongs to the weights)",
+    )
+    .option("--intensity <name>", "how values become 0..255, such as ct-soft-tissue (default: the preset's)")
+    .addOption(cropOption())
+    .option("--multimask", "decode three candidates an object and take the one scored best");
+}

@@ -1,0 +1,11 @@
+import type { PixelImage } from "../../src/image/pixels.js";
+import type { Point } from "../../src/predictor/types.js";
+
+/** A place of an image and its stored value, for people; empty outside. */
+export function valueAt({ width, height, channels, data }: PixelImage, at: Point): string {
+  const [x, y] = [Math.floor(Math.min(at[0], width - 1)), Math.floor(Math.min(at[1], height - 1))];
+  if (x < 0 || y < 0 || at[0] > width || at[1] > height) return "";
+  const first = (y * width + x) * channels;
+  const values = Array.from(data.subarray(first, first + channels), (value) => +value.toFixed(2));
+  return `${x}, ${y}: ${values.join(" ")}`;
+}
