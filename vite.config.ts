@@ -50,6 +50,9 @@ function offline(): Plugin {
 /**
  * TensorFlow.js gives its threads the text of one function of this module, which uses a variable around it behind a
  * `typeof`. A minifier takes the `typeof` away, since it sees the variable; the threads do not.
+ *
+ * The module starts eight workers, whatever it will use. Here it starts what it will use: half of the processors that
+ * it is shown, up to eight, less the one that it runs on. Each worker more is one more that Firefox may hang in.
  */
 function threadsOnTheirOwn(): Plugin {
   return {
@@ -59,9 +62,14 @@ function threadsOnTheirOwn(): Plugin {
       const alone = code
         .replace('typeof _scriptDir !== "undefined" && _scriptDir', "false")
         .replace('Module["mainScriptUrlOrBlob"]||_scriptDir', 'Module["mainScriptUrlOrBlob"]')
-        .replace("{scriptDirectory=_scriptDir}", "{}");
+        .replace("{scriptDirectory=_scriptDir}", "{}")
+        .replace(
+          "pthreadPoolSize=8",
+          "pthreadPoolSize=Math.max(1,Math.min(8,navigator.hardwareConcurrency>>1)-1)",
+        );
       const body = alone.slice(alone.indexOf("function(WasmBackendModuleThreadedSimd)"));
-      if (body.includes("_scriptDir")) this.error(`${id} is not what it was; see threadsOnTheirOwn`);
+      if (body.includes("_scriptDir") || body.includes("pthreadPoolSize=8"))
+        this.error(`${id} is not what it was; see threadsOnTheirOwn`);
       return { code: alone, map: null };
     },
   };

@@ -3,6 +3,9 @@ import { BACKEND_NAMES, type PageBackend } from "./backendNames.js";
 import type { ModelMethods, ModelSource } from "./workers/modelWorker.js";
 import { Remote } from "./workers/rpc.js";
 
+/** Milliseconds that a backend may take to start. */
+const STUCK = 15_000;
+
 const KEPT = "medsam-tfjs self-tests";
 
 /** Which backends the user wants; from the page's address, for tests and for trying. */
@@ -31,8 +34,13 @@ export class Engine {
     return this.app.value.model === undefined ? undefined : this.remote;
   }
 
-  /** Starts a new worker on the first of these backends that works. */
-  async start({ order, softwareGpu }: Wish): Promise<void> {
+  /**
+   * Starts a new worker on the first of these backends that works.
+   *
+   * @param again how often another worker is tried when one hangs: in Firefox 153, on a busy machine, the call that
+   *   makes a thread of the WASM backend sometimes never returns.
+   */
+  async start({ order, softwareGpu }: Wish, again = 2): Promise<void> {
     this.remote?.end();
     this.app.update({ backend: undefined, model: undefined, activity: { what: "Starting the model" } });
     const worker = new Worker(new URL("./workers/modelWorker.ts", import.meta.url), { type: "module" });
@@ -40,13 +48,20 @@ export class Engine {
       if (this.remote === remote) this.failed(crash, order);
     });
     this.remote = remote;
+    const watch = new Watch(STUCK, () => {
+      if (this.remote === remote && again > 0) void this.start({ order, softwareGpu }, again - 1);
+    });
     try {
-      const backend = await remote.call("start", { order, softwareGpu, passed: passedTests() });
+      const asked = { order, softwareGpu, passed: passedTests() };
+      const onProgress = (share: number) => (share < 1 ? watch.start() : watch.stop());
+      const backend = await remote.call("start", asked, { onProgress });
       keepTest(backend.key);
       this.app.update({ backend });
       await this.loadAgain(remote);
     } catch (error) {
       if (this.remote === remote) this.failed(error, order);
+    } finally {
+      watch.stop();
     }
   }
 
@@ -130,6 +145,25 @@ export class Engine {
         run: () => void this.start({ order, softwareGpu: false }),
       },
     );
+  }
+}
+
+/** Tells when something that was started is not done in time. */
+class Watch {
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly milliseconds: number,
+    private readonly tell: () => void,
+  ) {}
+
+  start(): void {
+    this.stop();
+    this.timer = setTimeout(this.tell, this.milliseconds);
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
   }
 }
 

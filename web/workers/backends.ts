@@ -34,20 +34,24 @@ const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
  * Starts the first backend that is there and computes the golden values.
  *
  * @param makeModel builds the embedded model on the backend in use.
+ * @param onProgress told 0 before a backend is tried, and 1 once it runs.
  * @throws BackendError with the reasons when none does.
  */
 export async function startTrusted(
   { order, softwareGpu, passed }: StartOptions,
   makeModel: () => Sam,
   golden: Golden,
+  onProgress: (share: number) => void,
 ): Promise<BackendReport> {
   const refused: { name: PageBackend; reason: string }[] = [];
   prepareWasm();
   for (const name of order)
     try {
+      onProgress(0);
       if (name === "webgl" && !softwareGpu) refuseSoftwareWebGl();
       if (name === "webgpu" && !softwareGpu) await refuseSoftwareWebGpu();
       await useBackend(name);
+      onProgress(1);
       const device = await deviceOf(name);
       const key = [__VERSION__, name, device, navigator.userAgent].join(" | ");
       if (passed.includes(key)) return { name, device, key, refused };

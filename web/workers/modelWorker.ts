@@ -67,10 +67,10 @@ let model: Sam | undefined;
 let predictor: SamPredictor | undefined;
 
 const methods = {
-  /** Starts a backend that computes the golden values. */
-  async start(options: StartOptions): Promise<BackendReport> {
+  /** Starts a backend that computes the golden values. Progress is 0 before each that is tried, 1 once it runs. */
+  async start(options: StartOptions, { progress }: CallContext): Promise<BackendReport> {
     const [bytes, golden] = await Promise.all([embeddedBytes(), goldenValues()]);
-    const report = await startTrusted(options, () => build(bytes, EMBEDDED_NAME), golden);
+    const report = await startTrusted(options, () => build(bytes, EMBEDDED_NAME), golden, progress);
     watchDevice();
     return report;
   },
