@@ -8,7 +8,7 @@ import { pictures, type Picture } from "../report/pictures.js";
 import { table } from "../report/table.js";
 import type { LabelVolume } from "../volume/volume.js";
 import { readCase, type CasePaths } from "./evaluateCases.js";
-import type { Against, Evaluation, Row, Summary } from "./runEvaluate.js";
+import type { Against, Evaluation, Row, Summary } from "./evaluation.js";
 
 /** Objects that are shown, the worst first. */
 const WORST = 6;
