@@ -1,7 +1,7 @@
 // Trains the small checkpoint from nothing on generated pictures: npm run train:embedded -- [--minutes N] ...
 // Goes on with what is in the folder --out.
 import { parseArgs } from "node:util";
-import { useBackend, VIT_B } from "../dist/index.js";
+import { TINY, useBackend } from "../dist/index.js";
 import { trainEmbedded } from "../dist/train/embedded/train.node.js";
 
 const { values } = parseArgs({
@@ -21,22 +21,8 @@ const number = (name) => {
   if (!(value >= 0)) throw new RangeError(`--${name} is ${values[name]}; expected a number`);
   return value;
 };
-const CONFIG = {
-  imageSize: 192,
-  patchSize: 8,
-  promptEmbedDim: 128,
-  maskInChans: 16,
-  imageEncoder: {
-    embedDim: 160,
-    depth: 6,
-    numHeads: 5,
-    mlpRatio: 4,
-    windowSize: 8,
-    globalAttnIndexes: [1, 3, 5],
-  },
-  maskDecoder: { ...VIT_B.maskDecoder, mlpDim: 512, iouHeadHiddenDim: 128 },
-};
-
+// Factors of products in bfloat16 where the processor is made for that, as PyTorch's autocast does: a third faster.
+process.env.TF_SET_ONEDNN_FPMATH_MODE ??= "BF16";
 const stop = new AbortController();
 process.once("SIGINT", () => stop.abort());
 process.once("SIGTERM", () => stop.abort());
@@ -44,7 +30,7 @@ console.error(`backend: ${await useBackend(values.backend)}`);
 const started = Date.now();
 let first;
 const scores = await trainEmbedded({
-  config: CONFIG,
+  config: TINY,
   out: values.out,
   seed: number("seed"),
   pictures: 8,

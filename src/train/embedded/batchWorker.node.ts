@@ -1,4 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
+import { TrainingPictures } from "./pictures.js";
 import { embeddedBatch, type BatchShape } from "./samples.js";
 
 /** What a worker is started with. */
@@ -9,6 +10,7 @@ export interface BatchJob {
 
 // Asked for a step, it answers with that step's batch.
 const { seed, shape } = workerData as BatchJob;
+const pictures = new TrainingPictures(seed);
 parentPort?.on("message", (step: number) => {
-  parentPort?.postMessage(embeddedBatch(seed, step, shape));
+  parentPort?.postMessage(embeddedBatch(seed, step, shape, pictures));
 });

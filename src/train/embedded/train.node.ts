@@ -42,8 +42,9 @@ export interface EmbeddedTraining {
 
 const WARM_UP_STEPS = 40;
 const MAX_NORM = 1;
-/** What the running mean of the weights, which is the result, keeps at each step. */
+/** What the running mean of the weights, which is the result, keeps at each step, and how often it follows. */
 const MEAN_KEEPS = 0.999;
+const MEAN_EVERY = 5;
 
 /**
  * Trains a small SAM from nothing on generated pictures, on one process and from one seed, as long as it is given.
@@ -100,7 +101,8 @@ export async function trainEmbedded(training: EmbeddedTraining): Promise<Embedde
     // One bad batch among very many is left out; it does not end the run.
     if (Number.isFinite(value) && Number.isFinite(norm)) {
       optimiser.step(clipped.gradients, schedule(step));
-      follow(means, parameters, Math.min(MEAN_KEEPS, (1 + step) / (10 + step)));
+      if (step % MEAN_EVERY === 0)
+        follow(means, parameters, Math.min(MEAN_KEEPS, (1 + step) / (10 + step)) ** MEAN_EVERY);
       sum += value;
       count++;
     }

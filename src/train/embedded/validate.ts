@@ -7,7 +7,7 @@ import { SamPredictor } from "../../predictor/samPredictor.js";
 import { handDrawnBox, type PromptBox } from "../prompts.js";
 import { Random } from "../random.js";
 import { synthesize } from "../synthetic.js";
-import { PICTURE_SIZE } from "./samples.js";
+import { PICTURE_SIZE } from "./pictures.js";
 
 /** Another than any training's. */
 const VALIDATION_SEED = 20_260_000;
