@@ -79,7 +79,7 @@ export * from "./layers/convolution.js";
 export * from "./layers/embedding.js";
 export * from "./layers/fourierPositions.js";
 export * from "./layers/gridAttention.js";
-export { Layer, type AnyLayer, type LayerOutput } from "./layers/layer.js";
+export { Layer, type AnyLayer, type LayerOutput, type ValueByRows } from "./layers/layer.js";
 export * from "./layers/linear.js";
 export { addLora, LoraAdapter, LoraLinear, mergeLora, type LoraConfig } from "./layers/lora.js";
 export * from "./layers/mlp.js";
@@ -103,11 +103,14 @@ export { safetensorsBytes, type TensorToWrite } from "./weights/safetensorsWrite
 // Looking inside
 export { compareTensors, type Comparison, type Tolerance } from "./inspect/compare.js";
 export { summariseCheckpoint, type CheckpointSummary } from "./inspect/checkpointSummary.js";
+export { compareCheckpoints, type CheckpointComparison } from "./inspect/compareCheckpoints.js";
+export * from "./inspect/modelSummary.js";
 export * from "./inspect/parity.js";
 export { parityReport, type ParityReport } from "./inspect/parityReport.js";
 export { openReference, type ParityReference } from "./inspect/reference.js";
 export { traceImage } from "./traceImage.js";
-export { trace, watch, type Traceable, type TracedTensor } from "./inspect/trace.js";
+export * from "./inspect/weightStatistics.js";
+export { trace, watch, type Pick, type Traceable, type TracedTensor } from "./inspect/trace.js";
 
 // Training
 export * from "./train/adamw.js";

@@ -57,8 +57,8 @@ async function convert(
   if (!output.endsWith(".safetensors"))
     throw new UsageError(`${output}: expected a name that ends in .safetensors, the format that is written`);
   const { convertCheckpoint } = await import("../weights/convert.node.js");
-  const { hashFile } = await import("../weights/open.node.js");
-  const { summariseFile } = await import("./summariseFile.js");
+  const { hashFile, openCheckpointFile } = await import("../weights/open.node.js");
+  const { recogniseFile } = await import("./recogniseFile.js");
 
   const progress = new Progress(`converting ${basename(input)}`);
   const onProgress = (share: number) => progress.update(share);
@@ -67,7 +67,9 @@ async function convert(
     ...{ names: whose, onProgress },
   });
   progress.stop();
-  const { model } = await summariseFile(output);
+  const file = openCheckpointFile(output);
+  const model = await recogniseFile(file);
+  file.close();
   if (json) {
     const files = { input: basename(input), output: basename(output), sha256: await hashFile(output) };
     console.log(JSON.stringify({ ...files, ...report, model: model ?? null }, null, 2));

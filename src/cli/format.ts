@@ -7,6 +7,13 @@ export function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
+/** Three digits that count and a prefix: `486 G`, `12.6 MB`. */
+export function short(value: number, unit = ""): string {
+  const power = value === 0 ? 0 : Math.min(4, Math.floor(Math.log10(value) / 3));
+  const digits = value / 1000 ** power;
+  return `${power === 0 ? digits : digits.toPrecision(3)} ${["", "k", "M", "G", "T"][power]}${unit}`.trim();
+}
+
 /** A list for one line: how many, and the first few. */
 export function names(list: readonly string[], shown = 5): string {
   if (list.length === 0) return "none";
@@ -14,13 +21,18 @@ export function names(list: readonly string[], shown = 5): string {
   return `${list.length} (${list.slice(0, shown).join(", ")}${rest})`;
 }
 
-/** Rows with their columns under each other. */
-export function columns(rows: readonly (readonly string[])[]): string {
+/** Rows with their columns under each other, aligned to the left unless said otherwise. */
+export function columns(
+  rows: readonly (readonly string[])[],
+  alignments: readonly ("left" | "right")[] = [],
+): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   return rows
     .map((row) =>
       row
-        .map((cell, column) => cell.padEnd(widths[column]))
+        .map((cell, column) =>
+          alignments[column] === "right" ? cell.padStart(widths[column]) : cell.padEnd(widths[column]),
+        )
         .join("  ")
         .trimEnd(),
     )

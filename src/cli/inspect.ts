@@ -1,63 +1,39 @@
 import { Command } from "commander";
-import { statSync } from "node:fs";
-import { basename } from "node:path";
-import type { CheckpointSummary } from "../inspect/checkpointSummary.js";
-import { sizeOf } from "../weights/checkpoint.js";
-import { columns, megabytes, names, thousands } from "./format.js";
+import type { InspectOptions } from "./runInspect.js";
 
-/** `medsam inspect`: what a checkpoint holds. */
+/** `medsam inspect`: a model's tree, and what a checkpoint holds. */
 export function inspectCommand(): Command {
   return new Command("inspect")
-    .summary("what a checkpoint holds")
+    .summary("a model's layers, and what a checkpoint holds")
     .description(
-      "Lists the tensors of a checkpoint (name, type, PyTorch's shape). For a SAM or MedSAM it adds the " +
-        "configuration, the parameters of each part, and what is missing or unexpected. Only headers are read.",
+      "Prints the tree of a model: for each layer its path, class, output shape, parameters, multiply-adds and " +
+        "memory for one image and one box, and between them the named values that medsam trace can give. Then the " +
+        "configuration, and what the file lacks or has too much. Only headers are read.",
     )
-    .argument("<file>", "checkpoint: .pth, .safetensors or a .safetensors.index.json")
+    .argument(
+      "[file]",
+      "checkpoint: .pth, .safetensors or a .safetensors.index.json (default: the package's)",
+    )
+    .option(
+      "--weights [pattern]",
+      "list tensors with statistics and histograms instead; * and ** as in trace",
+    )
+    .option("--against <file>", "compare with another checkpoint, tensor by tensor, instead")
     .option("--json", "print one JSON document and nothing else")
     .addHelpText(
       "after",
       `
 Examples:
   $ medsam inspect medsam_vit_b.pth
-  $ medsam inspect medsam_vit_b.pth | grep rel_pos`,
+  Layers of one kind:
+    $ medsam inspect medsam_vit_b.pth | grep attn
+  The tables of relative positions: type, shape, mean, deviation, range, histogram:
+    $ medsam inspect medsam_vit_b.pth --weights 'image_encoder.blocks.*.attn.rel_pos_*'
+  What did the training change?
+    $ medsam inspect medsam_vit_b.pth --against run/best.safetensors`,
     )
-    .action(inspect);
-}
-
-async function inspect(path: string, { json }: { readonly json?: boolean }): Promise<void> {
-  const { summariseFile } = await import("./summariseFile.js");
-  const { tensors, metadata, model } = await summariseFile(path);
-  if (json) {
-    const list = Object.fromEntries(tensors);
-    console.log(
-      JSON.stringify({ file: basename(path), metadata, tensors: list, model: model ?? null }, null, 2),
-    );
-    return;
-  }
-  const rows = [...tensors].map(([name, { dtype, shape }]) => [name, dtype, `[${shape.join(", ")}]`]);
-  console.log(columns(rows));
-  const values = [...tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  const size = megabytes(statSync(path).size);
-  console.log(`\n${path}: ${tensors.size} tensors, ${thousands(values)} values, ${size}`);
-  if (model === undefined) console.log("not recognised as a SAM or MedSAM");
-  else printModel(model);
-}
-
-function printModel({ name, config, parts, missing, misshapen, unexpected }: CheckpointSummary): void {
-  const { imageSize, patchSize, promptEmbedDim, imageEncoder } = config;
-  const sizes = Object.entries({ imageSize, patchSize, promptEmbedDim, ...imageEncoder });
-  console.log(
-    `\nSAM, configuration ${name}\n` +
-      columns(sizes.map(([key, value]) => [`  ${key}`, [value].flat().join(", ")])),
-  );
-  const counts = parts.map(({ path, tensors, parameters }) => [
-    `  ${path}`,
-    `${tensors} tensors`,
-    `${thousands(parameters)} parameters`,
-  ]);
-  console.log(`\n${columns(counts)}\n`);
-  console.log(`  missing: ${names(missing)}`);
-  if (misshapen.length > 0) console.log(`  of another shape: ${names(misshapen)}`);
-  console.log(`  unexpected: ${names(unexpected)}`);
+    .action(async (file: string | undefined, options: InspectOptions) => {
+      const { runInspect } = await import("./runInspect.js");
+      await runInspect(file, options);
+    });
 }

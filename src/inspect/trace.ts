@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import { observeLayers, type AnyLayer } from "../layers/layer.js";
+import { observeLayers, type AnyLayer, type ValueByRows } from "../layers/layer.js";
 import { globToRegExp, matchAllGlobs } from "../layers/glob.js";
+import { sizeOf } from "../weights/checkpoint.js";
 
 /** A named value of a forward pass, with PyTorch's axes ([B, C, H, W] for maps). */
 export interface TracedTensor {
@@ -40,47 +41,86 @@ export async function trace<T>(
   return { result, tensors };
 }
 
+/** What is to be kept of a value, such as a few of its rows: a new tensor made of it. */
+export type Pick = (value: tf.Tensor | ValueByRows) => tf.Tensor;
+
 /**
  * Runs `body` and hands over each wanted value as soon as it is there, in the order in which they are computed, so
  * that memory need not hold them all.
  *
- * @param wants whether the value of a path is asked for.
+ * @param wants whether the value of a path is asked for, or what of it.
  */
 export async function watch<T>(
   model: Traceable,
-  wants: (path: string) => boolean,
+  wants: (path: string) => boolean | Pick,
   receive: (path: string, value: TracedTensor) => void,
   body: () => T | Promise<T>,
 ): Promise<T> {
   const paths = new Map([...model.namedLayers()].map(([path, layer]) => [layer, path]));
   const pathOf = (layer: AnyLayer, name: string) =>
     [paths.get(layer), name].filter((part) => part !== "").join(".");
-  const kept = new Map<string, tf.Tensor>();
+  const kept = new Map<string, Readable>();
   // WebGPU cannot be read in the middle of a forward pass; elsewhere values leave the device at once, so that its
   // memory holds one at a time.
   const readLater = tf.getBackend() === "webgpu";
-  const keep = (path: string, value: tf.Tensor) => {
+  const keep = (path: string, value: tf.Tensor | ValueByRows) => {
     if (readLater) {
       // A layer that runs twice leaves its last value.
       kept.get(path)?.dispose();
-      kept.set(path, tf.keep(value.clone()));
-    } else receive(path, { shape: value.shape, values: Float32Array.from(value.dataSync()) });
+      kept.set(path, value instanceof tf.Tensor ? tf.keep(value.clone()) : value.keep());
+    } else receive(path, readNow(value));
   };
   try {
     const result = await observeLayers(
       {
-        wants: (layer, name) => paths.has(layer) && wants(pathOf(layer, name)),
+        wants: (layer, name) => paths.has(layer) && wants(pathOf(layer, name)) !== false,
         observe: (layer, name, value) => {
+          const path = pathOf(layer, name);
           const isMap = name === "" ? layer.layout === "nhwc" : layer.mapOutputs.includes(name);
-          tf.tidy(() => keep(pathOf(layer, name), isMap ? value.transpose([0, 3, 1, 2]) : value));
+          const pick = wants(path);
+          tf.tidy(() => {
+            const upstream = isMap && value instanceof tf.Tensor ? value.transpose([0, 3, 1, 2]) : value;
+            keep(path, typeof pick === "function" ? pick(upstream) : upstream);
+          });
         },
       },
       body,
     );
-    for (const [path, tensor] of kept)
-      receive(path, { shape: tensor.shape, values: Float32Array.from(await tensor.data()) });
+    for (const [path, value] of kept) receive(path, await readInTime(value));
     return result;
   } finally {
-    for (const tensor of kept.values()) tensor.dispose();
+    for (const value of kept.values()) value.dispose();
   }
+}
+
+type Readable = tf.Tensor | (ValueByRows & { dispose(): void });
+
+/** Bytes of a value by rows that are computed at a time. */
+const PIECE_BYTES = 16 * 2 ** 20;
+
+/** The pieces of a value: some rows of a group, and where they lie in it. */
+function* pieces({ shape: [groups, rows, columns] }: ValueByRows) {
+  const most = Math.max(1, Math.floor(PIECE_BYTES / 4 / columns));
+  for (let group = 0; group < groups; group++)
+    for (let start = 0; start < rows; start += most)
+      yield { group, start, count: Math.min(most, rows - start), at: (group * rows + start) * columns };
+}
+
+function readNow(value: tf.Tensor | ValueByRows): TracedTensor {
+  if (value instanceof tf.Tensor) return { shape: value.shape, values: new Float32Array(value.dataSync()) };
+  const values = new Float32Array(sizeOf(value.shape));
+  for (const { group, start, count, at } of pieces(value))
+    tf.tidy(() => values.set(value.rows(group, start, count).dataSync(), at));
+  return { shape: value.shape, values };
+}
+
+async function readInTime(value: tf.Tensor | ValueByRows): Promise<TracedTensor> {
+  if (value instanceof tf.Tensor) return { shape: value.shape, values: new Float32Array(await value.data()) };
+  const values = new Float32Array(sizeOf(value.shape));
+  for (const { group, start, count, at } of pieces(value)) {
+    const piece = value.rows(group, start, count);
+    values.set(await piece.data(), at);
+    piece.dispose();
+  }
+  return { shape: value.shape, values };
 }

@@ -1,5 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
-import { gridAttention, gridScores, type RelativePositions } from "../ops/attention.js";
+import {
+  gridAttention,
+  GridScores,
+  gridScores,
+  scoresFit,
+  type RelativePositions,
+} from "../ops/attention.js";
 import { resizeRows } from "../ops/resize.js";
 import { ZEROS } from "../weights/initial.js";
 import type { Parameter, ParamScope } from "../weights/paramScope.js";
@@ -57,7 +63,11 @@ export class GridAttention extends Layer {
     this.tap("v", v, upstream);
 
     const positions = this.relativePositions(q, [height, width]);
-    this.announce("scores", () => upstream(gridScores({ q, k, v }, positions)));
+    this.announce("scores", () =>
+      scoresFit(groups, tokens)
+        ? upstream(gridScores({ q, k }, positions))
+        : new GridScores({ q, k, ...positions }, (g) => (g % heads) * batch + Math.floor(g / heads)),
+    );
     const attended = gridAttention({ q, k, v }, positions) // [heads·B, N, d]
       .reshape([heads, batch * tokens, headDim])
       .transpose([1, 0, 2]) // [B·N, heads, d]

@@ -4,12 +4,24 @@ import { Parameter } from "../weights/paramScope.js";
 /** What a layer may return: a tensor, or a few by name. */
 export type LayerOutput = tf.Tensor | Readonly<Record<string, tf.Tensor>>;
 
+/** A value too large to exist at once: a few of its rows can be computed at a time. */
+export interface ValueByRows {
+  readonly shape: readonly [groups: number, rows: number, columns: number];
+  /** Rows of one group, [count, columns]. */
+  rows(group: number, start: number, count: number): tf.Tensor2D;
+  /** The same value with tensors of its own, to be read later; its taker frees it. */
+  keep(): ValueByRows & { dispose(): void };
+}
+
 /** Told of the values that layers announce while a trace runs. */
 export interface LayerObserver {
   /** Whether the value is asked for. @param name of an intermediate inside `layer`; empty for its output. */
   wants(layer: AnyLayer, name: string): boolean;
-  /** Receives a value that was asked for. The tensor is borrowed: it may be freed when this returns. */
-  observe(layer: AnyLayer, name: string, value: tf.Tensor): void;
+  /** Receives a value that was asked for. It is borrowed: its tensors may be freed when this returns. */
+  observe(layer: AnyLayer, name: string, value: tf.Tensor | ValueByRows): void;
+  /** Told before a layer computes, and after it has. */
+  enter?(layer: AnyLayer): void;
+  leave?(layer: AnyLayer): void;
 }
 
 let observer: LayerObserver | undefined;
@@ -18,14 +30,22 @@ let observer: LayerObserver | undefined;
  * Runs `body` with every layer's outputs and taps announced to `to`, until it ends or its promise settles. One
  * observer listens at a time; one inside another takes its place meanwhile.
  */
-export async function observeLayers<T>(to: LayerObserver, body: () => T | Promise<T>): Promise<T> {
+export function observeLayers<T>(to: LayerObserver, body: () => T): T {
   const outer = observer;
-  observer = to;
-  try {
-    return await body();
-  } finally {
+  const end = () => {
     observer = outer;
+  };
+  observer = to;
+  let result: T;
+  try {
+    result = body();
+  } catch (error) {
+    end();
+    throw error;
   }
+  if (result instanceof Promise) return result.finally(end) as T;
+  end();
+  return result;
 }
 
 /**
@@ -52,7 +72,10 @@ export abstract class Layer<
 
   /** `forward` inside a tidy: everything but the result is freed. Announced to a running trace. */
   call(...args: Args): Out {
+    const self = this as unknown as AnyLayer;
+    observer?.enter?.(self);
     const out = tf.tidy(() => this.forward(...args));
+    observer?.leave?.(self);
     if (observer !== undefined) {
       const values: Readonly<Record<string, tf.Tensor>> = out instanceof tf.Tensor ? { "": out } : out;
       for (const [name, value] of Object.entries(values)) this.announce(snakeCase(name), () => value);
@@ -71,7 +94,7 @@ export abstract class Layer<
   }
 
   /** Like `tap`, for a value that the computation itself does not need: made for traces only. */
-  protected announce(name: string, value: () => tf.Tensor): void {
+  protected announce(name: string, value: () => tf.Tensor | ValueByRows): void {
     const self = this as unknown as AnyLayer;
     if (observer?.wants(self, name)) observer.observe(self, name, value());
   }

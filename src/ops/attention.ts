@@ -8,6 +8,8 @@ export interface Heads {
   readonly v: tf.Tensor3D;
 }
 
+type QueriesAndKeys = Pick<Heads, "q" | "k">;
+
 /**
  * Decomposed relative positions on a grid of H x W tokens: what a query adds to the score of each key row
  * (`rows` [G, N, H]) and key column (`columns` [G, N, W]); N = H·W.
@@ -22,7 +24,7 @@ export interface RelativePositions {
  *
  * @see segment_anything/modeling/image_encoder.py, `add_decomposed_rel_pos`
  */
-export function gridScores({ q, k }: Heads, { rows, columns }: RelativePositions): tf.Tensor3D {
+export function gridScores({ q, k }: QueriesAndKeys, { rows, columns }: RelativePositions): tf.Tensor3D {
   return tf.tidy(() => {
     const [groups, tokens, dim] = q.shape;
     const products = tf.matMul(q.mul(1 / Math.sqrt(dim)), k, false, true); // [G, N, N]
@@ -81,22 +83,65 @@ export function gridAttentionBlocked(
  * columns [n, W] give [n, d].
  */
 function attendBlock(...[keys, values, queries, rows, columns]: tf.Tensor[]): tf.Tensor {
-  const scores = tf
+  return tf.matMul(tf.softmax(scoresOfBlock(keys, queries, rows, columns)), values);
+}
+
+/** The scores of a block, [n, N]; arguments as for `attendBlock`. */
+function scoresOfBlock(keys: tf.Tensor, queries: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor): tf.Tensor {
+  return tf
     .matMul(queries, keys)
     .reshape([...rows.shape, -1]) // [n, H, W]
     .add(rows.expandDims(2))
     .add(columns.expandDims(1))
     .reshape([queries.shape[0], -1]);
-  return tf.matMul(tf.softmax(scores), values);
 }
 
 /** Above this many bytes of scores the readable form is not taken. */
 const PLAIN_SCORES_LIMIT = 64 * 2 ** 20;
 const BLOCK_ROWS = 512;
 
+/** Whether all scores of so many groups and tokens may exist at once. */
+export function scoresFit(groups: number, tokens: number): boolean {
+  return groups * tokens * tokens * 4 <= PLAIN_SCORES_LIMIT;
+}
+
+/** Scores before the softmax, [G, N, N], computed a few rows at a time: for those who look at them. */
+export class GridScores {
+  readonly shape: readonly [groups: number, rows: number, columns: number];
+
+  /** @param tensors stay the caller's. @param groupAt which of their groups a group of this value is. */
+  constructor(
+    private readonly tensors: QueriesAndKeys & RelativePositions,
+    private readonly groupAt: (group: number) => number,
+  ) {
+    const [groups, tokens] = tensors.q.shape;
+    this.shape = [groups, tokens, tokens];
+  }
+
+  /** Rows of one group, [count, N]. */
+  rows(group: number, start: number, count: number): tf.Tensor2D {
+    const { q, k, rows, columns } = this.tensors;
+    const [, tokens, dim] = q.shape;
+    const part = (x: tf.Tensor3D, first = start, length = count) =>
+      x.slice([this.groupAt(group), first, 0], [1, length, -1]).reshape<tf.Tensor2D>([length, -1]);
+    return tf.tidy(() => {
+      const queries = part(q).mul(1 / Math.sqrt(dim));
+      return scoresOfBlock(part(k, 0, tokens).transpose(), queries, part(rows), part(columns)) as tf.Tensor2D;
+    });
+  }
+
+  /** The same with tensors of its own, to be read later; its taker frees it. */
+  keep(): GridScores & { dispose(): void } {
+    const { q, k, rows, columns } = this.tensors;
+    const own = { q: q.clone(), k: k.clone(), rows: rows.clone(), columns: columns.clone() };
+    Object.values(own).forEach((tensor) => tf.keep(tensor));
+    return Object.assign(new GridScores(own, this.groupAt), { dispose: () => tf.dispose(own) });
+  }
+}
+
 /** Attention on a grid, in the form that fits backend and size. Gives [G, N, d]. */
 export function gridAttention(heads: Heads, positions: RelativePositions): tf.Tensor3D {
   const [groups, tokens] = heads.q.shape;
-  const plain = tf.getBackend() !== "wasm" && groups * tokens * tokens * 4 <= PLAIN_SCORES_LIMIT;
+  const plain = tf.getBackend() !== "wasm" && scoresFit(groups, tokens);
   return plain ? gridAttentionPlain(heads, positions) : gridAttentionBlocked(heads, positions, BLOCK_ROWS);
 }

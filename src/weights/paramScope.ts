@@ -6,7 +6,8 @@ import { toFloat32 } from "./numbers.js";
 
 /** Where a layer's values come from. Values and shapes are PyTorch's. */
 export interface ParameterSource {
-  values(path: string, shape: readonly number[], initial: Initial): Float32Array;
+  /** @returns `undefined` for zeros, which take no time. */
+  values(path: string, shape: readonly number[], initial: Initial): Float32Array | undefined;
 }
 
 /** One named tensor of the model: PyTorch's shape outside, TensorFlow.js's layout inside. */
@@ -17,11 +18,14 @@ export class Parameter {
   /** The tensor that layers compute with, in TensorFlow.js's layout. Assigning to it changes the model. */
   readonly value: tf.Variable;
 
-  constructor(torchValues: Float32Array, shape: readonly number[], layout: Layout) {
+  constructor(torchValues: Float32Array | undefined, shape: readonly number[], layout: Layout) {
     this.shape = shape;
     this.layout = layout;
     // Built outside of any tidy's reach: a parameter lives until its owner disposes it.
-    const initial = tf.tensor(torchToTf(torchValues, shape, layout), tfShape(shape, layout), "float32");
+    const initial =
+      torchValues === undefined
+        ? tf.zeros(tfShape(shape, layout))
+        : tf.tensor(torchToTf(torchValues, shape, layout), tfShape(shape, layout), "float32");
     this.value = tf.variable(initial);
     initial.dispose();
   }

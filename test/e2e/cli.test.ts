@@ -74,14 +74,45 @@ describe("medsam", () => {
   test("inspects a checkpoint and recognises the model", () => {
     const { status, stdout } = medsam(["inspect", EMBEDDED]);
     expect(status).toBe(0);
-    expect(stdout).toMatch(/image_encoder\.patch_embed\.proj\.weight +F16 +\[192, 3, 8, 8\]/);
+    expect(stdout).toMatch(
+      /^image_encoder\.blocks\.1\.attn +GridAttention +\[1, 16, 16, 192\] +150,208 +64\.5 M +197 kB/m,
+    );
+    expect(stdout).toMatch(/^image_encoder\.blocks\.1\.attn\.scores +· +\[6, 256, 256\]/m);
     expect(stdout).toContain("configuration TINY");
     expect(stdout).toMatch(/mask_decoder +120 tensors +756,340 parameters/);
     const json = JSON.parse(medsam(["inspect", EMBEDDED, "--json"]).stdout) as Record<string, unknown>;
     expect(json).toMatchObject({
       file: "medsam-tiny.safetensors",
       model: { name: "TINY", missing: [], unexpected: [], misshapen: [] },
+      tensors: { "image_encoder.patch_embed.proj.weight": { dtype: "F16", shape: [192, 3, 8, 8] } },
+      layers: expect.arrayContaining([expect.objectContaining({ path: "mask_decoder" })]) as unknown,
+      values: expect.arrayContaining([
+        expect.objectContaining({ path: "mask_decoder.all_masks" }),
+      ]) as unknown,
     });
+  });
+
+  test("shows how weights spread, and refuses a pattern that matches none", () => {
+    const { status, stdout } = medsam(["inspect", EMBEDDED, "--weights", "**.iou_token.weight"]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(
+      /^mask_decoder\.iou_token\.weight +F16 +\[1, 128\] +\S+ +\S+ +\S+ +\S+ +[▁-█ ]+$/m,
+    );
+    const wrong = medsam(["inspect", EMBEDDED, "--weights", "mask_decoder.iou_tokn.weight"]);
+    expect(wrong).toMatchObject({ status: 2, stdout: "" });
+    expect(wrong.stderr).toContain("matches no tensor; near it are mask_decoder.iou_token.weight");
+  });
+
+  test("compares two checkpoints tensor by tensor", () => {
+    const folder = temporaryFolder();
+    medsam(["convert", EMBEDDED, "half.safetensors", "--dtype", "BF16"], folder);
+    const same = medsam(["inspect", EMBEDDED, "--against", EMBEDDED]);
+    expect(same).toMatchObject({ status: 0, stdout: "0 tensors differ, 230 are the same\n" });
+    const { stdout } = medsam(["inspect", EMBEDDED, "--against", "half.safetensors", "--json"], folder);
+    const { different } = JSON.parse(stdout) as { different: { path: string; relative: number }[] };
+    expect(different.length).toBeGreaterThan(200);
+    // A bfloat16 has 8 bits of its own.
+    for (const { relative } of different) expect(relative).toBeLessThan(2 ** -8);
   });
 
   test("converts, says what does not fit, and keeps what is no SAM", () => {

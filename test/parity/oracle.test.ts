@@ -45,7 +45,7 @@ describe("tiny SAM on the cpu backend", () => {
         wants: () => true,
         observe: (layer, name, value) => {
           const path = name || names.get(layer);
-          if (path !== undefined && value.shape.length === 4 && value.shape[3] === 32)
+          if (path !== undefined && value instanceof tf.Tensor && value.rank === 4 && value.shape[3] === 32)
             seen.set(path, summary(value, [0, 1, 2]));
         },
       },
