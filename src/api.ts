@@ -55,6 +55,7 @@ export { objectsFromLabels, type ObjectsFromLabelsOptions } from "./predictor/ob
 
 // Evaluation
 export { filledBox, inscribedEllipse, otsuInBox, type ImageSize } from "./evaluate/baselines.js";
+export { grabCut } from "./evaluate/grabCut.js";
 export { hausdorff } from "./evaluate/hausdorff.js";
 export { dice, volumeDifference, type VolumeDifference } from "./evaluate/overlap.js";
 export { scoreMasks, type Scores } from "./evaluate/scores.js";

@@ -15,7 +15,7 @@ export function evaluateCommand(signal: AbortSignal): Command {
       "folder of predictions; or a table (CSV, JSON) of truth, prediction, case, image",
     )
     .argument("[truth]", "folder of truths, with files of the same names")
-    .option("--images <folder>", "folder of images with the same names, for pictures and one more baseline")
+    .option("--images <folder>", "folder of images with the same names, for pictures and two more baselines")
     .option("--tolerance <mm>", "of the normalised surface distance", positive, 2)
     .option(
       "--spacing <x,y,z>",

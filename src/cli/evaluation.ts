@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { bootstrapMean, type Interval } from "../evaluate/bootstrap.js";
-import type { LabelScore } from "../evaluate/labelScores.js";
+import type { Baselines, BaselineScore, LabelScore } from "../evaluate/labelScores.js";
 import { wilcoxonSignedRank, type Wilcoxon } from "../evaluate/wilcoxon.js";
 import { Random } from "../train/random.js";
 import { messageOf, UsageError } from "./errors.js";
@@ -22,12 +22,13 @@ export interface Summary {
   /** Of the finite ones. */
   readonly hausdorff95?: Interval;
   readonly infinite: number;
-  readonly baselines: Readonly<Record<"box" | "ellipse" | "otsu", { dice: number; nsd: number } | undefined>>;
+  readonly baselines: Readonly<Record<keyof Baselines, BaselineScore | undefined>>;
 }
 
 /** Differences to another run, this one less the other. */
 export interface Against {
   readonly name: string;
+  /** Cases that both runs have. */
   readonly pairs: number;
   readonly dice: Wilcoxon & { readonly mean: number };
   readonly nsd: Wilcoxon & { readonly mean: number };
@@ -57,7 +58,7 @@ export function summarise(rows: readonly Row[]): Summary[] {
         if (Number.isFinite(value(row))) groups.set(row.case, [...(groups.get(row.case) ?? []), value(row)]);
       return bootstrapMean([...groups.values()], random.next);
     };
-    const baseline = (name: "box" | "ellipse" | "otsu") => {
+    const baseline = (name: keyof Baselines) => {
       const all = own.flatMap(({ baselines }) => baselines?.[name] ?? []);
       const average = (key: "dice" | "nsd") => all.reduce((sum, one) => sum + one[key], 0) / all.length;
       return all.length === 0 ? undefined : { dice: average("dice"), nsd: average("nsd") };
@@ -74,7 +75,10 @@ export function summarise(rows: readonly Row[]): Summary[] {
       ...(nsd && { nsd }),
       ...(hausdorff95 && { hausdorff95 }),
       infinite: own.filter(({ scores }) => !Number.isFinite(scores.hausdorff95)).length,
-      baselines: { box: baseline("box"), ellipse: baseline("ellipse"), otsu: baseline("otsu") },
+      baselines: {
+        ...{ box: baseline("box"), ellipse: baseline("ellipse") },
+        ...{ otsu: baseline("otsu"), grabCut: baseline("grabCut") },
+      },
     };
   };
   const each = labels.map((label) => of(rows.filter((row) => row.label === label), label)); // prettier-ignore
@@ -98,22 +102,23 @@ export function readRun(path: string): OtherRun {
   }
 }
 
-/** Pairs rows by case and label. */
+/** Pairs rows by case and label. Objects of a case are not independent: the test gets their mean, one number a case. */
 export function compare(rows: readonly Row[], other: OtherRun): Against {
   const key = (row: Row) => `${row.case}/${row.label}`;
   const theirs = new Map(other.rows.map((row) => [key(row), row]));
-  const pairs = rows.flatMap((row) => {
+  const cases = new Map<string, (readonly [Row, Row])[]>();
+  for (const row of rows) {
     const match = theirs.get(key(row));
-    return match ? [[row, match] as const] : [];
-  });
-  if (pairs.length === 0)
-    throw new UsageError(`${other.name}: has no case and label in common with this run`);
+    if (match) cases.set(row.case, [...(cases.get(row.case) ?? []), [row, match]]);
+  }
+  if (cases.size === 0) throw new UsageError(`${other.name}: has no case and label in common with this run`);
+  const mean = (values: readonly number[]) => values.reduce((sum, one) => sum + one, 0) / values.length;
   const test = (value: "dice" | "nsd") => {
-    const differences = pairs.map(([a, b]) => a.scores[value] - b.scores[value]);
-    const mean = differences.reduce((sum, one) => sum + one, 0) / differences.length;
-    return { ...wilcoxonSignedRank(differences), mean };
+    const ofCase = (pairs: readonly (readonly [Row, Row])[]) => mean(pairs.map(([a, b]) => a.scores[value] - b.scores[value])); // prettier-ignore
+    const differences = [...cases.values()].map(ofCase);
+    return { ...wilcoxonSignedRank(differences), mean: mean(differences) };
   };
-  return { name: other.name, pairs: pairs.length, dice: test("dice"), nsd: test("nsd") };
+  return { name: other.name, pairs: cases.size, dice: test("dice"), nsd: test("nsd") };
 }
 
 /** JSON has no infinity. */
@@ -135,6 +140,7 @@ const COLUMNS: readonly (readonly [name: string, value: (row: Row) => string | n
   ["box_dice", ({ baselines }) => baselines?.box.dice],
   ["ellipse_dice", ({ baselines }) => baselines?.ellipse.dice],
   ["otsu_dice", ({ baselines }) => baselines?.otsu?.dice],
+  ["grabcut_dice", ({ baselines }) => baselines?.grabCut?.dice],
 ];
 
 /** results.csv: a line a row. */

@@ -61,10 +61,11 @@ export async function evaluationPage(
           "filled box",
           "ellipse",
           "Otsu",
+          "GrabCut",
         ],
         rows: rows.map(({ case: id, label, scores, baselines }) => [
           ...[id, label, scores.dice, scores.nsd, finite(scores.hausdorff95), finite(scores.relativeError)],
-          ...[baselines?.box.dice, baselines?.ellipse.dice, baselines?.otsu?.dice],
+          ...[baselines?.box.dice, baselines?.ellipse.dice, baselines?.otsu?.dice, baselines?.grabCut?.dice],
         ]),
       }),
       ...(failed.length > 0
@@ -82,20 +83,21 @@ function summaryTable(summary: readonly Summary[], nsd: string) {
   return table({
     columns: [
       ...["label", "objects", "Dice", "from", "to", nsd, "from", "to"],
-      ...["Hausdorff 95 %", "infinite", "filled box, Dice", "ellipse, Dice", "Otsu, Dice"],
+      ...["Hausdorff 95 %", "infinite", "filled box, Dice", "ellipse, Dice", "Otsu, Dice", "GrabCut, Dice"],
     ],
     rows: summary.map(({ label, rows, dice, nsd: surface, hausdorff95, infinite, baselines }) => [
       ...[label === undefined ? "all" : `${label}`, rows],
       ...[dice?.mean, dice?.low, dice?.high, surface?.mean, surface?.low, surface?.high],
-      ...[hausdorff95?.mean, infinite, baselines.box?.dice, baselines.ellipse?.dice, baselines.otsu?.dice],
+      ...[hausdorff95?.mean, infinite, baselines.box?.dice, baselines.ellipse?.dice],
+      ...[baselines.otsu?.dice, baselines.grabCut?.dice],
     ]),
   });
 }
 
 function againstTable({ name, pairs, dice, nsd }: Against) {
   return table({
-    caption: `This run less ${name}, ${pairs} pairs; Wilcoxon's signed-rank test, two-sided`,
-    columns: ["score", "mean difference", "pairs that differ", { title: "p", digits: 6 }],
+    caption: `This run less ${name}, ${pairs} cases (the mean of a case's objects); Wilcoxon's signed-rank test, two-sided`,
+    columns: ["score", "mean difference", "cases that differ", { title: "p", digits: 6 }],
     rows: Object.entries({ Dice: dice, NSD: nsd }).map(([score, test]) => [
       score,
       test.mean,

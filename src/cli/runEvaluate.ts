@@ -122,18 +122,27 @@ function print(
     interval === undefined
       ? "–"
       : `${interval.mean.toFixed(4)} (${interval.low.toFixed(4)} to ${interval.high.toFixed(4)})`;
-  const rows = summary.map(({ label, rows: n, dice, nsd, baselines: { box, ellipse } }) => [
+  const rows = summary.map(({ label, rows: n, dice, nsd, baselines: { box, ellipse, otsu, grabCut } }) => [
     label === undefined ? "all" : String(label),
     thousands(n),
     ...[shown(dice), shown(nsd)],
-    ...[box, ellipse].map((one) => one?.dice.toFixed(4) ?? "–"),
+    ...[box, ellipse, otsu, grabCut].map((one) => one?.dice.toFixed(4) ?? "–"),
   ]);
-  const head = ["label", "objects", "Dice", `NSD at ${tolerance} ${unit}`, "filled box", "ellipse"];
+  const head = [
+    "label",
+    "objects",
+    "Dice",
+    `NSD at ${tolerance} ${unit}`,
+    "filled box",
+    "ellipse",
+    "Otsu",
+    "GrabCut",
+  ];
   console.log(`${thousands(count - failed.length)} of ${thousands(count)} cases; means with 95 % intervals`);
   console.log(columns([head, ...rows]));
   if (against !== undefined)
     console.log(
-      `against ${against.name}, ${thousands(against.pairs)} pairs: Dice ${signed(against.dice.mean)} ` +
+      `against ${against.name}, ${thousands(against.pairs)} cases: Dice ${signed(against.dice.mean)} ` +
         `(p ${against.dice.p.toPrecision(2)}), NSD ${signed(against.nsd.mean)} (p ${against.nsd.p.toPrecision(2)})`,
     );
   console.log(`${join(out, "report.html")}  to look at; results.csv and results.json beside it`);

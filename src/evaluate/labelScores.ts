@@ -3,6 +3,7 @@ import type { PixelImage } from "../image/pixels.js";
 import type { Vector3 } from "../volume/vector.js";
 import type { LabelVolume } from "../volume/volume.js";
 import { filledBox, inscribedEllipse, otsuInBox } from "./baselines.js";
+import { grabCut } from "./grabCut.js";
 import { dice } from "./overlap.js";
 import { scoreMasks, type Scores } from "./scores.js";
 import { contourDistances, surfaceDistances } from "./surface.js";
@@ -21,8 +22,9 @@ export interface LabelScore {
 export interface Baselines {
   readonly box: BaselineScore;
   readonly ellipse: BaselineScore;
-  /** Only where there is an image. */
+  /** Only where there is an image, as the next. */
   readonly otsu?: BaselineScore;
+  readonly grabCut?: BaselineScore;
 }
 
 export interface BaselineScore {
@@ -37,7 +39,7 @@ export interface LabelScoreOptions {
   readonly tolerance: number;
   /** Labels to score. Default: those in the truth or the prediction; where there are none, label 1. */
   readonly labels?: readonly number[];
-  /** Slice z of the image, for the baseline that looks at it. */
+  /** Slice z of the image, for the baselines that look at it. */
   readonly image?: (z: number) => PixelImage;
 }
 
@@ -61,10 +63,13 @@ export function scoreLabels(
     const guesses = boxGuesses(real, image);
     if (guesses === undefined) return { label, scores };
     const score = (guess: VoxelMask) => baselineScore(real, guess, spacing, tolerance);
-    const { box, ellipse, otsu } = guesses;
+    const { box, ellipse, otsu, cut } = guesses;
     return {
       ...{ label, scores },
-      baselines: { box: score(box), ellipse: score(ellipse), ...(otsu && { otsu: score(otsu) }) },
+      baselines: {
+        ...{ box: score(box), ellipse: score(ellipse) },
+        ...(image && { otsu: score(otsu), grabCut: score(cut) }),
+      },
     };
   });
 }
@@ -83,12 +88,12 @@ function maskOf({ size, data }: LabelVolume, label: number): VoxelMask {
   return { size, data: inside };
 }
 
-/** The masks of filled box, ellipse and Otsu, from the box around the object on each slice. */
+/** The masks of the baselines, from the box around the object on each slice. */
 function boxGuesses(truth: VoxelMask, image: LabelScoreOptions["image"]) {
   const [width, height, depth] = truth.size;
   const area = width * height;
   const empty = (): VoxelMask => ({ size: truth.size, data: new Uint8Array(area * depth) });
-  const [box, ellipse, otsu] = [empty(), empty(), empty()];
+  const [box, ellipse, otsu, cut] = [empty(), empty(), empty(), empty()];
   let boxes = 0;
   for (let z = 0; z < depth; z++) {
     const data = truth.data.subarray(z * area, (z + 1) * area);
@@ -97,9 +102,12 @@ function boxGuesses(truth: VoxelMask, image: LabelScoreOptions["image"]) {
     boxes++;
     box.data.set(filledBox({ width, height }, around).data, z * area);
     ellipse.data.set(inscribedEllipse({ width, height }, around).data, z * area);
-    if (image) otsu.data.set(otsuInBox(image(z), around).data, z * area);
+    const shown = image?.(z);
+    if (shown === undefined) continue;
+    otsu.data.set(otsuInBox(shown, around).data, z * area);
+    cut.data.set(grabCut(shown, around).data, z * area);
   }
-  return boxes === 0 ? undefined : { box, ellipse, ...(image && { otsu }) };
+  return boxes === 0 ? undefined : { box, ellipse, otsu, cut };
 }
 
 /** The guess lies within the truth's boxes, so surfaces are cropped to these anyway. */
