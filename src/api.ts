@@ -111,7 +111,7 @@ export { parityReport, type ParityReport } from "./inspect/parityReport.js";
 export { openReference, type ParityReference } from "./inspect/reference.js";
 export { traceImage } from "./traceImage.js";
 export * from "./inspect/weightStatistics.js";
-export { trace, watch, type Pick, type Traceable, type TracedTensor } from "./inspect/trace.js";
+export * from "./inspect/trace.js";
 
 // Training
 export * from "./train/adamw.js";

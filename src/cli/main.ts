@@ -12,6 +12,7 @@ import { parityCommand } from "./parity.js";
 import { segmentCommand } from "./segment.js";
 import { segmentVolumeCommand } from "./segmentVolume.js";
 import { submitCommand } from "./submit.js";
+import { traceCommand } from "./trace.js";
 import { synthesizeCommand } from "./synthesize.js";
 import { PACKAGE_VERSION } from "./version.js";
 import { webCommand } from "./web.js";
@@ -47,6 +48,7 @@ for (const command of [
   workerCommand(interruption.signal),
   convertCommand(),
   inspectCommand(),
+  traceCommand(interruption.signal),
   synthesizeCommand(interruption.signal),
   finetuneCommand(interruption.signal),
   evaluateCommand(interruption.signal),

@@ -38,6 +38,13 @@ export function collectPoint(text: string, points: readonly LabelledPoint[] = []
   return [...points, { point: [x, y], label }];
 }
 
+/** For an option `--query x,y`: a pixel. */
+export function parsePoint(text: string): Point {
+  const [x, y] = numbers(text, 2, "x,y, a pixel of the image");
+  assertPossible({ pointCoords: [[x, y]], pointLabels: [1] });
+  return [x, y];
+}
+
 /** For an option `--slice k`. */
 export function parseSlice(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError("Expected the number of a slice, counted from 0.");

@@ -110,7 +110,7 @@ export async function segmentImage(
 }
 
 /** @throws ImageError when a stack of slices is given and none is named. */
-async function readImage({ image, slice }: SegmentJob): Promise<PixelImage> {
+export async function readImage({ image, slice }: SegmentJob): Promise<PixelImage> {
   if (!isNpz(image)) return readImageFile(image);
   const npz = await readNpzFile(image);
   if (slice === undefined && npz.depth > 1)

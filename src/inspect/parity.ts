@@ -3,7 +3,7 @@ import type { Sam } from "../model/sam.js";
 import { CheckpointError } from "../weights/checkpoint.js";
 import { compareTensors, type Comparison, type Tolerance } from "./compare.js";
 import type { ParityReference } from "./reference.js";
-import { watch, type TracedTensor } from "./trace.js";
+import { watch, WHOLE, type TracedTensor } from "./trace.js";
 
 /**
  * What a backend may depart from PyTorch by, for a value of any module. Rounding of another order of sums gives up to
@@ -43,7 +43,7 @@ export async function compareWithReference(
     // A layer that runs twice leaves its last value, as PyTorch's hooks do; it keeps its place.
     seen.set(path, compareTensors(path, got, reference.read(path), tolerance));
   };
-  const outputs = await watch(model, (path) => wanted.has(path), compare, run);
+  const outputs = await watch(model, (path) => (wanted.has(path) ? [WHOLE] : []), compare, run);
   const modules = [...seen.values()];
   const around = [...outputs].map(([name, got]) =>
     compareTensors(name, got, reference.read(name), tolerance),

@@ -32,7 +32,7 @@ export async function trace<T>(
     model,
     (path) => {
       announced.add(path);
-      return expressions.some((expression) => expression.test(path));
+      return expressions.some((expression) => expression.test(path)) ? [WHOLE] : [];
     },
     (path, value) => tensors.set(path, value),
     body,
@@ -41,56 +41,72 @@ export async function trace<T>(
   return { result, tensors };
 }
 
-/** What is to be kept of a value, such as a few of its rows: a new tensor made of it. */
-export type Pick = (value: tf.Tensor | ValueByRows) => tf.Tensor;
+/** A value as layers announce it. */
+export type AnnouncedValue = tf.Tensor | ValueByRows;
+
+/** What is to be read of a value: the value itself, or something made of it, such as a few of its rows. */
+export type Pick = (value: AnnouncedValue) => AnnouncedValue;
+
+/** The whole value. */
+export const WHOLE: Pick = (value) => value;
 
 /**
  * Runs `body` and hands over each wanted value as soon as it is there, in the order in which they are computed, so
  * that memory need not hold them all.
  *
- * @param wants whether the value of a path is asked for, or what of it.
+ * @param wants what is asked for of the value of a path; nothing where the list is empty.
+ * @param receive gets each, and which of `wants` it was.
  */
 export async function watch<T>(
   model: Traceable,
-  wants: (path: string) => boolean | Pick,
-  receive: (path: string, value: TracedTensor) => void,
+  wants: (path: string) => readonly Pick[],
+  receive: (path: string, value: TracedTensor, pick: Pick) => void,
   body: () => T | Promise<T>,
 ): Promise<T> {
   const paths = new Map([...model.namedLayers()].map(([path, layer]) => [layer, path]));
   const pathOf = (layer: AnyLayer, name: string) =>
     [paths.get(layer), name].filter((part) => part !== "").join(".");
-  const kept = new Map<string, Readable>();
+  const kept = new Map<string, Map<Pick, Readable>>();
+  const free = (path: string) => {
+    for (const value of kept.get(path)?.values() ?? []) value.dispose();
+    kept.delete(path);
+  };
   // WebGPU cannot be read in the middle of a forward pass; elsewhere values leave the device at once, so that its
   // memory holds one at a time.
   const readLater = tf.getBackend() === "webgpu";
-  const keep = (path: string, value: tf.Tensor | ValueByRows) => {
-    if (readLater) {
-      // A layer that runs twice leaves its last value.
-      kept.get(path)?.dispose();
-      kept.set(path, value instanceof tf.Tensor ? tf.keep(value.clone()) : value.keep());
-    } else receive(path, readNow(value));
+  const hand = (path: string, picked: readonly (readonly [Pick, AnnouncedValue])[]) => {
+    if (!readLater) return picked.forEach(([pick, value]) => receive(path, readNow(value), pick));
+    free(path); // a layer that runs twice leaves its last value
+    kept.set(path, new Map(picked.map(([pick, value]) => [pick, keep(value)])));
   };
   try {
     const result = await observeLayers(
       {
-        wants: (layer, name) => paths.has(layer) && wants(pathOf(layer, name)) !== false,
+        wants: (layer, name) => paths.has(layer) && wants(pathOf(layer, name)).length > 0,
         observe: (layer, name, value) => {
           const path = pathOf(layer, name);
           const isMap = name === "" ? layer.layout === "nhwc" : layer.mapOutputs.includes(name);
-          const pick = wants(path);
           tf.tidy(() => {
             const upstream = isMap && value instanceof tf.Tensor ? value.transpose([0, 3, 1, 2]) : value;
-            keep(path, typeof pick === "function" ? pick(upstream) : upstream);
+            hand(
+              path,
+              wants(path).map((pick) => [pick, pick(upstream)]),
+            );
           });
         },
       },
       body,
     );
-    for (const [path, value] of kept) receive(path, await readInTime(value));
+    for (const [path, values] of kept)
+      for (const [pick, value] of values) receive(path, await readInTime(value), pick);
     return result;
   } finally {
-    for (const value of kept.values()) value.dispose();
+    for (const path of kept.keys()) free(path);
   }
+}
+
+function keep(value: AnnouncedValue): Readable {
+  return value instanceof tf.Tensor ? tf.keep(value.clone()) : value.keep();
 }
 
 type Readable = tf.Tensor | (ValueByRows & { dispose(): void });
@@ -106,7 +122,7 @@ function* pieces({ shape: [groups, rows, columns] }: ValueByRows) {
       yield { group, start, count: Math.min(most, rows - start), at: (group * rows + start) * columns };
 }
 
-function readNow(value: tf.Tensor | ValueByRows): TracedTensor {
+function readNow(value: AnnouncedValue): TracedTensor {
   if (value instanceof tf.Tensor) return { shape: value.shape, values: new Float32Array(value.dataSync()) };
   const values = new Float32Array(sizeOf(value.shape));
   for (const { group, start, count, at } of pieces(value))
@@ -114,7 +130,7 @@ function readNow(value: tf.Tensor | ValueByRows): TracedTensor {
   return { shape: value.shape, values };
 }
 
-async function readInTime(value: tf.Tensor | ValueByRows): Promise<TracedTensor> {
+async function readInTime(value: AnnouncedValue): Promise<TracedTensor> {
   if (value instanceof tf.Tensor) return { shape: value.shape, values: new Float32Array(await value.data()) };
   const values = new Float32Array(sizeOf(value.shape));
   for (const { group, start, count, at } of pieces(value)) {

@@ -9,13 +9,13 @@ export interface Picture {
   readonly alternative?: string;
 }
 
-/** Pictures side by side, each with its caption. */
-export function pictures(list: readonly Picture[]): Markup {
+/** Pictures side by side, each with its caption; large ones under each other. */
+export function pictures(list: readonly Picture[], size: "small" | "large" = "small"): Markup {
   const figures = list.map(
     ({ png, caption, alternative = caption }) =>
       markup`<figure><img src="data:image/png;base64,${base64(png)}" alt="${alternative}"><figcaption>${caption}</figcaption></figure>\n`,
   );
-  return markup`<div class="pictures">
+  return markup`<div class="${size === "small" ? "pictures" : "pictures large"}">
 ${figures}</div>`;
 }
 

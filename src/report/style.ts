@@ -49,6 +49,8 @@ svg .dot { stroke: none; fill-opacity: 0.55; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(12rem, 1fr)); gap: 1rem; margin: 1rem 0; }
 .pictures figure { margin: 0; break-inside: avoid; }
 .pictures img { width: 100%; height: auto; display: block; background: #000; }
+.pictures.large { grid-template-columns: 1fr; }
+.pictures.large img { width: auto; max-width: 100%; background: none; }
 @media print {
   :root {
     --paper: #fff; --ink: #000; --faint: #444; --rule: #bbb; --shade: #eee;

@@ -7,7 +7,7 @@ import { medsam, ROOT, SAMPLE, temporaryFolder } from "./medsam.js";
 const EMBEDDED = join(ROOT, "models", "medsam-tiny.safetensors");
 
 describe("medsam", () => {
-  test.each([["--help"], ["segment", "--help"], ["convert", "--help"], ["inspect", "--help"]])(
+  test.each([["--help"], ["segment", "--help"], ["convert", "--help"], ["inspect", "--help"], ["trace", "--help"]])(
     "teaches by examples: %s %s",
     (...args) => {
       const { status, stdout, stderr } = medsam(args.filter((arg) => arg !== undefined));
@@ -31,6 +31,8 @@ describe("medsam", () => {
     [["segment", SAMPLE, "--box", "1,2,3,4", "--preset", "x"], 'preset "x" does not exist; choose one of'],
     [["segment", SAMPLE, "--box", "1,2,3,4", "--intensity", "x"], 'intensity preset "x" does not exist'],
     [["segment", SAMPLE, "--box", "1,2,3,4", "--backend", "x"], "auto, tensorflow, webgpu, wasm, cpu"],
+    [["trace", SAMPLE], "no prompt"],
+    [["trace", SAMPLE, "--box", "1,2,3,4", "--query", "1"], "Expected x,y, a pixel of the image"],
     [["convert", "a.pth"], "missing required argument 'out'"],
     [["convert", "a.pth", "b.pth"], "ends in .safetensors"],
     [["convert", "a.pth", "b.safetensors", "--dtype", "F8"], "F32, F16, BF16"],

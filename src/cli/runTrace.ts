@@ -1,0 +1,180 @@
+import { mkdirSync } from "node:fs";
+import { basename, join } from "node:path";
+import { useBackend } from "../backend/useBackend.node.js";
+import type { BackendName } from "../backend/useBackend.js";
+import { writeFileAtomic } from "../image/encode.node.js";
+import { gridSize } from "../model/config.js";
+import { checkPrompt } from "../predictor/checkPrompt.js";
+import type { Frame } from "../predictor/presets.js";
+import { prepareImage } from "../predictor/presetTable.js";
+import { SamPredictor } from "../predictor/samPredictor.js";
+import { PromptError, type Point, type Prompt } from "../predictor/types.js";
+import { heading, htmlPage, paragraph } from "../report/page.js";
+import { pictures } from "../report/pictures.js";
+import { table } from "../report/table.js";
+import { fromFloat32 } from "../weights/numbers.js";
+import { saveSafetensors } from "../weights/safetensors.node.js";
+import { columns, short } from "./format.js";
+import { openModel } from "./openModel.js";
+import { Progress } from "./progress.js";
+import { assertPreset, choosePreset } from "./runSegment.js";
+import { readImage } from "./segmentImage.js";
+import type { PromptOptions, SegmentJob } from "./segmentJobs.js";
+import { chooseTaps, collect, type Collected } from "./traceCollect.js";
+import { SECTIONS, tracePictures, type TracePicture } from "./tracePictures.js";
+
+/** The options of `medsam trace`. */
+export interface TraceOptions extends PromptOptions {
+  readonly tap?: readonly string[];
+  readonly query?: Point;
+  readonly checkpoint?: string;
+  readonly preset?: string;
+  readonly intensity?: string;
+  readonly backend: BackendName | "auto";
+  readonly out: string;
+  readonly json?: boolean;
+}
+
+/** @throws UsageError, PromptError, ImageError or CheckpointError; nothing is written then. */
+export async function runTrace(job: SegmentJob, options: TraceOptions, signal: AbortSignal): Promise<void> {
+  assertPreset(options);
+  const image = await readImage(job);
+  const { width, height } = image;
+  const [{ prompt }] = job.targets;
+  checkPrompt(prompt, { width, height, maskSide: 0 });
+  const query = options.query ?? middleOf(prompt);
+  if (query[0] > width || query[1] > height)
+    throw new PromptError(`--query at [${query}] lies outside the image of ${width} x ${height} pixels`);
+
+  const backend = await useBackend(options.backend, {
+    onSkip: (name, reason) => console.error(`medsam: backend ${name} is passed over: ${reason}`),
+  });
+  const { model, checkpoint } = await openModel(options.checkpoint);
+  const preset = choosePreset(options, model.config);
+  const predictor = new SamPredictor(model, { preset });
+  const progress = new Progress("tracing");
+  try {
+    const taps = chooseTaps(model, options.tap);
+    const { frame } = prepareImage(preset, image, model.config.imageSize);
+    const side = gridSize(model.config);
+    const { cell, cover } = placeOf(query, frame, side);
+    const onProgress = (share: number) => progress.update(0.8 * share);
+    const collected = await collect(model, taps, cell, async () => {
+      await predictor.setImage(image, { signal, onProgress });
+      return predictor.predict(prompt, { signal });
+    });
+    const several = await predictor.predict(prompt, { multimaskOutput: true, signal });
+    const points = (prompt.pointCoords ?? []).map(([x, y], n) => {
+      return { x, y, foreground: prompt.pointLabels?.[n] === 1 };
+    });
+    const made: TracePicture[] = [];
+    const scene = {
+      image,
+      prompt: { boxes: prompt.box === undefined ? [] : [prompt.box], points },
+      query: { x: query[0], y: query[1], ...cell },
+      ...{ side, cover, several, single: collected.result },
+    };
+    for (const picture of tracePictures(scene, collected)) {
+      signal.throwIfAborted();
+      made.push(picture);
+      progress.update(0.8 + 0.01 * Math.min(made.length, 19), picture.file);
+    }
+    const about = {
+      image: basename(job.image),
+      ...(job.slice !== undefined && { slice: job.slice }),
+      ...{
+        prompt,
+        query,
+        checkpoint: checkpoint.name,
+        sha256: checkpoint.sha256,
+        preset: preset.name,
+        backend,
+      },
+    };
+    await write(options.out, about, collected, made);
+    progress.stop();
+    print(options, about, collected, made);
+  } finally {
+    progress.stop();
+    predictor.dispose();
+    model.dispose();
+  }
+}
+
+function middleOf({ box, pointCoords }: Prompt): Point {
+  if (box !== undefined) return [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2];
+  return pointCoords![0];
+}
+
+/** A pixel's cell of the grid, and how many cells the image covers. */
+function placeOf([x, y]: Point, { imageSize, inputSize, side: input }: Frame, side: number) {
+  const cover = { height: (inputSize[0] / input) * side, width: (inputSize[1] / input) * side };
+  const cellAt = (at: number, of: number, cells: number) =>
+    Math.min(Math.floor((at / of) * cells), Math.ceil(cells) - 1);
+  return {
+    cover,
+    cell: { row: cellAt(y, imageSize[0], cover.height), column: cellAt(x, imageSize[1], cover.width) },
+  };
+}
+
+async function write(
+  folder: string,
+  about: object,
+  { tensors }: Collected,
+  made: readonly TracePicture[],
+): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  const list = [...tensors].map(([name, { shape, values }]) => {
+    return { name, dtype: "F32" as const, shape, bytes: () => fromFloat32(values, "F32") };
+  });
+  saveSafetensors(join(folder, "trace.safetensors"), list, { trace: JSON.stringify(about) });
+  for (const { file, png } of made) await writeFileAtomic(join(folder, file), png);
+  await writeFileAtomic(join(folder, "index.html"), pageOf(about, tensors, made));
+}
+
+function pageOf(about: object, tensors: Collected["tensors"], made: readonly TracePicture[]): string {
+  const facts = Object.entries(about).map(([name, value]) => [
+    name,
+    typeof value === "string" ? value : JSON.stringify(value),
+  ]);
+  const sections = Object.values(SECTIONS).flatMap((section) => {
+    const own = made.filter((picture) => picture.section === section);
+    return own.length === 0
+      ? []
+      : [heading(section), pictures(own, section === SECTIONS.candidates ? "small" : "large")];
+  });
+  return htmlPage({
+    title: "Inside the model",
+    body: [
+      table({ columns: ["", ""], rows: facts }),
+      ...sections,
+      heading("Values"),
+      paragraph("In trace.safetensors, with PyTorch's names and axes."),
+      table({
+        columns: ["value", "shape"],
+        rows: [...tensors].map(([path, { shape }]) => [path, `[${shape.join(", ")}]`]),
+      }),
+    ],
+  });
+}
+
+function print(
+  { out, json }: TraceOptions,
+  about: object,
+  { tensors }: Collected,
+  made: readonly TracePicture[],
+): void {
+  const shapes = Object.fromEntries([...tensors].map(([path, { shape }]) => [path, shape]));
+  if (json) {
+    const files = ["index.html", "trace.safetensors", ...made.map(({ file }) => file)];
+    console.log(JSON.stringify({ ...about, tensors: shapes, files }, null, 2));
+    return;
+  }
+  const bytes = [...tensors.values()].reduce((sum, { values }) => sum + values.byteLength, 0);
+  console.log(
+    columns([
+      [join(out, "index.html"), `${made.length} pictures, to look at`],
+      [join(out, "trace.safetensors"), `${tensors.size} values, ${short(bytes, "B")}, for NumPy and PyTorch`],
+    ]),
+  );
+}

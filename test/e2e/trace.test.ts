@@ -1,0 +1,74 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { decodeImage } from "../../src/image/decode.js";
+import { toFloat32 } from "../../src/weights/numbers.js";
+import { openCheckpointFile } from "../../src/weights/open.node.js";
+import { medsam, SAMPLE, temporaryFolder } from "./medsam.js";
+
+const BOX = ["--box", "114,205,186,275"];
+
+test("writes values and pictures, and a page that shows them", { timeout: 100_000 }, async () => {
+  const folder = join(temporaryFolder(), "new");
+  const taps = ["--tap", "image_encoder.blocks.*.attn", "--tap", "**.all_masks"];
+  const { status, stdout, stderr } = medsam(["trace", SAMPLE, ...BOX, ...taps, "--out", folder, "--json"]);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  const document = JSON.parse(stdout) as {
+    tensors: Record<string, number[]>;
+    files: string[];
+    query: number[];
+  };
+  expect(document.query).toEqual([150, 240]);
+  expect(Object.keys(document.tensors)).toHaveLength(7);
+  expect(document.tensors["image_encoder.blocks.1.attn"]).toEqual([1, 16, 16, 192]);
+  expect(readdirSync(folder).sort()).toEqual([...document.files].sort());
+
+  const file = openCheckpointFile(join(folder, "trace.safetensors"));
+  const name = "mask_decoder.all_masks";
+  expect(file.tensors.get(name)).toEqual({ dtype: "F32", shape: [1, 4, 64, 64] });
+  const logits = toFloat32(file.readBytes(name), "F32");
+  file.close();
+  // The lesion is found, so some of the single mask's logits are positive.
+  expect(logits.subarray(0, 4096).filter((value) => value > 0).length).toBeGreaterThan(50);
+
+  for (const picture of ["rollout", "similarity", "attention_block_1", "attention_block_5", "candidate_3"]) {
+    const { width, data } = await decodeImage(readFileSync(join(folder, `${picture}.png`)), picture);
+    expect(width).toBeGreaterThan(200);
+    expect(new Set(data).size).toBeGreaterThan(50);
+  }
+  const page = readFileSync(join(folder, "index.html"), "utf8");
+  expect(page).toContain("Attention rollout");
+  expect(page).toContain("image_encoder.blocks.5.attn");
+  expect(page).not.toContain(folder);
+});
+
+test("names the nearest where a tap does not exist, before anything runs", () => {
+  const folder = join(temporaryFolder(), "none");
+  const { status, stderr } = medsam([
+    "trace",
+    SAMPLE,
+    ...BOX,
+    "--tap",
+    "image_encoder.blocks.*.atn.q",
+    "--out",
+    folder,
+  ]);
+  expect(status).toBe(2);
+  expect(stderr).toContain(
+    '"image_encoder.blocks.*.atn.q" matches no layer or named value; near it are image_encoder.',
+  );
+  expect(stderr).toMatch(/near it are .*attn\.q/);
+  expect(stderr.trim().split("\n")).toHaveLength(1);
+  expect(existsSync(folder)).toBe(false);
+});
+
+test("refuses a query outside the image, and two objects", () => {
+  expect(medsam(["trace", SAMPLE, ...BOX, "--query", "9999,3"])).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining("--query at [9999,3] lies outside the image") as string,
+  });
+  expect(medsam(["trace", SAMPLE, ...BOX, ...BOX])).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining("one object is traced at a time") as string,
+  });
+});
