@@ -1,8 +1,11 @@
 import { transform } from "esbuild";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
 import { CONTENT_SECURITY_POLICY, ISOLATION } from "./src/cli/webHeaders.js";
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 const { version } = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8")) as {
   readonly version: string;
@@ -23,8 +26,10 @@ function policyInPage(): Plugin {
   };
 }
 
-/** What the page does not need before a medical file is opened. */
-const ON_DEMAND = /(openVolume|values|jpeg|charls|openjpeg|lerc|zstd|pako|lzw|deflate|packbits|raw|webimage|basedecoder)[\w.-]*\.js$/; // prettier-ignore
+/** Readers of medical files, and rare ways to compress: fetched when a file needs them, and kept from then on. */
+const ON_DEMAND =
+  /\/src\/volume\/|\/codec-(charls|openjpeg)\/|\/geotiff\/.*\/compression\/(?!index)|\/(lerc|zstddec|pako)\//;
+const LATER = "assets/later/";
 
 /** Writes `sw.js`, which keeps the files of the main path for opening the page without a network. */
 function offline(): Plugin {
@@ -32,7 +37,7 @@ function offline(): Plugin {
     name: "offline",
     apply: "build",
     async generateBundle(_, bundle) {
-      const files = Object.keys(bundle).filter((name) => !ON_DEMAND.test(name));
+      const files = Object.keys(bundle).filter((name) => !name.startsWith(LATER));
       const hash = createHash("sha256");
       for (const name of Object.keys(bundle).sort()) {
         const item = bundle[name];
@@ -78,16 +83,24 @@ function threadsOnTheirOwn(): Plugin {
 const assetFileNames = ({ names: [name = ""] }: { readonly names: readonly string[] }) =>
   name.endsWith(".safetensors") ? "models/[name][extname]" : "assets/[name]-[hash][extname]";
 
+const chunkFileNames = ({ moduleIds }: { readonly moduleIds: readonly string[] }) =>
+  `${moduleIds.some((id) => ON_DEMAND.test(id)) ? LATER : "assets/"}[name]-[hash].js`;
+
 export default defineConfig({
   root: "web",
   base: "./",
   define: { __VERSION__: JSON.stringify(version) },
   plugins: [policyInPage(), offline()],
+  resolve: {
+    alias: [
+      { find: /^@tensorflow\/tfjs-(layers|converter|data)$/, replacement: here("web/workers/notUsed.ts") },
+    ],
+  },
   // By its name: the package has this file already, and `medsam web` serves that one.
   worker: {
     format: "es",
     plugins: () => [threadsOnTheirOwn()],
-    rolldownOptions: { output: { assetFileNames } },
+    rolldownOptions: { output: { assetFileNames, chunkFileNames } },
   },
   server: { headers: ISOLATION, fs: { allow: [".."] } },
   build: {

@@ -42,7 +42,7 @@ export class Engine {
    */
   async start({ order, softwareGpu }: Wish, again = 2): Promise<void> {
     this.remote?.end();
-    this.app.update({ backend: undefined, model: undefined, activity: { what: "Starting the model" } });
+    this.app.update({ backend: undefined, model: undefined, loading: { what: "Starting the model" } });
     const worker = new Worker(new URL("./workers/modelWorker.ts", import.meta.url), { type: "module" });
     const remote: Remote<ModelMethods> = new Remote<ModelMethods>(worker, (crash) => {
       if (this.remote === remote) this.failed(crash, order);
@@ -76,7 +76,7 @@ export class Engine {
       if (isFatal(error)) this.failed(error);
       else if (!(error instanceof Error && error.name === "AbortError")) showError(this.app, error);
     } finally {
-      this.app.update({ activity: undefined });
+      this.app.update({ loading: undefined });
     }
   }
 
@@ -102,7 +102,7 @@ export class Engine {
     const controller = new AbortController();
     const show = (share?: number) =>
       this.app.update({
-        activity: {
+        loading: {
           what: "Loading weights",
           ...(share !== undefined && { share }),
           ...((source.kind === "file" || source.kind === "url") && { cancel: () => controller.abort() }),
@@ -112,8 +112,11 @@ export class Engine {
     const model = await remote.call("load", source, { signal: controller.signal, onProgress: show });
     const sameModel = this.before === model.sha256;
     this.before = model.sha256;
-    const stored = await remote.call("stored", undefined);
-    this.app.update({ model, stored, activity: undefined });
+    const [stored, memory] = await Promise.all([
+      remote.call("stored", undefined),
+      remote.call("memory", undefined),
+    ]);
+    this.app.update({ model, stored, memory, loading: undefined });
     if (model.notKept !== undefined)
       this.app.update({
         notice: {
@@ -132,7 +135,7 @@ export class Engine {
     this.remote = undefined;
     const { backend, failed } = this.app.value;
     const gone = [...failed, ...(backend ? [backend.name] : tried)];
-    this.app.update({ backend: undefined, model: undefined, failed: gone, activity: undefined });
+    this.app.update({ backend: undefined, model: undefined, failed: gone, memory: undefined, activity: undefined, loading: undefined }); // prettier-ignore
     const left = BACKEND_NAMES.filter((name) => !gone.includes(name));
     // When nothing is left, another try of the slowest, which needs least, is all that can be offered.
     const order = left.length > 0 ? left : (["cpu"] as const);

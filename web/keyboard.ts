@@ -21,14 +21,14 @@ export function listenToKeys(app: App, viewer: Viewer, canvas: HTMLElement): voi
     if (arrow) {
       const step = event.shiftKey ? 10 : 1;
       viewer.setCursor([at[0] + arrow[0] * step, at[1] + arrow[1] * step]);
-      if (corner) viewer.setDraft(boxBetween(corner, viewer.keyboardCursor, image));
+      if (corner) viewer.draft.show(boxBetween(corner, viewer.keyboardCursor, image));
     } else if (event.key === "Enter") {
       viewer.setCursor(at);
-      if (corner) viewer.placeDraft();
+      if (corner) viewer.draft.place();
       corner = corner ? undefined : at;
     } else if (event.key === "Escape") {
       corner = undefined;
-      viewer.setDraft(undefined);
+      viewer.draft.show(undefined);
     } else if (event.key === "p" || event.key === "o") {
       viewer.setCursor(at);
       edit(app, placePoint(sessionOf(app.value), app.value.slice, { at, label: event.key === "p" ? 1 : 0 }));

@@ -1,17 +1,19 @@
 import type { PixelImage } from "../src/image/pixels.js";
-import type { Prediction, Prompt } from "../src/predictor/types.js";
+import type { Prompt } from "../src/predictor/types.js";
 import { isFatal, type Engine } from "./engine.js";
 import { intensityOf, sessionOf, showError, type App } from "./state/app.js";
 import { CROP } from "./state/document.js";
 import { isEmptyQuery, type Query, type SlicePrompt } from "./state/session.js";
+import type { Answer, MaskFacts } from "./workers/modelWorker.js";
 
 /** An answer on the screen: one candidate of a prediction. */
 export interface Candidate {
   readonly index: number;
   readonly count: number;
   readonly scores: readonly number[];
-  readonly mask: Prediction["masks"][number];
-  readonly logits: Prediction["lowResLogits"][number];
+  readonly mask: Answer["masks"][number];
+  readonly facts: MaskFacts;
+  readonly logits: Answer["lowResLogits"][number];
 }
 
 /** A query to answer, and the slice that it is asked on. */
@@ -25,7 +27,7 @@ interface Task {
  * that is shown, then the others. Answers are kept by query, so that going back shows them at once.
  */
 export class Predictions {
-  private answers = new WeakMap<Query, Prediction>();
+  private answers = new WeakMap<Query, Answer>();
   private refused = new WeakSet<Query>();
   private preview: Task | undefined;
   /** What the model's worker has encoded. */
@@ -45,10 +47,10 @@ export class Predictions {
   candidate({ query, candidate }: SlicePrompt): Candidate | undefined {
     const answer = this.answers.get(query);
     if (answer === undefined) return undefined;
-    const { scores, masks, lowResLogits } = answer;
+    const { scores, masks, facts, lowResLogits } = answer;
     const best = scores.reduce((at, score, n) => (score > scores[at] ? n : at), 0);
     const index = candidate !== undefined && candidate < masks.length ? candidate : best;
-    return { index, count: masks.length, scores, mask: masks[index], logits: lowResLogits[index] };
+    return { index, count: masks.length, scores, mask: masks[index], facts: facts[index], logits: lowResLogits[index] }; // prettier-ignore
   }
 
   /**
@@ -131,12 +133,13 @@ export class Predictions {
       const start = performance.now();
       this.encoded = undefined;
       const intensity = intensityOf(this.app.value);
-      await worker?.call(
+      const encoded = await worker?.call(
         "encode",
         { image, preset, ...(intensity !== undefined && { intensity }), ...(crop && { crop: CROP }) },
         { signal: controller.signal, onProgress: show },
       );
       this.encoded = key;
+      this.app.update({ memory: encoded?.memory });
       performance.measure("medsam encode", { start });
     } catch (error) {
       if (controller.signal.aborted) return;

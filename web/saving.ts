@@ -1,5 +1,5 @@
 import type { LabelImage } from "../src/image/pixels.js";
-import { maskArea, maskImage, type Mask } from "../src/image/mask.js";
+import { maskImage, type Mask } from "../src/image/mask.js";
 import { byId, download } from "./dom.js";
 import type { Images } from "./images.js";
 import type { Predictions } from "./predictions.js";
@@ -43,7 +43,7 @@ export function savingMenu(app: App, predictions: Predictions, images: Images): 
     if (!app.value.model) throw new Error("the model has to be ready first");
     const text = documentOf(app, (prompt) => {
       const candidate = predictions.candidate(prompt);
-      return candidate && { score: candidate.scores[candidate.index], pixels: maskArea(candidate.mask) };
+      return candidate && { score: candidate.scores[candidate.index], pixels: candidate.facts.pixels };
     });
     download(`${stem()}.json`, text, "application/json");
     return Promise.resolve();

@@ -1,8 +1,10 @@
-import { readJpeg } from "./jpeg.js";
 import { ImageError, type LabelImage, type PixelImage, type Samples } from "./pixels.js";
 import { readPng } from "./png.js";
 import type { Raster } from "./raster.js";
-import { readTiff } from "./tiff.js";
+
+// Fetched, in a page, when such a file is first opened: the codecs are larger than all the rest of it.
+const readJpeg = async (bytes: Uint8Array, name: string) => (await import("./jpeg.js")).readJpeg(bytes, name);
+const readTiff = async (bytes: Uint8Array, name: string) => (await import("./tiff.js")).readTiff(bytes, name);
 
 const FORMATS = [
   { format: "PNG", magic: [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a], read: readPng },

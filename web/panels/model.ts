@@ -77,7 +77,7 @@ function facts({ model, backend, memory }: AppState): [string, string][] {
   return known.flatMap(([name, value]): [string, string][] => (value === undefined ? [] : [[name, value]]));
 }
 
-function statusOf({ model, backend, activity }: AppState): string {
+function statusOf({ model, backend, loading }: AppState): string {
   if (model && backend) return `${model.name} on ${backend.name}`;
-  return activity?.what ?? "No model";
+  return loading?.what ?? "No model";
 }

@@ -36,12 +36,10 @@ function promptOf(state: AppState): SlicePrompt | undefined {
 }
 
 function describe(
-  { scores, index, mask }: Candidate,
+  { scores, index, facts: { pixels } }: Candidate,
   { maskInput }: Query,
   { model, image }: AppState,
 ): string {
-  let pixels = 0;
-  for (const value of mask.data) pixels += value;
   const [x, y] = image?.spacing ?? [];
   const area = x && y ? `, ${(pixels * x * y).toFixed(0)} mm²` : "";
   const score = model?.embedded ? "" : `; the model scores it ${scores[index].toFixed(3)}`;

@@ -19,9 +19,9 @@ export function toolbar(app: App, viewer: Viewer): void {
     app.update({ notice: undefined });
     action?.run();
   });
-  click("activity-cancel", () => app.value.activity?.cancel?.());
+  click("activity-cancel", () => (app.value.activity ?? app.value.loading)?.cancel?.());
 
-  app.subscribe(({ history, tool, activity, notice, image }) => {
+  app.subscribe(({ history, tool, activity: own, loading, notice, image }) => {
     byId<HTMLButtonElement>("undo").disabled = history.past.length === 0;
     byId<HTMLButtonElement>("redo").disabled = history.future.length === 0;
     byId<HTMLButtonElement>("save").disabled = image === undefined;
@@ -29,6 +29,7 @@ export function toolbar(app: App, viewer: Viewer): void {
     const radio = document.querySelector<HTMLInputElement>(`input[name="tool"][value="${tool}"]`);
     if (radio) radio.checked = true;
 
+    const activity = own ?? loading;
     byId("activity").hidden = activity === undefined;
     byId("activity-what").textContent = activity?.what ?? "";
     const progress = byId<HTMLProgressElement>("activity-share");

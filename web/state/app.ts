@@ -47,8 +47,12 @@ export interface AppState {
   readonly stored: readonly StoredModel[];
   /** Backends that failed while they were used, so that they are not offered again. */
   readonly failed: readonly PageBackend[];
+  /** Bytes of tensors. */
   readonly memory?: number;
+  /** Reading and encoding. */
   readonly activity?: Activity;
+  /** Starting a backend and taking weights into use, which go on beside the reading of an image. */
+  readonly loading?: Activity;
   readonly notice?: Notice;
   /** Grows when a mask arrives, so that the view is drawn again. */
   readonly answers: number;

@@ -1,29 +1,31 @@
-import type { Box, Mask, Point } from "../../src/predictor/types.js";
-import { maskLayer } from "./maskLayer.js";
-import { css, type Rgb } from "./palette.js";
+import type { Box, Point } from "../../src/predictor/types.js";
+import type { Layer } from "./maskLayer.js";
+import { css, WHITE, type Rgb } from "./palette.js";
 import { rulerLength, toCanvas, type Transform } from "./transform.js";
 
-/** One object as it is drawn. */
+/** The prompts of one object as they are drawn. */
 export interface DrawnObject {
   readonly colour: Rgb;
   readonly selected: boolean;
-  readonly mask?: Mask;
   readonly box?: Box;
   readonly points: readonly { readonly at: Point; readonly label: 0 | 1 }[];
 }
 
 export interface Scene {
   /** The slice in 8 bits. */
-  readonly picture?: ImageBitmap | OffscreenCanvas;
+  readonly picture: OffscreenCanvas | undefined;
+  /** Its masks, of the same size. */
+  readonly masks: OffscreenCanvas | undefined;
   readonly objects: readonly DrawnObject[];
-  /** A box that is being drawn. */
-  readonly draft?: Box;
+  /** A box that is being drawn, and its mask. */
+  readonly draft: Box | undefined;
+  readonly preview: Layer | undefined;
   /** A line that is being measured. */
-  readonly measured?: { readonly from: Point; readonly to: Point; readonly text: string };
+  readonly measured: { readonly from: Point; readonly to: Point; readonly text: string } | undefined;
   /** Where the keyboard is, while the canvas has the focus. */
-  readonly cursor?: Point;
+  readonly cursor: Point | undefined;
   /** Millimetres a pixel, for the ruler. */
-  readonly spacing?: readonly [x: number, y: number];
+  readonly spacing: readonly [x: number, y: number] | undefined;
 }
 
 type Context = CanvasRenderingContext2D;
@@ -38,14 +40,15 @@ export function drawScene(context: Context, scene: Scene, view: Transform, ratio
   context.clearRect(0, 0, canvas.width / ratio, canvas.height / ratio);
   const { picture } = scene;
   if (picture === undefined) return;
-  const place = (layer: ImageBitmap | OffscreenCanvas) =>
-    context.drawImage(layer, view.x, view.y, layer.width * view.scale, layer.height * view.scale);
+  const lay = ({ canvas: layer, x, y }: Layer) =>
+    context.drawImage(layer, ...toCanvas(view, [x, y]), layer.width * view.scale, layer.height * view.scale);
   // Enlarged pixels stay pixels: nothing is made up between them.
   context.imageSmoothingEnabled = view.scale < 1;
-  place(picture);
-  for (const { mask, colour } of scene.objects) if (mask) place(maskLayer(mask, colour));
+  lay({ canvas: picture, x: 0, y: 0 });
+  if (scene.masks) lay({ canvas: scene.masks, x: 0, y: 0 });
+  if (scene.preview) lay(scene.preview);
   for (const object of scene.objects) drawPrompts(context, object, view);
-  if (scene.draft) drawBox(context, scene.draft, [255, 255, 255], view, true);
+  if (scene.draft) drawBox(context, scene.draft, WHITE, view, true);
   if (scene.measured) drawMeasure(context, scene.measured, view);
   if (scene.cursor) drawCursor(context, scene.cursor, view);
   if (scene.spacing) drawRuler(context, scene.spacing[0] / view.scale, canvas.height / ratio);

@@ -49,6 +49,11 @@ export function pan(view: Transform, dx: number, dy: number): Transform {
   return { ...view, x: view.x + dx, y: view.y + dy };
 }
 
+/** The same part of the image in the middle of a canvas that got another size. */
+export function recentred(view: Transform, before: Size, now: Size): Transform {
+  return pan(view, (now.width - before.width) / 2, (now.height - before.height) / 2);
+}
+
 /** A length in millimetres that is round and shown well within `room` canvas pixels. */
 export function rulerLength(millimetresAPixel: number, room: number): number {
   const most = room * millimetresAPixel;

@@ -34,15 +34,17 @@ const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
  * Starts the first backend that is there and computes the golden values.
  *
  * @param makeModel builds the embedded model on the backend in use.
+ * @param golden what it is compared with.
  * @param onProgress told 0 before a backend is tried, and 1 once it runs.
+ * @returns what was found, and the model where one was made for the test.
  * @throws BackendError with the reasons when none does.
  */
 export async function startTrusted(
   { order, softwareGpu, passed }: StartOptions,
-  makeModel: () => Sam,
-  golden: Golden,
+  makeModel: () => Promise<Sam>,
+  golden: () => Promise<Golden>,
   onProgress: (share: number) => void,
-): Promise<BackendReport> {
+): Promise<{ readonly report: BackendReport; readonly model?: Sam }> {
   const refused: { name: PageBackend; reason: string }[] = [];
   prepareWasm();
   for (const name of order)
@@ -54,14 +56,16 @@ export async function startTrusted(
       onProgress(1);
       const device = await deviceOf(name);
       const key = [__VERSION__, name, device, navigator.userAgent].join(" | ");
-      if (passed.includes(key)) return { name, device, key, refused };
-      const model = makeModel();
+      if (passed.includes(key)) return { report: { name, device, key, refused } };
+      const model = await makeModel();
       try {
-        const rows = await selfTest(model, golden);
+        const rows = await selfTest(model, await golden());
         assertSelfTest(rows);
-        return { name, device, key, refused, difference: Math.max(...rows.map((row) => row.difference)) };
-      } finally {
+        const difference = Math.max(...rows.map((row) => row.difference));
+        return { report: { name, device, key, refused, difference }, model };
+      } catch (error) {
         model.dispose();
+        throw error;
       }
     } catch (error) {
       refused.push({ name, reason: error instanceof Error ? error.message : String(error) });

@@ -7,16 +7,14 @@ export const EMBEDDED = {
   golden: new URL("../../models/medsam-tiny.golden.json", import.meta.url).href,
 } as const;
 
-let bytes: Promise<Uint8Array<ArrayBuffer>> | undefined;
+/** Asked for at once, while the rest of the worker is still being started. */
+const checkpoint = fetchOwn(EMBEDDED.checkpoint).then(async (response) => new Uint8Array(await response.arrayBuffer())); // prettier-ignore
+const golden = fetchOwn(EMBEDDED.golden).then(async (response) => (await response.json()) as Golden);
+// Whoever waits for them is told.
+for (const asked of [checkpoint, golden]) asked.catch(() => undefined);
 
-export function embeddedBytes(): Promise<Uint8Array<ArrayBuffer>> {
-  bytes ??= fetchOwn(EMBEDDED.checkpoint).then(async (response) => new Uint8Array(await response.arrayBuffer())); // prettier-ignore
-  return bytes;
-}
-
-export async function goldenValues(): Promise<Golden> {
-  return (await (await fetchOwn(EMBEDDED.golden)).json()) as Golden;
-}
+export const embeddedBytes = (): Promise<Uint8Array<ArrayBuffer>> => checkpoint;
+export const goldenValues = (): Promise<Golden> => golden;
 
 async function fetchOwn(url: string): Promise<Response> {
   const response = await fetch(url);

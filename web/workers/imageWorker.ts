@@ -1,4 +1,3 @@
-import { encodePng } from "../../src/image/encode.js";
 import { decodeImage } from "../../src/image/decode.js";
 import { valueRange, type LabelImage, type PixelImage } from "../../src/image/pixels.js";
 import type { Volume } from "../../src/volume/volume.js";
@@ -77,7 +76,8 @@ const methods = {
   },
 
   /** A picture or label map as PNG. */
-  png(image: PixelImage | LabelImage): Uint8Array {
+  async png(image: PixelImage | LabelImage): Promise<Uint8Array> {
+    const { encodePng } = await import("../../src/image/encode.js");
     return encodePng(image);
   },
 

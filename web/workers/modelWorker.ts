@@ -1,8 +1,11 @@
+// First, so that its files are asked for before TensorFlow.js is evaluated.
+import { embeddedBytes, goldenValues } from "./embedded.js";
 import * as tf from "@tensorflow/tfjs";
 import { configName } from "../../src/model/config.js";
 import { buildSam } from "../../src/model/load.js";
 import type { Sam } from "../../src/model/sam.js";
 import { ctWindow, intensityPreset } from "../../src/image/intensity.js";
+import { maskArea, maskBox, type PixelBox } from "../../src/image/mask.js";
 import type { PixelImage } from "../../src/image/pixels.js";
 import { findPreset, PRESETS, withIntensity } from "../../src/predictor/presetTable.js";
 import { SamPredictor } from "../../src/predictor/samPredictor.js";
@@ -10,7 +13,6 @@ import type { Prediction, Prompt } from "../../src/predictor/types.js";
 import { bytesSource } from "../../src/weights/byteSource.js";
 import { openCheckpoint } from "../../src/weights/open.js";
 import { onDevice, startTrusted, watchDevice, type BackendReport, type StartOptions } from "./backends.js"; // prettier-ignore
-import { embeddedBytes, goldenValues } from "./embedded.js";
 import { hashOf } from "./hash.js";
 import { deleteModel, keepModel, readModel, storedModels, type StoredModel } from "./modelStore.js";
 import { halved, readWeights } from "./readWeights.js";
@@ -61,26 +63,43 @@ export interface PredictRequest {
   readonly multimask: boolean;
 }
 
+/** What is known of a mask without looking through it again, which the page has no time for. */
+export interface MaskFacts {
+  /** Number of pixels inside. */
+  readonly pixels: number;
+  /** Smallest box around it; undefined when it is empty. */
+  readonly box?: PixelBox;
+}
+
+export interface Answer extends Prediction {
+  /** One a mask. */
+  readonly facts: readonly MaskFacts[];
+}
+
 const EMBEDDED_NAME = "medsam-tiny";
 
 let model: Sam | undefined;
+/** The embedded model that the self-test ran with, until something is loaded. */
+let tested: Sam | undefined;
 let predictor: SamPredictor | undefined;
 
 const methods = {
   /** Starts a backend that computes the golden values. Progress is 0 before each that is tried, 1 once it runs. */
   async start(options: StartOptions, { progress }: CallContext): Promise<BackendReport> {
-    const [bytes, golden] = await Promise.all([embeddedBytes(), goldenValues()]);
-    const report = await startTrusted(options, () => build(bytes, EMBEDDED_NAME), golden, progress);
+    const started = await startTrusted(options, buildEmbedded, goldenValues, progress);
+    tested = started.model;
     watchDevice();
-    return report;
+    return started.report;
   },
 
   /** Loads weights in place of those in use, which stay when this fails or is cancelled. */
   async load(source: ModelSource, context: CallContext): Promise<ModelInfo> {
     if (source.kind === "embedded") {
-      const sha256 = (await goldenValues()).checkpoint;
-      return use(build(await embeddedBytes(), EMBEDDED_NAME), { name: EMBEDDED_NAME, sha256, embedded: true }); // prettier-ignore
+      const { checkpoint: sha256 } = await goldenValues();
+      const next = takeTested() ?? (await buildEmbedded());
+      return use(next, { name: EMBEDDED_NAME, sha256, embedded: true });
     }
+    takeTested()?.dispose();
     if (source.kind === "stored") {
       const { name, sha256, half } = source.model;
       return use(build(await readModel(sha256), name), { name, sha256, half, embedded: false });
@@ -115,8 +134,7 @@ const methods = {
   async encode(
     { image, preset, intensity, crop }: EncodeRequest,
     { signal, progress }: CallContext,
-  ): Promise<{ milliseconds: number }> {
-    const start = performance.now();
+  ): Promise<{ memory: number }> {
     const found = findPreset(preset);
     const next = new SamPredictor(loaded(), {
       preset: intensity === undefined ? found : withIntensity(found, intensityOf(intensity)),
@@ -125,14 +143,11 @@ const methods = {
     predictor?.dispose();
     predictor = next;
     await onDevice(next.setImage(image, { signal, onProgress: (share) => progress(share, "encoding") }));
-    return { milliseconds: performance.now() - start };
+    return { memory: tf.memory().numBytes };
   },
 
   /** Masks of one prompt. Progress counts where the image is cropped, and so encoded, for it. */
-  async predict(
-    { prompt, multimask }: PredictRequest,
-    { signal, progress }: CallContext,
-  ): Promise<Prediction> {
+  async predict({ prompt, multimask }: PredictRequest, { signal, progress }: CallContext): Promise<Answer> {
     if (predictor === undefined) throw new Error("no image is encoded");
     const prediction = await onDevice(
       predictor.predict(prompt, {
@@ -142,16 +157,19 @@ const methods = {
       }),
     );
     const maps = [...prediction.masks, ...prediction.lowResLogits];
+    const facts = prediction.masks.map((mask): MaskFacts => {
+      const box = maskBox(mask);
+      return { pixels: maskArea(mask), ...(box && { box }) };
+    });
     return moving(
-      prediction,
+      { ...prediction, facts },
       maps.map(({ data }) => data.buffer as ArrayBuffer),
     );
   },
 
   /** Bytes that tensors take. */
-  memory(): { bytes: number; tensors: number } {
-    const { numBytes, numTensors } = tf.memory();
-    return { bytes: numBytes, tensors: numTensors };
+  memory(): number {
+    return tf.memory().numBytes;
   },
 };
 
@@ -165,6 +183,16 @@ function loaded(): Sam {
 function intensityOf(intensity: Intensity) {
   if (typeof intensity !== "string") return ctWindow("as shown", intensity.centre, intensity.width);
   return intensityPreset(intensity);
+}
+
+async function buildEmbedded(): Promise<Sam> {
+  return build(await embeddedBytes(), EMBEDDED_NAME);
+}
+
+function takeTested(): Sam | undefined {
+  const taken = tested;
+  tested = undefined;
+  return taken;
 }
 
 function build(bytes: Uint8Array, name: string): Sam {
