@@ -19,6 +19,19 @@ export function make(tag: string, attributes: Attributes = {}, ...children: (Nod
   return element;
 }
 
+const SVG = "http://www.w3.org/2000/svg";
+
+/** One of the pictures at the end of the page, `icon-NAME`. */
+export function icon(name: string): SVGElement {
+  const picture = document.createElementNS(SVG, "svg");
+  picture.setAttribute("class", "icon");
+  picture.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(SVG, "use");
+  use.setAttribute("href", `#icon-${name}`);
+  picture.append(use);
+  return picture;
+}
+
 /** Fills a select with options, keeping it as it is when they are the same. */
 export function fillSelect(
   select: HTMLSelectElement,

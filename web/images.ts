@@ -4,7 +4,7 @@ import { readDocument } from "./state/document.js";
 import { keptDocuments } from "./state/keeping.js";
 import { startHistory } from "./state/history.js";
 import { EMPTY_SESSION } from "./state/session.js";
-import { fullWindow } from "./view/window.js";
+import { firstWindow, type DisplayWindow } from "./view/window.js";
 import type { ImageInfo, ImageMethods } from "./workers/imageWorker.js";
 import { Remote } from "./workers/rpc.js";
 
@@ -48,7 +48,7 @@ export class Images {
       const pixels = await this.slice(first);
       this.app.update({
         ...{ image, pixels, slice: first, history: startHistory(EMPTY_SESSION), notice: undefined },
-        window: image.windows[0] ?? fullWindow(image.range[1] <= 255 && image.range[0] >= 0 ? [0, 255] : image.range), // prettier-ignore
+        window: firstWindow(image),
         intensity: image.modality === "CT" ? "ct-soft-tissue" : "preset",
       });
       this.bringBack(image);
@@ -64,6 +64,11 @@ export class Images {
   slice(index: number): Promise<PixelImage> {
     if (this.kept?.slice !== index) this.kept = { slice: index, image: this.worker.call("slice", index) };
     return this.kept.image;
+  }
+
+  /** A slice in 8 bits, for the screen. */
+  shown(slice: number, window: DisplayWindow): Promise<ImageBitmap> {
+    return this.worker.call("shown", { slice, window });
   }
 
   /** The prompts that this image had before the page was loaded anew. */

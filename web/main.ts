@@ -28,7 +28,7 @@ const engine: Engine = new Engine(app, ({ sameModel }) => {
   void keepForOffline();
 });
 const canvas = byId<HTMLCanvasElement>("canvas");
-const viewer = new Viewer(canvas, app, predictions, (text) => (byId("hover").textContent = text));
+const viewer = new Viewer(canvas, app, predictions, images, (text) => (byId("hover").textContent = text));
 
 toolbar(app, viewer);
 objectsPanel(app);

@@ -1,12 +1,10 @@
-import { readFileSync, existsSync, readdirSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { decodeImage, decodeLabels } from "../../src/image/decode.js";
-import { readNiftiLabels } from "../../src/volume/nifti.js";
-import { readVolume } from "../../src/volume/read.js";
 import { medsam, ROOT, SAMPLE, temporaryFolder } from "./medsam.js";
-import { dice, dragBox, maskArrives, openFiles, PAGE_CAN_RUN, pageFixture, placer, save, SHARED_DATA } from "./webPage.js"; // prettier-ignore
+import { dice, dragBox, maskArrives, PAGE_CAN_RUN, pageFixture, placer, save } from "./webPage.js"; // prettier-ignore
 
 const BOX = [114, 205, 186, 275];
 const SMALL = [130, 220, 160, 250];
@@ -153,86 +151,6 @@ describe.skipIf(!PAGE_CAN_RUN)("prompts", () => {
 async function press(page: Page, key: string, times: number): Promise<void> {
   for (let n = 0; n < times; n++) await page.keyboard.press(key);
 }
-
-describe.skipIf(!PAGE_CAN_RUN || !existsSync(SHARED_DATA))("images (these need ../shared/data)", () => {
-  const site = pageFixture();
-  const files = (folder: string) => readdirSync(join(SHARED_DATA, folder)).map((name) => join(SHARED_DATA, folder, name)); // prettier-ignore
-
-  test.each([
-    ["images/polyp_a.jpg", "colour"],
-    ["images/nuclei2d_16bit.tif", "grey; values"],
-    ["images/ct1_hu_plus_32768_16bit.png", "grey; values"],
-    ["dicom/CT_small.dcm", "CT"],
-    ["dicom/MR_small_jpeg_ls_lossless.dcm", "MR"],
-    ["dicom/examples_jpeg2k.dcm", "colour"],
-    ["ct-lesion/CT_Lesion_000001_02_01_008-023.npz", "512 × 512 × 16"],
-  ])("%s opens, and a click gives a mask", async (name, shown) => {
-    const page = await site.open("wasm");
-    await openFiles(page, join(SHARED_DATA, name), shown);
-    const canvas = (await page.locator("#canvas").boundingBox())!;
-    await page.mouse.click(canvas.x + canvas.width / 2, canvas.y + canvas.height / 2);
-    await maskArrives(page);
-    expect(await page.locator("#notice").isVisible()).toBe(false);
-    await page.context().close();
-  });
-
-  test("a DICOM series: sorted slices, a ruler, a label volume in its place", async () => {
-    const page = await site.open("wasm");
-    await openFiles(page, files("dicom-series"), "512 × 512 × 6");
-    expect(await page.locator("#slice-number").textContent()).toBe("4 of 6");
-    await dragBox(page, BOX);
-    await maskArrives(page);
-    await page.locator("#canvas").press("PageDown");
-    await expect.poll(() => page.locator("#slice-number").textContent()).toBe("5 of 6");
-    await dragBox(page, BOX);
-    await maskArrives(page);
-    expect(await page.locator("#objects li").count()).toBe(1);
-    const labels = readNiftiLabels(await save(page, "save-nifti"), "labels.nii.gz");
-    expect(labels.size).toEqual([512, 512, 6]);
-    expect(labels.pixelSpacing![0]).toBeCloseTo(0.7, 0);
-    const used = [0, 1, 2, 3, 4, 5].map((z) => labels.data.subarray(z * 512 * 512, (z + 1) * 512 * 512).some((value) => value === 1)); // prettier-ignore
-    expect(used).toEqual([false, false, false, true, true, false]);
-    await page.context().close();
-  });
-
-  test.each([
-    ["anatomical.nii", "33 × 41 × 25"], // its first axis runs from right to left, its bytes from high to low
-    ["someones_anatomy.nii.gz", "57 × 67 × 56"],
-  ])("%s: a label volume says its place as the image does", async (name, shown) => {
-    const page = await site.open("wasm");
-    const path = join(SHARED_DATA, "nifti", name);
-    await openFiles(page, path, shown);
-    const image = await readVolume(readFileSync(path), name);
-    const [width, height, depth] = image.size;
-    await dragBox(page, [8, 8, 24, 24], [width, height]);
-    await maskArrives(page);
-    const labels = readNiftiLabels(await save(page, "save-nifti"), "labels.nii.gz");
-    for (const part of ["size", "pixelSpacing", "sliceSpacing", "affine"] as const) expect(labels[part]).toEqual(image[part]); // prettier-ignore
-    expect(labels.nifti).toMatchObject({ qform: image.nifti!.qform, sform: image.nifti!.sform });
-    const area = width * height;
-    const used = Array.from({ length: depth }, (_, z) => labels.data.subarray(z * area, (z + 1) * area).some((value) => value === 1)); // prettier-ignore
-    expect(used.indexOf(true)).toBe(Math.floor(depth / 2));
-    expect(used.filter(Boolean)).toHaveLength(1);
-    await page.context().close();
-  });
-
-  test("values of 16 bits reach the page as they are stored", async () => {
-    const page = await site.open("wasm");
-    const path = join(SHARED_DATA, "images/ct1_hu_plus_32768_16bit.png");
-    const { data, width, height } = await decodeImage(readFileSync(path), path);
-    await openFiles(page, path, "grey");
-    const place = await placer(page, width, height);
-    for (const [x, y] of [
-      [200, 150],
-      [333, 300],
-    ]) {
-      // prettier-ignore
-      await page.mouse.move(...place(x + 0.5, y + 0.5));
-      await expect.poll(() => page.locator("#hover").textContent()).toBe(`${x}, ${y}: ${data[y * width + x]}`); // prettier-ignore
-    }
-    await page.context().close();
-  });
-});
 
 describe.skipIf(!PAGE_CAN_RUN)("the page by itself", () => {
   const site = pageFixture();

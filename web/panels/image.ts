@@ -1,17 +1,8 @@
 import { INTENSITY_PRESETS } from "../../src/image/intensity.js";
-import { byId, fillSelect } from "../dom.js";
+import { byId, fillSelect, make } from "../dom.js";
 import type { App } from "../state/app.js";
-import { fullWindow, type DisplayWindow } from "../view/window.js";
+import { CT_WINDOWS, fullWindow, type DisplayWindow } from "../view/window.js";
 import type { ImageInfo } from "../workers/imageWorker.js";
-
-/** CT windows by name, as level and width in Hounsfield units. @see src/image/intensity.ts */
-const CT_WINDOWS: readonly (readonly [string, number, number])[] = [
-  ["CT soft tissue", 40, 400],
-  ["CT lung", -600, 1500],
-  ["CT brain", 40, 80],
-  ["CT bone", 400, 1800],
-  ["CT mediastinum", 50, 350],
-];
 
 /** What is open, how it is shown, and what of it the model sees. */
 export function imagePanel(app: App): void {
@@ -47,10 +38,15 @@ export function imagePanel(app: App): void {
     "preset",
   );
 
+  let shown: ImageInfo | undefined;
   app.subscribe(({ image, window, slice: index, ...state }) => {
     byId("slices").hidden = (image?.slices ?? 1) < 2;
     if (image === undefined) return;
-    byId("image-facts").textContent = describe(image);
+    if (image !== shown) {
+      shown = image;
+      byId("image-facts").replaceChildren(make("strong", {}, image.name), `: ${describe(image)}`);
+      byId("image-warnings").replaceChildren(...warningsOf(image).map((text) => make("li", {}, text)));
+    }
     for (const [input, value] of [
       [centre, window.centre],
       [width, window.width],
@@ -76,30 +72,27 @@ export function imagePanel(app: App): void {
 export function windowsOf({ range, windows, modality }: ImageInfo): [string, DisplayWindow][] {
   return [
     ["all values", fullWindow(range)],
-    ...windows.map((own, index): [string, DisplayWindow] => [`of the file ${index + 1}`, own]),
+    ...windows.map((own, index): [string, DisplayWindow] => [
+      windows.length > 1 ? `the file's own, ${index + 1}` : "the file's own",
+      own,
+    ]),
     ...(modality === "CT" || range[0] < -500
       ? CT_WINDOWS.map(([name, level, width]): [string, DisplayWindow] => [name, { centre: level, width }])
       : []),
   ];
 }
 
-function describe({
-  name,
-  width,
-  height,
-  slices,
-  channels,
-  spacing,
-  modality,
-  range,
-  warnings,
-}: ImageInfo): string {
+function describe({ width, height, slices, channels, spacing, modality, range }: ImageInfo): string {
   const [low, high] = range.map((value) => +value.toPrecision(5));
   return [
-    `${name}: ${width} × ${height}${slices > 1 ? ` × ${slices}` : ""}, ${channels === 3 ? "colour" : "grey"}`,
+    `${width} × ${height}${slices > 1 ? ` × ${slices}` : ""}, ${channels === 3 ? "colour" : "grey"}`,
     ...(modality ? [modality] : []),
     `values ${low} to ${high}`,
     spacing ? `${+spacing[0].toPrecision(4)} × ${+spacing[1].toPrecision(4)} mm a pixel` : "no size in mm",
-    ...warnings.slice(0, 3),
   ].join("; ");
+}
+
+/** What its reader noticed, without the file's name, which stands above. */
+function warningsOf({ name, warnings }: ImageInfo): string[] {
+  return warnings.map((text) => (text.startsWith(`${name}: `) ? text.slice(name.length + 2) : text));
 }

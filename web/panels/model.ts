@@ -41,6 +41,7 @@ export function modelPanel(app: App, engine: Engine): void {
     if (state.model) fillSelect(preset, state.model.presets.map((name) => [name, name]), state.preset); // prettier-ignore
     preset.value = state.preset;
     byId("status").textContent = statusOf(state);
+    byId("status").dataset["ready"] = String(state.model !== undefined);
   });
 }
 

@@ -1,4 +1,4 @@
-import { byId, make } from "../dom.js";
+import { byId, icon, make } from "../dom.js";
 import { adjust, edit, sessionOf, type App } from "../state/app.js";
 import { addObject, editObject, removeObject, selectObject, type SegmentObject } from "../state/session.js";
 import { COLOUR_COUNT, colourOf, css } from "../view/palette.js";
@@ -32,7 +32,8 @@ function row(app: App, { id }: SegmentObject): HTMLElement {
     "li",
     { onclick: select, onfocusin: select },
     make("button", {
-      class: "swatch",
+      class: "square",
+      title: "Another colour",
       onclick: () => change({ colour: ((current()?.colour ?? 0) + 1) % COLOUR_COUNT }),
     }),
     make("input", {
@@ -40,17 +41,18 @@ function row(app: App, { id }: SegmentObject): HTMLElement {
       maxlength: 80,
       onchange: (event) => change({ name: (event.target as HTMLInputElement).value }),
     }),
-    make("button", { class: "show", onclick: () => change({ visible: current()?.visible !== true }) }),
+    make("button", { class: "square", onclick: () => change({ visible: current()?.visible !== true }) }),
     make(
       "button",
       {
-        class: "delete",
+        class: "square",
+        title: "Delete",
         onclick: (event) => {
           event.stopPropagation();
           edit(app, removeObject(sessionOf(app.value), id));
         },
       },
-      "Delete",
+      icon("delete"),
     ),
   );
 }
@@ -63,12 +65,14 @@ function updateRow(element: HTMLElement, { name, colour, visible }: SegmentObjec
     HTMLButtonElement,
   ];
   element.classList.toggle("selected", selected);
+  element.classList.toggle("veiled", !visible);
   input.setAttribute("aria-label", `Name of ${name}${selected ? ", selected" : ""}`);
   if (document.activeElement !== input) input.value = name;
   swatch.setAttribute("aria-label", `Colour of ${name}: change it`);
   swatch.replaceChildren(disc(css(colourOf(colour))));
-  show.textContent = visible ? "Hide" : "Show";
-  show.setAttribute("aria-label", `${visible ? "Hide" : "Show"} ${name}`);
+  show.replaceChildren(icon(visible ? "shown" : "hidden"));
+  show.title = visible ? "Hide" : "Show";
+  show.setAttribute("aria-label", `${show.title} ${name}`);
   remove.setAttribute("aria-label", `Delete ${name}`);
 }
 

@@ -27,6 +27,7 @@ export function promptPanel(app: App, predictions: Predictions): void {
     byId("score").textContent = candidate
       ? describe(candidate, prompt.query, state)
       : "Waiting for the model…";
+    byId("candidates-hint").hidden = !prompt.query.multimask || state.model?.embedded !== true;
     showCandidates(app, prompt.query.multimask ? candidate : undefined);
   });
 }

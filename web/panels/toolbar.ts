@@ -21,13 +21,16 @@ export function toolbar(app: App, viewer: Viewer): void {
   });
   click("activity-cancel", () => (app.value.activity ?? app.value.loading)?.cancel?.());
 
-  app.subscribe(({ history, tool, activity: own, loading, notice, image }) => {
+  app.subscribe(({ history, tool, activity: own, loading, notice, image, model }) => {
     byId<HTMLButtonElement>("undo").disabled = history.past.length === 0;
     byId<HTMLButtonElement>("redo").disabled = history.future.length === 0;
     byId<HTMLButtonElement>("save").disabled = image === undefined;
     byId("stage").dataset["tool"] = tool;
     const radio = document.querySelector<HTMLInputElement>(`input[name="tool"][value="${tool}"]`);
     if (radio) radio.checked = true;
+
+    // Until one knows how.
+    byId("hint").hidden = model === undefined || history.present.objects.length > 0 || tool !== "prompt";
 
     const activity = own ?? loading;
     byId("activity").hidden = activity === undefined;

@@ -170,12 +170,21 @@ function readQuery({ box, points, multimask, maskInput }: Record<string, unknown
   };
 }
 
+/** Written after every edit, and a quarter of a million values long. */
+const written = new WeakMap<LogitMap, { width: number; height: number; float32: string }>();
+
 /** Single-precision values, exactly: little-endian bytes in base64. */
-function writeLogits({ width, height, data }: LogitMap) {
+function writeLogits(map: LogitMap) {
+  const kept = written.get(map);
+  if (kept) return kept;
+  const { width, height, data } = map;
   const bytes = new Uint8Array(data.slice().buffer);
   let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return { width, height, float32: btoa(text) };
+  for (let at = 0; at < bytes.length; at += 8192)
+    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  const result = { width, height, float32: btoa(text) };
+  written.set(map, result);
+  return result;
 }
 
 function readLogits(value: unknown, what: string): LogitMap {

@@ -13,7 +13,7 @@ export interface DrawnObject {
 
 export interface Scene {
   /** The slice in 8 bits. */
-  readonly picture: OffscreenCanvas | undefined;
+  readonly picture: ImageBitmap | undefined;
   /** Its masks, of the same size. */
   readonly masks: OffscreenCanvas | undefined;
   readonly objects: readonly DrawnObject[];
@@ -40,13 +40,13 @@ export function drawScene(context: Context, scene: Scene, view: Transform, ratio
   context.clearRect(0, 0, canvas.width / ratio, canvas.height / ratio);
   const { picture } = scene;
   if (picture === undefined) return;
-  const lay = ({ canvas: layer, x, y }: Layer) =>
-    context.drawImage(layer, ...toCanvas(view, [x, y]), layer.width * view.scale, layer.height * view.scale);
+  const lay = (layer: ImageBitmap | OffscreenCanvas, at: Point = [0, 0]) =>
+    context.drawImage(layer, ...toCanvas(view, at), layer.width * view.scale, layer.height * view.scale);
   // Enlarged pixels stay pixels: nothing is made up between them.
   context.imageSmoothingEnabled = view.scale < 1;
-  lay({ canvas: picture, x: 0, y: 0 });
-  if (scene.masks) lay({ canvas: scene.masks, x: 0, y: 0 });
-  if (scene.preview) lay(scene.preview);
+  lay(picture);
+  if (scene.masks) lay(scene.masks);
+  if (scene.preview) lay(scene.preview.canvas, [scene.preview.x, scene.preview.y]);
   for (const object of scene.objects) drawPrompts(context, object, view);
   if (scene.draft) drawBox(context, scene.draft, WHITE, view, true);
   if (scene.measured) drawMeasure(context, scene.measured, view);

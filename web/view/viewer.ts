@@ -1,5 +1,5 @@
-import type { PixelImage } from "../../src/image/pixels.js";
 import type { Point } from "../../src/predictor/types.js";
+import type { Images } from "../images.js";
 import type { Predictions } from "../predictions.js";
 import { sessionOf, type App, type AppState } from "../state/app.js";
 import { clampPoint } from "./boxes.js";
@@ -8,11 +8,11 @@ import { listenToGestures, type At } from "./gestures.js";
 import { maskLayer, type ShownMask } from "./maskLayer.js";
 import { MaskStack } from "./maskStack.js";
 import { colourOf, WHITE } from "./palette.js";
+import { Picture } from "./picture.js";
 import { drawScene, type DrawnObject, type Scene } from "./scene.js";
 import { pressTool, type Ground } from "./tools.js";
 import { fit, pan, recentred, toImage, zoomAt, type Transform } from "./transform.js";
 import { valueAt } from "./value.js";
-import { paint, type DisplayWindow } from "./window.js";
 
 /** The canvas: shows the slice with its masks, and gives pointers on it to the tool in use. */
 export class Viewer implements Ground {
@@ -21,8 +21,7 @@ export class Viewer implements Ground {
   /** The image is shown whole, and is to stay so when the canvas gets another size. */
   private fitted = true;
   private size = { width: 0, height: 0 };
-  private picture: OffscreenCanvas | undefined;
-  private painted: { readonly pixels: PixelImage; readonly window: DisplayWindow } | undefined;
+  private readonly picture: Picture;
   private readonly stack = new MaskStack();
   private line: Scene["measured"];
   private cursor: Point | undefined;
@@ -34,11 +33,13 @@ export class Viewer implements Ground {
     private readonly canvas: HTMLCanvasElement,
     readonly app: App,
     private readonly predictions: Predictions,
+    images: Images,
     /** Told the place and value under the pointer. */
     private readonly onHover: (text: string) => void,
   ) {
     this.context = canvas.getContext("2d")!;
     this.draft = new Draft(app, predictions, () => this.draw());
+    this.picture = new Picture(images, () => this.draw());
     listenToGestures(canvas, {
       press: (at, modifiers) => {
         this.cursor = undefined;
@@ -104,15 +105,12 @@ export class Viewer implements Ground {
     return zoomAt(this.transform, at, factor, least);
   }
 
-  private update({ image, pixels, window }: AppState): void {
-    if (pixels && (this.painted?.pixels !== pixels || this.painted.window !== window)) {
-      this.picture = new OffscreenCanvas(pixels.width, pixels.height);
-      this.picture.getContext("2d")!.putImageData(paint(pixels, window), 0, 0);
-      this.painted = { pixels, window };
-    }
+  private update({ image, pixels, slice, window }: AppState): void {
+    if (pixels) this.picture.want({ pixels, slice, window });
     if (image && this.shown !== image.sha256) {
       this.shown = image.sha256;
       this.cursor = this.line = undefined;
+      this.onHover("");
       this.fit();
     }
     this.draw();
@@ -159,9 +157,11 @@ export class Viewer implements Ground {
       if (found) masks.push({ ...found, colour });
     }
     const { mask, box } = this.draft;
+    // Until that of another image is there, nothing.
+    const { bitmap } = this.picture;
     return {
       objects,
-      picture: this.picture,
+      picture: bitmap?.width === image?.width && bitmap?.height === image?.height ? bitmap : undefined,
       masks: this.stack.picture(masks),
       preview: mask && maskLayer({ ...mask, colour: WHITE }),
       draft: box,

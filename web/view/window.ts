@@ -1,4 +1,5 @@
 import type { PixelImage } from "../../src/image/pixels.js";
+import type { ImageInfo } from "../workers/imageWorker.js";
 
 /** Which values are shown from black to white, as radiologists say it. */
 export interface DisplayWindow {
@@ -9,6 +10,23 @@ export interface DisplayWindow {
 /** The window that shows all values. */
 export function fullWindow([low, high]: readonly [number, number]): DisplayWindow {
   return { centre: (low + high) / 2, width: Math.max(high - low, Number.EPSILON) };
+}
+
+/** CT windows by name, as level and width in Hounsfield units. @see src/image/intensity.ts */
+export const CT_WINDOWS: readonly (readonly [string, number, number])[] = [
+  ["CT soft tissue", 40, 400],
+  ["CT lung", -600, 1500],
+  ["CT brain", 40, 80],
+  ["CT bone", 400, 1800],
+  ["CT mediastinum", 50, 350],
+];
+
+/** How an image is shown at first: as its file says, CT as soft tissue, bytes as they are, others with all values. */
+export function firstWindow({ windows, modality, eightBit, range }: ImageInfo): DisplayWindow {
+  const [, centre, width] = CT_WINDOWS[0];
+  if (windows.length > 0) return windows[0];
+  if (modality === "CT") return { centre, width };
+  return fullWindow(eightBit ? [0, 255] : range);
 }
 
 /** The image in RGBA for the screen. Only this goes near a canvas, never the values themselves. */

@@ -1,6 +1,7 @@
 import { decodeImage } from "../../src/image/decode.js";
 import { valueRange, type LabelImage, type PixelImage } from "../../src/image/pixels.js";
 import type { Volume } from "../../src/volume/volume.js";
+import { paint, type DisplayWindow } from "../view/window.js";
 import { hashOf } from "./hash.js";
 import { moving, serve, type CallContext } from "./rpc.js";
 
@@ -18,6 +19,8 @@ export interface ImageInfo {
   readonly channels: 1 | 3;
   /** Smallest and largest value of the first slices that were looked at. */
   readonly range: readonly [low: number, high: number];
+  /** Whether values are bytes, which are shown as they are. */
+  readonly eightBit: boolean;
   /** Millimetres from pixel to pixel along columns and rows, where the file says. */
   readonly spacing?: readonly [x: number, y: number];
   readonly windows: readonly { readonly centre: number; readonly width: number }[];
@@ -37,6 +40,14 @@ function isPicture(bytes: Uint8Array): boolean {
   return !isDicom && PICTURES.some((magic) => magic.every((byte, i) => bytes[i] === byte));
 }
 
+async function sliceOf(index: number): Promise<PixelImage> {
+  if (picture !== undefined) return picture;
+  if (volume === undefined) throw new Error("no image is open");
+  const { volumeSlice } = await import("../../src/volume/values.js");
+  const depth = volume.size[2];
+  return volumeSlice(volume, 2, index % depth, Math.floor(index / depth));
+}
+
 const methods = {
   /** Opens a picture, a volume, or the DICOM files of one series. What was open before stays when this fails. */
   async open(files: readonly File[], { signal, progress }: CallContext): Promise<ImageInfo> {
@@ -53,7 +64,7 @@ const methods = {
       [picture, volume] = [image, undefined];
       const { width, height, channels, data } = image;
       const facts = { name, sha256, width, height, channels, slices: 1, depth: 1, windows: [], warnings: [] };
-      return { ...facts, range: valueRange(data) };
+      return { ...facts, range: valueRange(data), eightBit: data instanceof Uint8Array };
     }
     // Readers of medical files are fetched from the page's own origin when first needed.
     const { openVolume } = await import("./openVolume.js");
@@ -65,14 +76,22 @@ const methods = {
     return { ...opened.info, sha256 };
   },
 
-  /** One slice as stored, for showing and for the model. */
+  /** One slice as stored, for the model and for saying what lies below the pointer. */
   async slice(index: number): Promise<PixelImage> {
-    if (picture !== undefined) return picture;
-    if (volume === undefined) throw new Error("no image is open");
-    const { volumeSlice } = await import("../../src/volume/values.js");
-    const depth = volume.size[2];
-    const image = volumeSlice(volume, 2, index % depth, Math.floor(index / depth));
-    return moving(image, [image.data.buffer as ArrayBuffer]);
+    const image = await sliceOf(index);
+    return image === picture ? image : moving(image, [image.data.buffer as ArrayBuffer]);
+  },
+
+  /** One slice in 8 bits, for the screen. */
+  async shown({
+    slice,
+    window,
+  }: {
+    readonly slice: number;
+    readonly window: DisplayWindow;
+  }): Promise<ImageBitmap> {
+    const bitmap = await createImageBitmap(paint(await sliceOf(slice), window));
+    return moving(bitmap, [bitmap]);
   },
 
   /** A picture or label map as PNG. */

@@ -22,6 +22,7 @@ export async function openVolume(
     info: {
       ...{ name, width, height, channels, depth, slices: depth * frames, windows, warnings },
       range: valueRange(data),
+      eightBit: data instanceof Uint8Array,
       ...(pixelSpacing && { spacing: pixelSpacing }),
       ...(modality !== undefined && { modality }),
     },

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { boxBetween, clampPoint, oppositeCorner } from "../../../web/view/boxes.js";
-import { fit, rulerLength, toCanvas, toImage, zoomAt } from "../../../web/view/transform.js";
+import { fit, recentred, rulerLength, toCanvas, toImage, zoomAt } from "../../../web/view/transform.js";
+import { firstWindow } from "../../../web/view/window.js";
+import type { ImageInfo } from "../../../web/workers/imageWorker.js";
 
 test("the whole image is in the middle, and places go there and back", () => {
   const view = fit({ width: 200, height: 100 }, { width: 424, height: 424 });
@@ -36,4 +38,25 @@ test("a box is upright, on whole pixels and inside", () => {
 test("a corner is taken hold of within reach, and the opposite one stays", () => {
   expect(oppositeCorner([10, 20, 30, 40], [31, 19], 2)).toEqual([10, 40]);
   expect(oppositeCorner([10, 20, 30, 40], [20, 20], 2)).toBeUndefined();
+});
+
+test("a canvas that gets another size keeps the same part of the image in its middle", () => {
+  const view = { scale: 3, x: -40, y: 25 };
+  const after = recentred(view, { width: 600, height: 400 }, { width: 500, height: 460 });
+  expect(toImage(after, [250, 230])).toEqual(toImage(view, [300, 200]));
+  expect(after.scale).toBe(3);
+});
+
+test.each([
+  ["bytes as they are", { eightBit: true, range: [38, 129] }, { centre: 127.5, width: 255 }],
+  ["other values all", { eightBit: false, range: [6.5, 96.5] }, { centre: 51.5, width: 90 }],
+  ["CT as soft tissue", { modality: "CT", range: [-1024, 3000] }, { centre: 40, width: 400 }],
+  [
+    "as the file says",
+    { modality: "CT", windows: [{ centre: -600, width: 1500 }] },
+    { centre: -600, width: 1500 },
+  ],
+] as const)("at first, %s", (_, facts, expected) => {
+  const image = { eightBit: false, windows: [], range: [0, 1], ...facts } as unknown as ImageInfo;
+  expect(firstWindow(image)).toEqual(expected);
 });
