@@ -34,13 +34,22 @@ export class Engine {
     return this.app.value.model === undefined ? undefined : this.remote;
   }
 
+  /** Until it is done nothing else is asked of the worker. */
+  private started: Promise<void> = Promise.resolve();
+
+  /** Starts a new worker on the first of these backends that works. */
+  start(wish: Wish): Promise<void> {
+    this.started = this.begin(wish, 2);
+    return this.started;
+  }
+
   /**
    * Starts a new worker on the first of these backends that works.
    *
    * @param again how often another worker is tried when one hangs: in Firefox 153, on a busy machine, the call that
    *   makes a thread of the WASM backend sometimes never returns.
    */
-  async start({ order, softwareGpu }: Wish, again = 2): Promise<void> {
+  private async begin({ order, softwareGpu }: Wish, again: number): Promise<void> {
     this.remote?.end();
     this.app.update({ backend: undefined, model: undefined, loading: { what: "Starting the model" } });
     const worker = new Worker(new URL("./workers/modelWorker.ts", import.meta.url), { type: "module" });
@@ -48,8 +57,9 @@ export class Engine {
       if (this.remote === remote) this.failed(crash, order);
     });
     this.remote = remote;
+    let next: Promise<void> | undefined;
     const watch = new Watch(STUCK, () => {
-      if (this.remote === remote && again > 0) void this.start({ order, softwareGpu }, again - 1);
+      if (this.remote === remote && again > 0) next = this.begin({ order, softwareGpu }, again - 1);
     });
     try {
       const asked = { order, softwareGpu, passed: passedTests() };
@@ -63,12 +73,14 @@ export class Engine {
     } finally {
       watch.stop();
     }
+    await next;
   }
 
   /** Takes other weights into use; those before stay when that fails. */
   async use(source: ModelSource): Promise<void> {
+    await this.started;
     const { remote } = this;
-    if (remote === undefined) return;
+    if (remote === undefined) return showError(this.app, new Error("no backend is in use: choose one first"));
     try {
       await this.load(remote, source);
       this.source = source;
@@ -175,7 +187,7 @@ export function isFatal(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   // A RuntimeError is WebAssembly's: what it computed last, and its memory, are in an unknown state.
   if (["WorkerCrash", "DeviceLost", "OutOfMemoryError", "RuntimeError"].includes(error.name)) return true;
-  return /out of memory|allocation failed|could not allocate|device (was|is) lost|context/i.test(error.message); // prettier-ignore
+  return /out of memory|allocation failed|could not allocate|device (was|is) lost|webgl context|context lost/i.test(error.message); // prettier-ignore
 }
 
 function passedTests(): string[] {
