@@ -48,6 +48,20 @@ interface Member {
   moments?: Moments;
 }
 
+/** A parameter at a step. */
+interface Pair {
+  readonly parameter: Parameter;
+  readonly moments: Moments;
+  readonly gradient: tf.Tensor;
+}
+
+/** Pairs of the same settings and age. */
+interface Bundle {
+  readonly pairs: readonly Pair[];
+  readonly learningRate: number;
+  readonly weightDecay: number;
+}
+
 /**
  * Adam with decoupled weight decay, step by step as PyTorch's: a parameter without a gradient is left alone, not even
  * decayed; one whose gradient is zero decays. Holds two tensors of each parameter's size until `dispose`.
@@ -108,34 +122,64 @@ export class AdamW {
       numbers.set(value, known);
       return known;
     };
-    for (const [path, gradient] of gradients) {
-      const member = this.members.get(path);
-      if (member !== undefined) this.update(member, gradient, factor, scalar);
-    }
+    for (const bundle of this.bundles(gradients)) this.update(bundle, factor, scalar);
     for (const number of numbers.values()) number.dispose();
   }
 
+  /**
+   * What may be changed together: a matrix by itself, and vectors of the same settings and age as one long vector,
+   * since most parameters are short vectors, and an operation on one takes as long as on all.
+   */
+  private *bundles(gradients: Gradients): Generator<Bundle> {
+    const vectors = new Map<string, Pair[]>();
+    for (const [path, gradient] of gradients) {
+      const member = this.members.get(path);
+      if (member === undefined) continue;
+      const moments = (member.moments ??= freshMoments(member.parameter.value.shape));
+      const pair = { parameter: member.parameter, moments, gradient };
+      if (gradient.rank === 1) {
+        const key = [member.learningRate, member.weightDecay, moments.steps].join();
+        vectors.set(key, [...(vectors.get(key) ?? []), pair]);
+      } else yield { ...member, pairs: [pair] };
+    }
+    for (const [key, pairs] of vectors) {
+      const [learningRate, weightDecay] = key.split(",").map(Number);
+      yield { learningRate, weightDecay, pairs };
+    }
+  }
+
   private update(
-    member: Member,
-    gradient: tf.Tensor,
+    { pairs, learningRate: ownRate, weightDecay }: Bundle,
     factor: number,
     scalar: (value: number) => tf.Scalar,
   ): void {
-    const { value } = member.parameter;
     const [beta1, beta2] = this.betas;
-    const learningRate = member.learningRate * factor;
-    const moments = (member.moments ??= freshMoments(value.shape));
-    moments.steps++;
-    const stepSize = learningRate / (1 - beta1 ** moments.steps);
-    const squareCorrection = Math.sqrt(1 - beta2 ** moments.steps);
+    const learningRate = ownRate * factor;
+    const steps = pairs[0].moments.steps + 1;
+    const correction = Math.sqrt(1 - beta2 ** steps);
+    const stepSize = (learningRate / (1 - beta1 ** steps)) * correction;
     tf.tidy(() => {
-      const mean = moments.mean.add(gradient.sub(moments.mean).mul(scalar(1 - beta1)));
-      const square = moments.square.mul(scalar(beta2)).add(gradient.square().mul(scalar(1 - beta2)));
-      const size = square.sqrt().div(scalar(squareCorrection)).add(scalar(this.eps));
-      const decayed = value.mul(scalar(1 - learningRate * member.weightDecay));
-      moments.mean.assign(mean);
-      moments.square.assign(square);
-      value.assign(decayed.sub(mean.mul(scalar(stepSize)).div(size)));
+      const all = (of: (pair: Pair) => tf.Tensor) => joined(pairs.map(of));
+      const [gradient, oldMean, oldSquare] = [
+        all((pair) => pair.gradient),
+        all(({ moments }) => moments.mean),
+        all(({ moments }) => moments.square),
+      ];
+      const mean = oldMean.add(gradient.sub(oldMean).mul(scalar(1 - beta1)));
+      const square = oldSquare.mul(scalar(beta2)).add(gradient.square().mul(scalar(1 - beta2)));
+      // PyTorch divides the root by the correction before it adds eps: here the rest is multiplied by it.
+      const size = square.sqrt().add(scalar(this.eps * correction));
+      const value = all(({ parameter }) => parameter.value);
+      const decayed = weightDecay === 0 ? value : value.mul(scalar(1 - learningRate * weightDecay));
+      const next = decayed.sub(mean.div(size).mul(scalar(stepSize)));
+      const sizes = pairs.map((pair) => pair.gradient.size);
+      const [means, squares, values] = [mean, square, next].map((tensor) => parted(tensor, sizes));
+      for (const [index, { moments, parameter }] of pairs.entries()) {
+        moments.steps = steps;
+        moments.mean.assign(means[index]);
+        moments.square.assign(squares[index]);
+        parameter.value.assign(values[index]);
+      }
     });
   }
 
@@ -224,6 +268,16 @@ export function withoutNormsAndBiases(parameters: Parameters): AdamWGroup[] {
     { parameters: new Map(entries.filter((entry) => !isVector(entry))) },
     { parameters: new Map(entries.filter(isVector)), weightDecay: 0 },
   ];
+}
+
+/** Vectors one behind the other; one tensor alone as it is. */
+function joined(tensors: readonly tf.Tensor[]): tf.Tensor {
+  return tensors.length === 1 ? tensors[0] : tf.concat1d(tensors as tf.Tensor1D[]);
+}
+
+/** Takes apart what `joined` put together. */
+function parted(tensor: tf.Tensor, sizes: readonly number[]): tf.Tensor[] {
+  return sizes.length === 1 ? [tensor] : tf.split(tensor, [...sizes]);
 }
 
 function freshMoments(shape: number[]): Moments {
