@@ -12,7 +12,7 @@ import { PICTURE_SIZE } from "./pictures.js";
 /** Another than any training's. */
 const VALIDATION_SEED = 20_260_000;
 /** Times the box's longer side, when the model sees a crop. */
-const CROP_FACTOR = 2;
+export const CROP_FACTOR = 2;
 
 /** Mean Dice over the prompts. */
 export interface EmbeddedScores {

@@ -1,0 +1,82 @@
+// node scripts/score-embedded.mjs NAME [CHECKPOINT]: scores a small checkpoint on generated pictures and on the sample
+// files with ground truth, keeps the scores under its name in models/scores.json, and writes the tables of
+// models/README.md. CHECKPOINT is the one in the package unless said; 'none' only writes the tables.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { format, resolveConfig } from "prettier";
+import { hashFile, loadMedSam, EMBEDDED_CHECKPOINT, useBackend } from "../dist/index.js";
+import { scoreReal } from "../dist/train/embedded/scoreReal.node.js";
+import { validateEmbedded } from "../dist/train/embedded/validate.js";
+import { ROOT } from "./ready.mjs";
+
+const SCORES = join(ROOT, "models", "scores.json");
+const CARD = join(ROOT, "models", "README.md");
+const PROMPTS = join(ROOT, "test", "parity", "prompts.json");
+const DATA = join(ROOT, "..", "shared", "data");
+const GENERATED_PROMPTS = 1000;
+
+const [name, checkpoint = EMBEDDED_CHECKPOINT] = process.argv.slice(2);
+if (name === undefined) throw new Error("usage: node scripts/score-embedded.mjs NAME [CHECKPOINT | none]");
+const entries = existsSync(SCORES) ? JSON.parse(readFileSync(SCORES, "utf8")) : [];
+if (checkpoint !== "none") {
+  if (!existsSync(DATA)) throw new Error(`${DATA} is missing: the sample files are there`);
+  await useBackend();
+  const model = await loadMedSam(checkpoint);
+  console.error("generated pictures ...");
+  const generated = await validateEmbedded(model, GENERATED_PROMPTS);
+  console.error("sample files ...");
+  const entry = {
+    name,
+    sha256: await hashFile(checkpoint),
+    generated,
+    real: await scoreReal(model, PROMPTS, DATA),
+  };
+  const at = entries.findIndex((other) => other.name === name);
+  entries.splice(at < 0 ? entries.length : at, 1, entry);
+  const rounded = (_, value) => (typeof value === "number" ? Number(value.toFixed(4)) : value);
+  await write(SCORES, JSON.stringify(entries, rounded));
+}
+
+const show = (value) => value.toFixed(3);
+const table = (head, rows) =>
+  [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+const WAYS = { whole: "whole image", crop: "crop", ellipse: "ellipse", filledBox: "filled box", otsu: "Otsu", grabCut: "GrabCut" }; // prettier-ignore
+const ways = Object.keys(WAYS);
+
+const generated = table(
+  ["generated pictures, mean Dice", "box", WAYS.whole, WAYS.crop, WAYS.ellipse, WAYS.filledBox],
+  entries.flatMap(({ name, generated }) =>
+    ["tight", "jittered"].map((box) => {
+      const { whole, crop, ellipse, filledBox } = generated[box];
+      return [name, box, ...[whole, crop, ellipse, filledBox].map(show)];
+    }),
+  ),
+);
+const real = table(
+  ["sample files, mean Dice", "box", ...ways.map((way) => WAYS[way])],
+  entries.flatMap(({ name, real }) =>
+    ["tight", "wider"].map((box) => {
+      const own = real.filter((score) => score.box === box);
+      return [name, box, ...ways.map((way) => show(mean(own.map((score) => score[way]))))];
+    }),
+  ),
+);
+const { real: latest, name: latestName } = entries.at(-1);
+const each = table(
+  [`${latestName}: each of them, tight box`, ...ways.map((way) => WAYS[way])],
+  latest
+    .filter(({ box }) => box === "tight")
+    .map((score) => [score.id.replaceAll("_", " "), ...ways.map((way) => show(score[way]))]),
+);
+
+const [start, end] = ["<!-- scores: by scripts/score-embedded.mjs -->", "<!-- end of scores -->"];
+const card = readFileSync(CARD, "utf8");
+const [before, rest] = card.split(start);
+const after = rest?.split(end)[1];
+if (after === undefined) throw new Error(`${CARD}: has no ${start} ... ${end}`);
+await write(CARD, `${before}${start}\n\n${[generated, real, each].join("\n\n")}\n\n${end}${after}`);
+
+async function write(path, text) {
+  writeFileSync(path, await format(text, { ...(await resolveConfig(path)), filepath: path }));
+}
