@@ -83,9 +83,12 @@ class CountingBackend extends tf.KernelBackend {
 let backend: CountingBackend | undefined;
 
 function start(): CountingBackend {
-  if (backend !== undefined) return backend;
-  const started = new CountingBackend();
-  tf.registerBackend(NAME, () => started);
+  const started = backend ?? withKernels(new CountingBackend());
+  if (tf.findBackend(NAME) === null) tf.registerBackend(NAME, () => started);
+  return (backend = started);
+}
+
+function withKernels(started: CountingBackend): CountingBackend {
   for (const [kernelName, rule] of SHAPE_RULES)
     tf.registerKernel({
       kernelName,
@@ -103,7 +106,7 @@ function start(): CountingBackend {
         return infos.length === 1 && kernelName !== "Unpack" && kernelName !== "SplitV" ? infos[0] : infos;
       },
     });
-  return (backend = started);
+  return started;
 }
 
 /**
@@ -112,11 +115,13 @@ function start(): CountingBackend {
  */
 export function whileCounting<T>(body: (counts: Counts) => T): T {
   const { counts } = start();
-  const before = tf.getBackend();
+  const before = tf.getBackend() as string | null | undefined;
   void tf.setBackend(NAME); // it is there at once: its factory waits for nothing
   try {
     return body(counts);
   } finally {
-    void tf.setBackend(before);
+    // Where none was in use, none is afterwards.
+    if (typeof before === "string") void tf.setBackend(before);
+    else tf.removeBackend(NAME);
   }
 }
