@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { readImageFile } from "../../src/image/decode.node.js";
 import { ROOT, temporaryFolder } from "./medsam.js";
 
-// What depends on the embedded checkpoint is what the scripts of `npm run regenerate` make of it.
+// What depends on the embedded checkpoint or on the model is what the scripts of `npm run regenerate` make of it.
 
 function made(script: string, name: string): string {
   const path = join(temporaryFolder(), name);
@@ -24,4 +24,9 @@ test("the golden values", () => {
 test("the README's picture", async () => {
   const kept = await readImageFile(join(ROOT, "docs", "images", "sample.png"));
   expect(await readImageFile(made("draw-readme.mjs", "sample.png"))).toEqual(kept);
+});
+
+test("the picture of the architecture", () => {
+  const kept = readFileSync(join(ROOT, "docs", "images", "architecture.svg"), "utf8");
+  expect(readFileSync(made("draw-architecture.mjs", "architecture.svg"), "utf8")).toBe(kept);
 });

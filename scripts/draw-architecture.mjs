@@ -1,0 +1,279 @@
+// node scripts/draw-architecture.mjs [FILE]: draws MedSAM's architecture from the model's own modules, their shapes and
+// their parameters; a module that is not drawn, or drawn and not there, is an error. Run it after `npm run build`.
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { configName, VIT_B } from "../dist/model/config.js";
+import { summariseConfig } from "../dist/inspect/modelSummary.js";
+import { parameterShapes } from "../dist/model/parameterShapes.js";
+
+const parameters = parameterShapes(VIT_B);
+const shapes = new Map(summariseConfig(VIT_B).values.map(({ path, shape }) => [path, shape]));
+const drawn = new Set();
+
+/** How many numbered modules there are below a path. */
+const countOf = (path) => {
+  const numbers = [...parameters.keys()].map((name) => name.startsWith(`${path}.`) && name.slice(path.length + 1).split(".")[0]); // prettier-ignore
+  return new Set(numbers.filter(Boolean)).size;
+};
+
+/** A module or parameter of the model that the picture shows. */
+function module(path) {
+  if (![...parameters.keys()].some((name) => name === path || name.startsWith(`${path}.`)))
+    throw new Error(`${path} is in the picture and not in the model`);
+  drawn.add(path);
+}
+
+/** Axes of a value, of one image and one box. */
+function sides(path) {
+  const found = shapes.get(path);
+  if (found === undefined) throw new Error(`${path} is in the picture and is not computed`);
+  return found;
+}
+const shape = (path) => `[${sides(path).join(", ")}]`;
+/** The same of a value that there is for each of B prompts. */
+const shapeB = (path) => `[${["B", ...sides(path).slice(1)].join(", ")}]`;
+
+function size(path) {
+  const own = [...parameters].filter(([name]) => path === "" || name === path || name.startsWith(`${path}.`));
+  const sum = own.reduce((total, [, axes]) => total + axes.reduce((a, b) => a * b, 1), 0);
+  return sum >= 1e6 ? `${(sum / 1e6).toPrecision(3)} M` : `${(sum / 1e3).toPrecision(3)} k`;
+}
+
+const STYLE = `
+svg{--paper:#fff;--ink:#1c2430;--faint:#5b6675;--line:#8a95a3;
+--blue:#0062a3;--blue-shade:#eaf3fa;--orange:#b84a00;--orange-shade:#fdf1e7;--green:#00795a;--green-shade:#e8f6f1}
+@media (prefers-color-scheme:dark){svg{--paper:#14181e;--ink:#e4e8ed;--faint:#a0abb8;--line:#6d7988;
+--blue:#5bb4f0;--blue-shade:#172635;--orange:#f0944d;--orange-shade:#2e2117;--green:#4cc9a0;--green-shade:#15291f}}
+text{font:12px system-ui,-apple-system,"Segoe UI",sans-serif;fill:var(--ink)}
+.title{font-size:15px;font-weight:600}.title .note{font-weight:400}.path{font:11.5px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
+.shape{font:11px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:var(--faint)}.note{font-size:11.5px;fill:var(--faint)}
+.name{font-size:20px;font-weight:600}.strong{font-weight:600}.strong .shape{font-weight:400}.middle{text-anchor:middle}.end{text-anchor:end}
+.paper{fill:var(--paper)}.line{fill:none;stroke:var(--line);stroke-width:1.6}.tip{fill:var(--line)}
+.box{fill:var(--paper);stroke-width:1.4}.thin{fill:none;stroke-width:.7}
+.blue{stroke:var(--blue)}.orange{stroke:var(--orange)}.green{stroke:var(--green)}
+.room{stroke:none}.room.blue{fill:var(--blue-shade)}.room.orange{fill:var(--orange-shade)}.room.green{fill:var(--green-shade)}
+.full.blue{fill:var(--blue)}.full.orange{fill:var(--orange)}.full.green{fill:var(--green)}
+.soft{fill-opacity:.25}.blue-ink{fill:var(--blue)}.orange-ink{fill:var(--orange)}.green-ink{fill:var(--green)}`;
+
+const picture = [];
+const put = (...marks) => picture.push(...marks);
+const text = (x, y, words, kind = "") =>
+  put(`<text x="${x}" y="${y}"${kind && ` class="${kind}"`}>${words}</text>`);
+const rect = (x, y, width, height, kind, radius = 4) =>
+  put(`<rect x="${x}" y="${y}" width="${width}" height="${height}" rx="${radius}" class="${kind}"/>`);
+/** A line through points, with a tip at its end. */
+const arrow = (...points) =>
+  put(`<path d="M${points.map(([x, y]) => `${x} ${y}`).join("L")}" class="line" marker-end="url(#tip)"/>`);
+const plus = (x, y, sign = "+") => {
+  put(`<circle cx="${x}" cy="${y}" r="9" class="box" stroke="var(--line)"/>`);
+  text(x, y + 4.5, sign, "middle");
+};
+
+/** A room with its title and how many parameters it has. */
+function room(x, y, width, height, colour, path, titleX = x + 16) {
+  rect(x, y, width, height, `room ${colour}`, 10);
+  put(
+    `<text x="${titleX}" y="${y + 25}" class="title ${colour}-ink">${path}<tspan class="note" dx="10">${size(path)} parameters</tspan></text>`, // prettier-ignore
+  );
+}
+
+/** A box with a module's name in lines, centred; `shown` where the name is cut in another way. */
+function box(x, y, width, height, colour, path, shown = [path.split(".").at(-1)]) {
+  rect(x, y, width, height, `box ${colour}`);
+  const top = y + height / 2 + 4 - (shown.length - 1) * 7;
+  for (const [n, words] of shown.entries()) text(x + width / 2, top + n * 14, words, "path middle");
+  module(path);
+}
+
+/** A stack of maps, drawn as sheets. */
+function maps(x, y, side, colour) {
+  for (const n of [2, 1, 0]) rect(x + n * 5, y - n * 5, side, side, `box ${colour}`, 2);
+}
+
+// The image encoder.
+const [, grid] = sides("image_encoder.tokens");
+{
+  const blocks = countOf("image_encoder.blocks");
+  /** Side of what the attention of a block sees at once, in tokens. */
+  const windowOf = (index) => sides(`image_encoder.blocks.${index}.attn`)[1];
+  room(16, 16, 968, 230, "blue", "image_encoder");
+  const middle = 128;
+  rect(48, middle - 36, 72, 72, "box blue", 2);
+  for (const n of [1, 2, 3, 4, 5, 6, 7])
+    put(`<path d="M${48 + n * 9} ${middle - 36}v72M48 ${middle - 36 + n * 9}h72" class="thin blue"/>`);
+  text(84, middle + 56, "image", "middle");
+  text(84, middle + 72, `[1, 3, ${VIT_B.imageSize}, ${VIT_B.imageSize}]`, "shape middle");
+  arrow([124, middle], [154, middle]);
+  box(158, middle - 26, 94, 52, "blue", "image_encoder.patch_embed", ["patch_embed", "+ pos_embed"]);
+  module("image_encoder.pos_embed");
+  text(205, middle + 56, `patches of ${VIT_B.patchSize}`, "note middle");
+  text(205, middle + 72, shape("image_encoder.tokens"), "shape middle");
+  arrow([256, middle], [276, middle]);
+  const [left, width, gap] = [280, 35, 4.5];
+  for (let index = 0; index < blocks; index++) {
+    module(`image_encoder.blocks.${index}`);
+    const windowSize = windowOf(index);
+    const [x, y] = [left + index * (width + gap), middle - width / 2];
+    if (windowSize === grid) rect(x, y, width, width, "box blue full", 3);
+    else {
+      rect(x, y, width, width, "box blue", 3);
+      const cells = Math.ceil(grid / windowSize);
+      const lines = Array.from({ length: cells - 1 }, (_, n) => {
+        const at = ((n + 1) * width * windowSize) / grid;
+        return `M${(x + at).toFixed(1)} ${y}v${width}M${x} ${(y + at).toFixed(1)}h${width}`;
+      });
+      put(`<path d="${lines.join("")}" class="thin blue"/>`);
+    }
+    text(x + width / 2, y - 8, index, "shape middle");
+  }
+  const right = left + blocks * (width + gap) - gap;
+  const window = windowOf(0);
+  text((left + right) / 2, middle - 47, `blocks, each ${size("image_encoder.blocks.0")}`, "path middle");
+  text((left + right) / 2, middle + 56, `attention in windows of ${window} x ${window} tokens; filled: over the whole grid`, "note middle"); // prettier-ignore
+  text((left + right) / 2, middle + 72, shape(`image_encoder.blocks.${blocks - 1}`), "shape middle");
+  arrow([right + 4, middle], [right + 22, middle]);
+  box(right + 26, middle - 26, 62, 52, "blue", "image_encoder.neck");
+  text(right + 57, middle + 56, "two convolutions", "note middle");
+  arrow([right + 92, middle], [right + 112, middle]);
+  maps(right + 116, middle - 22, 44, "blue");
+  text(right + 143, middle + 56, "embedding", "middle");
+  text(right + 143, middle + 72, shape("image_encoder"), "shape middle");
+  put(`<text x="32" y="230" class="note">A block: <tspan class="path">x = x + attn(norm1(x))</tspan>, then <tspan class="path">x = x + mlp(norm2(x))</tspan>. Encoded once, for any number of prompts.</text>`); // prettier-ignore
+}
+
+const EMBEDDING = 893; // where the embedding leaves the encoder
+
+// The prompt encoder.
+const [SPARSE, DENSE, PE] = [116, 280, 436];
+{
+  room(16, 272, 508, 158, "orange", "prompt_encoder");
+  const inputs = [
+    [SPARSE, "boxes [B, 4], or points"],
+    [DENSE, `mask [B, 1, ${4 * grid}, ${4 * grid}]`],
+    [PE, "the grid's cells"],
+  ];
+  for (const [x, words] of inputs) {
+    text(x, 326, words.replace(/(\[.*?\])/g, '<tspan class="shape">$1</tspan>'), "middle");
+    arrow([x, 332], [x, 344]);
+  }
+  box(36, 348, 160, 58, "orange", "prompt_encoder.pe_layer", ["pe_layer +", "point_embeddings", "or not_a_point_embed"]); // prettier-ignore
+  module("prompt_encoder.point_embeddings");
+  module("prompt_encoder.not_a_point_embed");
+  box(214, 348, 132, 58, "orange", "prompt_encoder.mask_downscaling", [
+    "mask_downscaling",
+    "or no_mask_embed",
+  ]);
+  module("prompt_encoder.no_mask_embed");
+  box(386, 348, 100, 58, "orange", "prompt_encoder.pe_layer");
+}
+
+// The mask decoder: the image above, the tokens below.
+{
+  room(16, 478, 968, 362, "green", "mask_decoder", 700);
+  const [image, tokens, sum] = [570, 700, 454];
+  // What comes in.
+  arrow([EMBEDDING, 208], [EMBEDDING, sum], [DENSE + 13, sum]);
+  arrow([DENSE, 406], [DENSE, sum - 13]);
+  plus(DENSE, sum);
+  put(`<path d="M${PE} ${sum - 14}v28" stroke="var(--paper)" stroke-width="7"/>`);
+  arrow([PE, 406], [PE, 516]);
+  arrow([SPARSE, 406], [SPARSE, tokens - 58]);
+  text(SPARSE + 8, sum - 6, "sparse_embeddings", "path");
+  text(SPARSE + 8, sum + 10, shapeB("prompt_encoder.sparse_embeddings"), "shape");
+  text(DENSE + 20, sum - 6, "dense_embeddings", "path");
+  text(DENSE + 20, sum + 17, shapeB("prompt_encoder.dense_embeddings"), "shape");
+  text(PE + 8, sum - 6, "dense_pe", "path");
+  text(PE + 8, sum + 17, `${shape("prompt_encoder.dense_pe")}, added to the image's keys in every attention`, "shape"); // prettier-ignore
+
+  // What comes in: the tokens, and the image's cells with the dense embeddings added.
+  rect(32, tokens - 54, 158, 104, "box green");
+  const marks = [
+    ["iou_token", sides("mask_decoder.iou_token")[0], "box green full"],
+    ["mask_tokens", sides("mask_decoder.mask_tokens")[0], "box green full soft"],
+    ["sparse", sides("prompt_encoder.sparse_embeddings")[1], "box orange full"],
+  ];
+  for (const [n, [name, many, kind]] of marks.entries()) {
+    text(44, tokens - 32 + n * 22, name, "path");
+    for (let k = 0; k < many; k++) rect(126 + k * 15, tokens - 42 + n * 22, 12, 12, kind, 2);
+  }
+  module("mask_decoder.iou_token");
+  module("mask_decoder.mask_tokens");
+  text(44, tokens + 36, `tokens ${shapeB("mask_decoder.tokens")}`, "shape");
+
+  // The two-way layers, as cards one behind the other.
+  const [left, right] = [292, 708];
+  const layers = countOf("mask_decoder.transformer.layers");
+  for (let n = 0; n < layers; n++) {
+    const offset = 6 * (layers - 1 - n);
+    rect(left + offset, 522 - offset, right - left, 238, "box green", 8);
+    module(`mask_decoder.transformer.layers.${n}`);
+  }
+  const each = "mask_decoder.transformer.layers.0";
+  text(left + 12, 542, `transformer.layers, ${layers} x ${size(each)}`, "path");
+  const part = (x, y, width, name, norm, lines = [name]) =>
+    box(x, y - 30, width, 60, "green", `${each}.${name}`, [...lines, `+ ${norm}`]);
+  part(304, tokens, 76, "self_attn", "norm1");
+  part(394, tokens, 108, "cross_attn_token_to_image", "norm2", ["cross_attn_", "token_to_image"]);
+  part(516, tokens, 64, "mlp", "norm3");
+  part(590, image, 108, "cross_attn_image_to_token", "norm4", ["cross_attn_", "image_to_token"]);
+  text(left + 12, 750, "Each part adds to what it gets; the first self_attn takes its place.", "note");
+  const transformer = "mask_decoder.transformer";
+  const final = ["final_attn_", "token_to_image", "+ norm_", "final_attn"];
+  box(728, tokens - 36, 108, 72, "green", `${transformer}.final_attn_token_to_image`, final);
+  module(`${transformer}.norm_final_attn`);
+
+  // The two lanes, and what goes from one to the other.
+  arrow([DENSE, sum + 9], [DENSE, image], [586, image]);
+  text(left + 12, image - 8, `keys ${shapeB(`${each}.keys`)}`, "shape");
+  for (const [from, to] of [[190, 300], [380, 390], [502, 512], [580, 724]]) arrow([from, tokens], [to, tokens]); // prettier-ignore
+  text(left - 96, tokens - 8, "queries", "shape");
+  arrow([448, image], [448, tokens - 34]);
+  arrow([644, tokens], [644, image + 34]);
+  arrow([748, image], [748, tokens - 40]);
+
+  // The heads, and what comes out.
+  const [heads, product, scores] = [914, 635, 776];
+  arrow([698, image], [852, image]);
+  box(856, image - 24, 116, 48, "green", "mask_decoder.output_upscaling");
+  text(heads, image + 17, shapeB("mask_decoder.output_upscaling"), "shape middle");
+  arrow([836, tokens], [852, tokens]);
+  arrow([844, tokens], [844, scores], [852, scores]);
+  box(856, tokens - 30, 116, 60, "green", "mask_decoder.output_hypernetworks_mlps", [
+    "output_hyper",
+    "networks_mlps",
+    "",
+  ]);
+  text(heads, tokens + 20, shapeB("mask_decoder.hyper_in"), "shape middle");
+  box(856, scores - 22, 116, 44, "green", "mask_decoder.iou_prediction_head", ["iou_prediction", "_head"]);
+  arrow([heads, image + 28], [heads, product - 13]);
+  arrow([heads, tokens - 34], [heads, product + 13]);
+  plus(heads, product, "×");
+  arrow([heads - 13, product], [heads - 31, product]);
+  text(heads - 36, product - 3, "masks, logits", "strong end");
+  text(heads - 36, product + 12, shapeB("mask_decoder.all_masks"), "shape end");
+  arrow([heads, scores + 22], [heads, scores + 34]);
+  text(
+    heads,
+    scores + 50,
+    `scores <tspan class="shape">${shapeB("mask_decoder.all_iou_predictions")}</tspan>`,
+    "strong middle",
+  );
+}
+
+// What it is.
+text(560, 306, "MedSAM", "name");
+text(560, 328, `SAM ${configName(VIT_B)}, ${size("")} parameters`);
+text(560, 350, "B prompts on one image. MedSAM takes the first", "note");
+text(560, 366, "of the masks: multimask_output=False.", "note");
+text(560, 388, "Shapes are PyTorch's; names are the state_dict's.", "note");
+
+put("</svg>");
+const missing = [...parameters.keys()].filter(
+  (name) => ![...drawn].some((path) => name === path || name.startsWith(`${path}.`)),
+);
+if (missing.length > 0) throw new Error(`not in the picture: ${missing.join(", ")}`);
+const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1000 856" role="img" aria-label="MedSAM's architecture"><style>${STYLE}</style><defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" class="tip"/></marker></defs><rect width="1000" height="856" class="paper"/>`;
+writeFileSync(
+  process.argv[2] ?? fileURLToPath(new URL("../docs/images/architecture.svg", import.meta.url)),
+  `${[head, ...picture].join("\n")}\n`,
+);
