@@ -1,4 +1,4 @@
-// Replaces the attention of block 3 by one's own and shows what that changes: attention without relative positions.
+// Replaces the attention of block 3 by one's own, without relative positions, and shows what that changes.
 import * as tf from "@tensorflow/tfjs";
 import * as medsam from "medsam-tfjs";
 
@@ -19,10 +19,11 @@ class PlainAttention extends medsam.Layer {
 
 await medsam.useBackend("wasm");
 const image = await medsam.readImageFile("examples/sample/sample.png");
-const model = await medsam.loadMedSam();
-const look = () => medsam.traceImage(model, image, { box: [114, 205, 186, 275] }, ["image_encoder.blocks.*"]);
-
-const before = await look();
+const model = await medsam.loadMedSam(); // or loadMedSam("medsam_vit_b.pth")
+const look = (...paths) => medsam.traceImage(model, image, { box: [114, 205, 186, 275] }, paths);
+const before = await look("image_encoder.blocks.*", "mask_decoder.masks");
 model.imageEncoder.blocks[3].attn = new PlainAttention(model.imageEncoder.blocks[3].attn);
-for (const [path, value] of await look())
-  console.log(medsam.compareTensors(path, value, before.get(path), { absolute: 0, relative: 0 }));
+for (const [path, value] of await look(...before.keys())) {
+  const { largest } = medsam.compareTensors(path, value, before.get(path), { absolute: 0, relative: 0 });
+  console.log(path, largest.toFixed(2));
+}

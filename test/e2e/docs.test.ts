@@ -1,115 +1,148 @@
 import { build, transform } from "esbuild";
-import { execFileSync, spawnSync } from "node:child_process";
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { spawnSync, type SpawnSyncReturns } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { BLOCKS, blocksOf, FILES, MARKS, type Block } from "./docPages.js";
 import { ENV, MAIN, ROOT } from "./medsam.js";
+import { readersFolder } from "./readersFolder.js";
 
-/** The pages whose code is run. */
-const PAGES = ["README.md", ...readdirSync(join(ROOT, "docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`)]; // prettier-ignore
+// What README.md and docs/ say to do is done here, block by block, in a folder as a reader has it.
 
-interface Block {
-  readonly where: string;
-  readonly code: string;
-}
-
-/** The fenced blocks with this mark. */
-function blocksOf(mark: string): Block[] {
-  return PAGES.flatMap((page) => {
-    const text = readFileSync(join(ROOT, page), "utf8");
-    return [...text.matchAll(/^```(.*)\n([^]*?)^```$/gm)]
-      .filter(([, found]) => found === mark)
-      .map(({ index, 2: code }) => ({ where: `${page}:${text.slice(0, index).split("\n").length}`, code }));
-  });
-}
-
-/** A folder as a reader has it: the package installed, the sample where the clone has it. */
-const folder = mkdtempSync(join(tmpdir(), "medsam-docs-"));
-beforeAll(() => {
-  mkdirSync(join(folder, "node_modules"));
-  symlinkSync(ROOT, join(folder, "node_modules", "medsam-tfjs"), "junction");
-  cpSync(join(ROOT, "examples"), join(folder, "examples"), { recursive: true });
-  cpSync(join(ROOT, "models"), join(folder, "models"), { recursive: true });
+let folder: string;
+beforeAll(async () => {
+  folder = await readersFolder();
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  for (const [name, code] of FILES) writeFileSync(join(folder, name), code);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+/** Commands that need a network, a server or a device: how each starts, and the file that tries it. */
+const TRIED_ELSEWHERE: readonly (readonly [start: string, file: string])[] = [
+  ["npm pack", "test/e2e/install.test.ts"],
+  ["npm init", "test/e2e/install.test.ts"],
+  ["npm install ../medsam-tfjs", "test/e2e/install.test.ts"],
+  ["npm install bullmq", "test/e2e/queue.test.ts"],
+  ["npx medsam submit", "test/e2e/queue.test.ts"],
+  ["npx medsam worker", "test/e2e/queue.test.ts"],
+  ["npx medsam web", "test/e2e/webServer.test.ts"],
+  ["npx medsam native", "test/e2e/nativeInstall.test.ts"],
+  ["npx medsam doctor", "test/e2e/native.test.ts"],
+  ["python3 -m venv", ".ci/run"],
+  [".cache/venv/bin/pip", ".ci/run"],
+  ["pip install", ".ci/run"],
+  ["python tools/convert/reference.py", "test/parity/live/docs.test.ts"],
+  ["npx medsam parity --reference", "test/parity/live/docs.test.ts"],
+];
+
+/** A command that would train for long, and what is added here to keep it short. */
+const SHORTER = { start: "npx medsam finetune data", added: ["--steps", "1"] };
+
+/** The lines of `sh` blocks, and those after `$` of `console` blocks, without environment and comments. */
+function commandsOf({ where, mark, code }: Block): { where: string; line: string; printed: string[] }[] {
+  const parts = mark === "sh" ? code.trim().split("\n") : code.split(/^\$ /m).slice(1);
+  return parts.map((part) => {
+    const [line, ...printed] = part.trimEnd().split("\n");
+    return { where, line: line.replace(/ +#.*/, "").replace(/^([A-Z_]+=\S+ )+/, ""), printed };
+  });
+}
+
+const all = BLOCKS.filter(({ mark }) => mark === "sh" || mark === "console").flatMap(commandsOf);
+/** What one page says like another is done once. */
+const once = all.filter(({ line }, n) => all.findIndex((other) => other.line === line) === n);
+const isElsewhere = (line: string) => TRIED_ELSEWHERE.some(([start]) => line.startsWith(start));
+
+function run(cwd: string, program: string, args: readonly string[]): SpawnSyncReturns<string> {
+  return spawnSync(program, args, { cwd, env: ENV, encoding: "utf8" });
+}
+
+/** Runs a line of a page as a shell would, with this clone in the place of what npx would find. */
+function runLine(line: string): SpawnSyncReturns<string> {
+  const [program, what, ...args] = [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? word); // prettier-ignore
+  const { start, added } = SHORTER;
+  if (line.startsWith("npx medsam "))
+    return run(folder, process.execPath, [MAIN, ...args, ...(line.startsWith(start) ? added : [])]);
+  if (line.startsWith("npx esbuild "))
+    return run(folder, join(ROOT, "node_modules", ".bin", "esbuild"), args);
+  if (line.startsWith("npm start"))
+    return run(ROOT, process.execPath, [join(ROOT, "scripts", "start.mjs"), ...args.slice(1)]);
+  expect(["node", "cp"]).toContain(program);
+  return run(folder, program, [what, ...args]);
+}
+
+test("every block is of a kind that is known here", () => {
+  for (const { where, mark } of BLOCKS) expect(Object.keys(MARKS), where).toContain(mark);
+});
+
 describe("commands", () => {
-  const commands = blocksOf("sh").flatMap(({ where, code }) =>
-    code
-      .trim()
-      .split("\n")
-      .map((line) => [where, line]),
-  );
+  test("there are some", () => expect(all.length).toBeGreaterThan(35));
 
-  test("there are some", () => expect(commands.length).toBeGreaterThanOrEqual(6));
+  test.each(TRIED_ELSEWHERE)("%s is on a page, and tried in %s", (start, file) => {
+    expect(all.some(({ line }) => line.startsWith(start))).toBe(true);
+    expect(existsSync(join(ROOT, file))).toBe(true);
+  });
 
-  test.each(commands)("%s: %s", (_where, line) => {
-    const [program, what, ...args] = line.split(" ");
-    if (program === "npm" && what === "start") {
-      const script = join(ROOT, "scripts", "start.mjs");
-      execFileSync(process.execPath, [script, ...args.filter((arg) => arg !== "--")], {
-        cwd: ROOT,
-        env: ENV,
-      });
-    } else {
-      expect(`${program} ${what}`).toBe("npx medsam");
-      execFileSync(process.execPath, [MAIN, ...args], { cwd: folder, env: ENV });
-    }
+  test.each(once.filter(({ line }) => !isElsewhere(line)))("$where: $line", ({ line, printed }) => {
+    const { status, stdout, stderr } = runLine(line);
+    expect(status, stderr).toBe(0);
+    for (const text of printed) expect(stdout.split("\n")).toContain(text);
+  });
+
+  test.each(blocksOf("csv"))("$where is a table of boxes", ({ code }) => {
+    writeFileSync(join(folder, "table.csv"), code);
+    const { status, stderr } = runLine(
+      "npx medsam segment examples/sample/sample.png --boxes table.csv --out from-table",
+    );
+    expect(status, stderr).toBe(0);
   });
 });
 
 describe("programs", () => {
-  const programs = blocksOf("ts").map(({ where, code }) => [where, code]);
+  const typed = [...blocksOf("ts"), ...blocksOf("ts browser")];
 
-  test("there are some", () => expect(programs.length).toBeGreaterThanOrEqual(3));
+  test("there are some", () => expect(typed.length).toBeGreaterThan(10));
 
-  test.each(programs)("%s", async (_where, code) => {
+  test("their types fit", () => {
+    const files = new Map(
+      typed.map(({ where, mark, code }, n) => {
+        const entry = mark === "ts browser" ? '"medsam-tfjs/browser"' : '"medsam-tfjs"';
+        writeFileSync(join(folder, `types${n}.ts`), code.replaceAll('"medsam-tfjs"', entry));
+        return [join(folder, `types${n}.ts`), where];
+      }),
+    );
+    const program = ts.createProgram([...files.keys()], {
+      ...{ strict: true, noEmit: true, skipLibCheck: true, target: ts.ScriptTarget.ES2023 },
+      ...{ module: ts.ModuleKind.NodeNext, types: ["node"] },
+      typeRoots: [join(ROOT, "node_modules", "@types")],
+    });
+    const found = ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => {
+      return `${files.get(file?.fileName ?? "")}: ${ts.flattenDiagnosticMessageText(messageText, " ")}`;
+    });
+    expect(found).toEqual([]);
+  });
+
+  test.each(blocksOf("ts"))("$where", async ({ code }) => {
     const { code: script } = await transform(code, { loader: "ts", format: "esm" });
     writeFileSync(join(folder, "example.mjs"), script);
-    const { status, stderr } = spawnSync(process.execPath, ["example.mjs"], {
-      cwd: folder,
-      env: ENV,
-      encoding: "utf8",
-    });
+    const { status, stderr } = run(folder, process.execPath, ["example.mjs"]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   });
 
-  test.each(blocksOf("ts browser").map(({ where, code }) => [where, code]))(
-    "%s bundles",
-    async (_where, code) => {
-      const { outputFiles } = await build({
-        stdin: { contents: code, loader: "ts", resolveDir: folder },
-        ...{ bundle: true, write: false, platform: "browser", format: "esm" },
-        external: ["fs", "path"],
-        logLevel: "silent",
-      });
-      expect(outputFiles[0].text).toContain("segment");
-    },
-  );
-});
+  test.each(blocksOf("js"))("$where is an example, which runs", ({ code }) => {
+    const names = readdirSync(join(ROOT, "examples"), { recursive: true, encoding: "utf8" });
+    const examples = names.flatMap((name) => (name.endsWith(".mjs") ? [`examples/${name}`] : []));
+    const example = examples.find((path) => readFileSync(join(ROOT, path), "utf8") === code);
+    expect(example).toBeDefined();
+    expect(all.some(({ line }) => line === `node ${example}`)).toBe(true);
+  });
 
-test("links lead to files and headings of the project", () => {
-  for (const page of [...PAGES, "CONTRIBUTING.md", "models/README.md"]) {
-    const text = readFileSync(join(ROOT, page), "utf8");
-    for (const [, target] of text.matchAll(/\]\((?!https?:)([^)]+)\)/g)) {
-      const [path, anchor] = target.split("#");
-      const linked = readFileSync(join(ROOT, dirname(page), path), "utf8");
-      if (anchor === undefined) continue;
-      const headings = [...linked.matchAll(/^#+ (.*)$/gm)].map(
-        ([, heading]) =>
-        heading.toLowerCase().replace(/[^\w -]/g, "").replaceAll(" ", "-"), // prettier-ignore
-      );
-      expect(headings, `${page}: ${target}`).toContain(anchor);
-    }
-  }
+  test.each(blocksOf("ts browser"))("$where bundles", async ({ code }) => {
+    const { outputFiles } = await build({
+      stdin: { contents: code, loader: "ts", resolveDir: folder },
+      ...{ bundle: true, write: false, platform: "browser", format: "esm" },
+      ...{ external: ["fs", "path"], logLevel: "silent" },
+    });
+    expect(outputFiles[0].text.length).toBeGreaterThan(100);
+  });
 });
