@@ -3,7 +3,7 @@ import { Linear } from "../../layers/linear.js";
 import { gridSize } from "../../model/config.js";
 import type { Sam } from "../../model/sam.js";
 import { seededParameters } from "../../weights/paramScope.js";
-import { diceLoss, maskIous } from "../losses.js";
+import { crossEntropies, diceLoss, maskIous } from "../losses.js";
 import type { BatchShape, EmbeddedBatch } from "./samples.js";
 
 /** What the auxiliary head's loss counts beside the masks'. */
@@ -71,12 +71,7 @@ function balancedEntropy(logits: tf.Tensor, target: tf.Tensor, inBox: tf.Tensor)
   const floor = 0.005;
   const inside = inBox.div(share.add(floor));
   const outside = tf.sub(1, inBox).div(tf.sub(1 + floor, share));
-  return entropy(logits, target).mul(inside.add(outside)).mean().mul(0.5);
-}
-
-/** Element by element, from logits; the built-in one has the right gradient for any of them. */
-function entropy(logits: tf.Tensor, target: tf.Tensor): tf.Tensor {
-  return tf.softplus(logits).sub(logits.mul(target));
+  return crossEntropies(logits, target).mul(inside.add(outside)).mean().mul(0.5);
 }
 
 function auxiliaryLoss(head: Linear, embeddings: tf.Tensor, foreground: Uint8Array, side: number): tf.Scalar {
@@ -86,7 +81,7 @@ function auxiliaryLoss(head: Linear, embeddings: tf.Tensor, foreground: Uint8Arr
   const share = tf.avgPool(whole, cell, cell, "valid"); // objects' part of each cell
   const edge = share.mul(tf.sub(1, share)).mul(4);
   const wanted = tf.concat([share, edge], 3);
-  return entropy(head.call(embeddings), wanted).mean();
+  return crossEntropies(head.call(embeddings), wanted).mean();
 }
 
 /** 1 inside the boxes, corners included, 0 outside: [n, 4] to [n, side, side, 1]. */
