@@ -1,5 +1,5 @@
 // npm run regenerate: makes anew what depends on the embedded checkpoint, the golden values of the self-test and the
-// pictures of the README and of the page, and the picture of the architecture, which depends on the model's modules. With
+// pictures of the README, of what is inside and of the page, and the picture of the architecture, which depends on the model's modules. With
 // nothing changed it changes nothing but the page's picture, which depends on the browser's fonts; that needs Chromium,
 // and is left as it is without.
 import { execFileSync } from "node:child_process";
@@ -17,5 +17,6 @@ function run(script, ...args) {
 run("make-golden.mjs");
 run("draw-readme.mjs");
 run("draw-architecture.mjs");
+run("draw-inside.mjs");
 if (existsSync(chromium)) run("draw-page.mjs");
 else console.error(`draw-page.mjs: left out, as there is no ${chromium}; CHROMIUM names another`);

@@ -30,3 +30,21 @@ test("the picture of the architecture", () => {
   const kept = readFileSync(join(ROOT, "docs", "images", "architecture.svg"), "utf8");
   expect(readFileSync(made("draw-architecture.mjs", "architecture.svg"), "utf8")).toBe(kept);
 });
+
+test("the pictures of what is inside", { timeout: 300_000 }, async () => {
+  const folder = temporaryFolder();
+  const script = join(ROOT, "scripts", "draw-inside.mjs");
+  expect(spawnSync(process.execPath, [script, folder], { stdio: "ignore" }).status).toBe(0);
+  for (const name of ["inside-heads.png", "inside-similarity.png", "inside-features.png"]) {
+    const [drawn, kept] = await Promise.all(
+      [folder, join(ROOT, "docs", "images")].map((where) => readImageFile(join(where, name))),
+    );
+    expect([drawn.width, drawn.height]).toEqual([kept.width, kept.height]);
+    // Colours of computed values: threads add up in another order, and a shade may round to the next.
+    const most = drawn.data.reduce(
+      (largest, value, i) => Math.max(largest, Math.abs(value - kept.data[i])),
+      0,
+    );
+    expect(most, name).toBeLessThanOrEqual(3);
+  }
+});
