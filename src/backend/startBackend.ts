@@ -7,6 +7,7 @@ import { refuseNullPointers } from "./wasmOutOfMemory.js";
 /** What tensors are computed with. `tensorflow` is TensorFlow's native library, in Node; `webgl` is for browsers. */
 export type BackendName = "tensorflow" | "webgpu" | "webgl" | "wasm" | "cpu";
 
+/** How `auto` chooses a backend. */
 export interface BackendOptions {
   /** Let `auto` take a GPU that is drawn by the processor, which is slower than wasm. Default false. */
   readonly softwareGpu?: boolean;

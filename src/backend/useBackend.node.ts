@@ -10,6 +10,7 @@ import { prepareWebGpuInNode } from "./webgpu.node.js";
 
 export { BackendError, type BackendName, type BackendOptions } from "./startBackend.js";
 
+/** What `useBackend` takes in Node besides. */
 export interface NodeBackendOptions extends BackendOptions {
   /** Threads of `wasm`; default: one a core. */
   readonly threads?: number;

@@ -18,6 +18,7 @@ export function dice(truth: VoxelMask, prediction: VoxelMask): number {
   return sum === 0 ? 1 : (2 * both) / sum;
 }
 
+/** Volumes of truth and prediction in millilitres, and their difference. */
 export interface VolumeDifference {
   readonly truthMl: number;
   readonly predictionMl: number;

@@ -6,6 +6,7 @@ export interface Tolerance {
   readonly relative: number;
 }
 
+/** By how much a value departs from its reference. */
 export interface Comparison {
   readonly name: string;
   /** Largest absolute difference, infinite when the values cannot be compared. */

@@ -33,6 +33,7 @@ export interface ValueSummary {
   readonly shape: readonly number[];
 }
 
+/** A model's layers and values with their sizes. */
 export interface ModelSummary {
   /** Parents first. */
   readonly layers: readonly LayerSummary[];

@@ -10,6 +10,7 @@ import { watch, WHOLE, type TracedTensor } from "./trace.js";
  * 1e-5 of a module's largest value through all of ViT-B; GPUs have other roundings in their functions too.
  */
 export const PARITY_TOLERANCE: Tolerance = { absolute: 5e-6, relative: 2e-5 };
+/** The same on a GPU, whose functions round in other ways. */
 export const GPU_PARITY_TOLERANCE: Tolerance = { absolute: 5e-5, relative: 2e-4 };
 
 /** Rows in the order in which modules compute: the first that departs is where the fault is. */

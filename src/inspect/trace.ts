@@ -11,6 +11,7 @@ export interface TracedTensor {
 
 /** A tree that paths are read from. */
 export interface Traceable {
+  /** All layers with their state_dict paths. */
   namedLayers(): Iterable<[path: string, layer: AnyLayer]>;
 }
 

@@ -5,6 +5,7 @@ import { Layer } from "./layer.js";
 import { Linear } from "./linear.js";
 import { LayerNorm } from "./norm.js";
 
+/** Sizes of a `BiasedWindowAttention`. */
 export interface BiasedWindowAttentionConfig {
   readonly dim: number;
   readonly numHeads: number;

@@ -35,6 +35,7 @@ export class BatchNorm2d extends Layer {
   }
 }
 
+/** Sizes of a `ConvBn`. */
 export interface ConvBnConfig {
   readonly inChannels: number;
   readonly outChannels: number;

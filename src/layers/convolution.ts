@@ -4,6 +4,7 @@ import { fanIn } from "../weights/initial.js";
 import type { Parameter, ParamScope } from "../weights/paramScope.js";
 import { Layer } from "./layer.js";
 
+/** Sizes of a `Conv2d`, in pixels and channels, with PyTorch's meaning. */
 export interface Conv2dConfig {
   readonly inChannels: number;
   readonly outChannels: number;
@@ -41,6 +42,7 @@ export class Conv2d extends Layer {
   }
 }
 
+/** Sizes of a `DepthwiseConv2d`. */
 export interface DepthwiseConv2dConfig {
   readonly channels: number;
   readonly kernelSize: number;
@@ -78,6 +80,7 @@ export class DepthwiseConv2d extends Layer {
   }
 }
 
+/** Sizes of a `ConvTranspose2d`. */
 export interface ConvTranspose2dConfig {
   readonly inChannels: number;
   readonly outChannels: number;

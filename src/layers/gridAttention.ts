@@ -12,6 +12,7 @@ import type { Parameter, ParamScope } from "../weights/paramScope.js";
 import { Layer } from "./layer.js";
 import { Linear } from "./linear.js";
 
+/** Sizes of a `GridAttention`; `dim` is the width of all heads together. */
 export interface GridAttentionConfig {
   readonly dim: number;
   readonly numHeads: number;

@@ -10,7 +10,10 @@ export interface ValueByRows {
   /** Rows of one group, [count, columns]. */
   rows(group: number, start: number, count: number): tf.Tensor2D;
   /** The same value with tensors of its own, to be read later; its taker frees it. */
-  keep(): ValueByRows & { dispose(): void };
+  keep(): ValueByRows & {
+    /** Frees its tensors. */
+    dispose(): void;
+  };
 }
 
 /** Told of the values that layers announce while a trace runs. */
@@ -145,7 +148,7 @@ export abstract class Layer<
   }
 }
 
-// A layer whose arguments do not matter, for walking trees. `never[]` makes every layer assignable to it.
+/** A layer whose arguments do not matter, for walking trees. `never[]` makes every layer assignable to it. */
 export type AnyLayer = Layer<never[], LayerOutput>;
 
 function join(path: string, name: string): string {

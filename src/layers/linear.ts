@@ -4,6 +4,7 @@ import { fanIn } from "../weights/initial.js";
 import type { Parameter, ParamScope } from "../weights/paramScope.js";
 import { Layer } from "./layer.js";
 
+/** Widths of a `Linear`. */
 export interface LinearConfig {
   readonly inFeatures: number;
   readonly outFeatures: number;

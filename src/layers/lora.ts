@@ -7,6 +7,7 @@ import { Layer, type AnyLayer } from "./layer.js";
 import { Linear } from "./linear.js";
 import { replaceLayers } from "./replace.js";
 
+/** Sizes of LoRA's adapters, and which outputs get one. */
 export interface LoraConfig {
   /** Width of the detour. */
   readonly rank: number;

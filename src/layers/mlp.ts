@@ -5,6 +5,7 @@ import { Gelu, Relu } from "./activation.js";
 import { Layer } from "./layer.js";
 import { Linear } from "./linear.js";
 
+/** Widths of an `MlpBlock`, and what lies between its layers. */
 export interface MlpBlockConfig {
   readonly dim: number;
   readonly hiddenDim: number;
@@ -39,6 +40,7 @@ export class MlpBlock extends Layer {
   }
 }
 
+/** Widths and depth of an `Mlp`. */
 export interface MlpConfig {
   readonly inputDim: number;
   readonly hiddenDim: number;

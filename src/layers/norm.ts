@@ -4,6 +4,7 @@ import { ONES, ZEROS } from "../weights/initial.js";
 import type { Parameter, ParamScope } from "../weights/paramScope.js";
 import { Layer } from "./layer.js";
 
+/** Channels of a `LayerNorm`, and its epsilon. */
 export interface LayerNormConfig {
   readonly dim: number;
   /** Added to the variance. PyTorch's default is 1e-5; SAM's encoder and maps use 1e-6. */

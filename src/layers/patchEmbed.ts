@@ -3,6 +3,7 @@ import type { ParamScope } from "../weights/paramScope.js";
 import { Conv2d } from "./convolution.js";
 import { Layer } from "./layer.js";
 
+/** Side of a patch in pixels, and channels before and after. */
 export interface PatchEmbedConfig {
   readonly patchSize: number;
   readonly inChannels: number;

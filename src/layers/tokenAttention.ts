@@ -3,6 +3,7 @@ import type { ParamScope } from "../weights/paramScope.js";
 import { Layer } from "./layer.js";
 import { Linear } from "./linear.js";
 
+/** Sizes of a `TokenAttention`. */
 export interface TokenAttentionConfig {
   readonly embeddingDim: number;
   readonly numHeads: number;

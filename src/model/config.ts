@@ -30,6 +30,11 @@ export interface TinyViTSizes {
   readonly windowSizes: readonly number[];
 }
 
+/**
+ * Sizes of the mask decoder, with upstream's names.
+ *
+ * @see segment_anything/modeling/mask_decoder.py, `MaskDecoder`
+ */
 export interface MaskDecoderSizes {
   /** Two-way blocks. */
   readonly depth: number;

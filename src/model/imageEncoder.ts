@@ -13,6 +13,7 @@ import { makeNeck, SteppedEncoder } from "./steppedEncoder.js";
 
 const EPS = 1e-6;
 
+/** Sizes of an `EncoderBlock`. */
 export interface EncoderBlockConfig {
   readonly dim: number;
   readonly numHeads: number;

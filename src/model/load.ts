@@ -11,6 +11,7 @@ import { parameterShapes } from "./parameterShapes.js";
 import { recogniseConfig } from "./recognise.js";
 import { Sam } from "./sam.js";
 
+/** How a model is built from a checkpoint. */
 export interface BuildOptions {
   /** Default: recognised from the checkpoint's shapes. */
   readonly config?: SamConfig;

@@ -10,6 +10,7 @@ import type { ParamScope } from "../weights/paramScope.js";
 import type { SamConfig } from "./config.js";
 import { TwoWayTransformer, type TokensAndImage } from "./twoWayTransformer.js";
 
+/** What the mask decoder gets: B prompts, on one image or on one each; C is the decoder's width. */
 export interface MaskDecoderInput {
   /** [1 or B, grid, grid, C], one image for all prompts, or one a prompt. */
   readonly imageEmbeddings: tf.Tensor;

@@ -36,6 +36,7 @@ class MbConv extends Layer {
   }
 }
 
+/** Channels before and after a merge, and by what the sides are divided. */
 export interface PatchMergingConfig {
   readonly dim: number;
   readonly outDim: number;
@@ -82,6 +83,7 @@ class NormMlp extends Layer {
   }
 }
 
+/** Sizes of a block of `TinyViT`; windows in tokens a side. */
 export interface TinyViTBlockConfig {
   readonly dim: number;
   readonly numHeads: number;

@@ -8,6 +8,7 @@ import type { ParamScope } from "../weights/paramScope.js";
 
 const EPS = 1e-5;
 
+/** Sizes of a `TwoWayTransformer`. */
 export interface TwoWayTransformerConfig {
   readonly depth: number;
   readonly embeddingDim: number;

@@ -15,6 +15,7 @@ export interface Encoded {
 export interface EncodedImage {
   /** Of image and embedding. */
   readonly bytes: number;
+  /** Frees the embedding; the image cannot be put back afterwards. */
   dispose(): void;
 }
 

@@ -5,6 +5,7 @@ import type { LabelVolume } from "../volume/volume.js";
 import type { VolumeObject } from "./segmentVolume.js";
 import { PromptError, type Box } from "./types.js";
 
+/** Which labels and slices become prompts, and how. */
 export interface ObjectsFromLabelsOptions {
   /** Axis of voxels that the slices lie along; default 2, as stored. */
   readonly axis?: Axis;

@@ -17,6 +17,7 @@ export interface Frame {
   readonly wholePixels?: boolean;
 }
 
+/** An image as the encoder takes it, and how it lies there. */
 export interface PreparedImage {
   /** `side` x `side` x 3, row by row, as the encoder takes it. */
   readonly pixels: Float32Array;

@@ -18,6 +18,7 @@ import {
   type Prompt,
 } from "./types.js";
 
+/** What is done around the model, and what part of the image it sees. */
 export interface PredictorOptions {
   /** Default: the one that belongs to the model, see `defaultPreset`. */
   readonly preset?: Preset;

@@ -41,6 +41,7 @@ export interface SliceMask {
   readonly score: number;
 }
 
+/** Labels of a volume, and how each object was followed through it. */
 export interface VolumeSegmentation {
   /** In the place of the volume. Where objects overlap the later one counts. */
   readonly labels: LabelVolume;

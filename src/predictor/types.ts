@@ -37,6 +37,7 @@ export interface Prediction {
   readonly logits?: readonly LogitMap[];
 }
 
+/** What `predict` gives besides one mask. */
 export interface PredictOptions {
   /** Several candidates instead of one; for ambiguous prompts. Default false, as MedSAM is used. */
   readonly multimaskOutput?: boolean;

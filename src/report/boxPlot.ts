@@ -1,6 +1,7 @@
 import { drawAcross, inWords, makeAxis, plotFigure, rounded, type Axis, type AxisOptions } from "./axes.js";
 import { markup, type Markup } from "./markup.js";
 
+/** A box plot of groups side by side. */
 export interface BoxPlot {
   readonly title: string;
   /** The axis of all groups, which goes to the right. */
@@ -8,6 +9,7 @@ export interface BoxPlot {
   readonly groups: readonly Group[];
 }
 
+/** Values that share a box. */
 export interface Group {
   readonly name: string;
   /** In any order. Those that are not finite are left out and counted in the name. */

@@ -11,6 +11,7 @@ import {
 import { markup, type Markup } from "./markup.js";
 import { SERIES_STYLES } from "./style.js";
 
+/** Curves over one axis. */
 export interface LinePlot {
   readonly title: string;
   readonly x: AxisOptions;
@@ -18,6 +19,7 @@ export interface LinePlot {
   readonly series: readonly Series[];
 }
 
+/** A curve: its points from left to right. */
 export interface Series {
   readonly name: string;
   /** By ascending x. One that is not finite interrupts the line. */

@@ -1,6 +1,7 @@
 import { markup, Markup, type MarkupPart } from "./markup.js";
 import { STYLE } from "./style.js";
 
+/** Title and parts of a page. */
 export interface HtmlPage {
   readonly title: string;
   /** What stands under the title, in order. */

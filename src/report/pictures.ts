@@ -1,5 +1,6 @@
 import { markup, type Markup } from "./markup.js";
 
+/** A picture of a page, with the words below it. */
 export interface Picture {
   /** A PNG file's bytes, such as `encodePng` gives. They become part of the page. */
   readonly png: Uint8Array;

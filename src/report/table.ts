@@ -3,6 +3,7 @@ import { markup, type Markup } from "./markup.js";
 /** A number is aligned to the right; what is missing shows as a dash. */
 export type Cell = string | number | Markup | undefined;
 
+/** A table of a page. */
 export interface Table {
   readonly caption?: string;
   readonly columns: readonly (string | Column)[];
@@ -10,6 +11,7 @@ export interface Table {
   readonly rows: readonly (readonly Cell[])[];
 }
 
+/** Head of a column. */
 export interface Column {
   readonly title: string;
   /** Digits behind the point of its numbers. Default: as many as they need, at most 4. */

@@ -14,6 +14,7 @@ export const ADAMW_DEFAULTS = {
   weightDecay: 1e-2,
 } as const;
 
+/** PyTorch's options of AdamW, with its defaults. */
 export interface AdamWOptions {
   /** Default 1e-3. */
   readonly learningRate?: number;

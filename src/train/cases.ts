@@ -17,5 +17,6 @@ export interface TrainingData {
   readonly reading?: Readonly<Record<string, string>>;
   /** `id` of case `index`, from 0, without reading it. */
   idOf(index: number): string;
+  /** Case `index`, from 0. Rejects with a DataError where it cannot be read. */
   read(index: number): Promise<TrainingCase>;
 }

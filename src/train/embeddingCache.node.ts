@@ -25,7 +25,11 @@ export class DiskEmbeddingCache {
     private bytes: number,
   ) {}
 
-  /** @param mostBytes of all files together; what does not fit is computed again each time. */
+  /**
+   * Opens the folder of a cache, or makes it.
+   *
+   * @param mostBytes of all files together; what does not fit is computed again each time.
+   */
   static async open(folder: string, mostBytes: number): Promise<DiskEmbeddingCache> {
     await mkdir(folder, { recursive: true });
     const found: { name: string; size: number; time: number }[] = [];

@@ -8,7 +8,9 @@ import { embeddingShape } from "./batchLoss.js";
 
 /** Where embeddings of a frozen encoder are kept. It may forget any of them. */
 export interface EmbeddingCache {
+  /** The embedding under `key`, as the encoder gave it row by row; `undefined` when there is none. */
   get(key: string): Promise<Float32Array | undefined>;
+  /** Keeps an embedding, or forgets it where there is no room. */
   set(key: string, values: Float32Array): Promise<void>;
 }
 

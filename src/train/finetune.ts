@@ -45,12 +45,15 @@ export interface FinetuneOptions extends SettingsInput {
   readonly resume?: Checkpoint;
   /** Stops after the present step, once `onCheckpoint` has had it; the call then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
+  /** Told of each step when it is made. */
   readonly onStep?: (step: TrainingStep) => void | Promise<void>;
+  /** Told of each validation when it is done. */
   readonly onValidation?: (step: number, validation: Validation) => void | Promise<void>;
   /** The tensors are read from the model as they are written: write them before this settles. */
   readonly onCheckpoint?: (checkpoint: TrainingCheckpoint) => void | Promise<void>;
 }
 
+/** How a training ended. */
 export interface FinetuneResult {
   /** The last step; undefined when there was none left to make. */
   readonly last?: TrainingStep;

@@ -13,12 +13,14 @@ export function randomFlip(random: Random): Flip {
   return { horizontal: random.chance(0.5), vertical: random.chance(0.5) };
 }
 
+/** An image, [height, width, channels], mirrored so; a copy. */
 export function flipImage(image: PixelImage, flip: Flip): PixelImage {
   const data = image.data.slice();
   flipInto(data, image.data, image.width, image.channels, flip);
   return { ...image, data };
 }
 
+/** A mask mirrored so; a copy. */
 export function flipMask(mask: Mask, flip: Flip): Mask {
   const data = new Uint8Array(mask.data.length);
   flipInto(data, mask.data, mask.width, 1, flip);

@@ -4,6 +4,7 @@ import type { Parameter } from "../weights/paramScope.js";
 
 /** Parameters, or gradients of theirs, by state_dict path. */
 export type Parameters = ReadonlyMap<string, Parameter>;
+/** Gradients by state_dict path, in TensorFlow.js's layout of each parameter. */
 export type Gradients = ReadonlyMap<string, tf.Tensor>;
 
 /**
@@ -95,6 +96,7 @@ export class GradientAccumulator {
     return sums;
   }
 
+  /** Frees the sums. */
   dispose(): void {
     disposeGradients(this.take());
   }

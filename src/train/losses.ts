@@ -79,6 +79,7 @@ const SAM_WEIGHTS = { focal: 20, dice: 1, iou: 1 } as const;
 const FOCAL_ALPHA = 0.25;
 const FOCAL_GAMMA = 2;
 
+/** What SAM's loss compares: B prompts, M masks each. */
 export interface SamLossInput {
   /** Logits of all masks that the decoder gave, [B, M, h, w]. */
   readonly logits: tf.Tensor;

@@ -4,6 +4,7 @@ import type { Random } from "./random.js";
 /** Left, top, right and bottom of a prompt in pixels of its image. */
 export type PromptBox = readonly [x0: number, y0: number, x1: number, y1: number];
 
+/** A point in pixels, and whether it lies in the object (1) or outside (0). */
 export interface PointPrompt {
   readonly x: number;
   readonly y: number;

@@ -16,6 +16,7 @@ export class Random {
     this.next = randomStream(seed);
   }
 
+  /** Another stream, of this one's seed and `key`. */
   split(key: string | number): Random {
     return new Random(hashOf(`${this.seed}/${key}`));
   }

@@ -25,6 +25,7 @@ export const RUN_FILES = {
   state: "state.safetensors",
 } as const;
 
+/** A training with a folder of its own, which it can be resumed from. */
 export interface RunOptions extends Omit<FinetuneOptions, "resume"> {
   /** Folder of the run; it is made. */
   readonly out: string;

@@ -13,8 +13,10 @@ export const TRAINABLE_PRESETS = {
   all: ["**"],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
+/** Name of a usual choice of what trains. */
 export type TrainablePreset = keyof typeof TRAINABLE_PRESETS;
 
+/** What trains, by patterns over state_dict paths (see `globToRegExp`). */
 export interface TrainableChoice {
   /** Patterns of what trains. */
   readonly train: readonly string[];

@@ -41,6 +41,7 @@ export interface TrainingSettings {
   readonly seed: number;
 }
 
+/** MedSAM's recipe, for the mask decoder alone. */
 export const DEFAULT_SETTINGS = {
   train: "decoder",
   lora: {

@@ -6,6 +6,7 @@ import { drawLook } from "./synthetic/looks.js";
 import { clearMasks, paintObjects, type ObjectPlan } from "./synthetic/objects.js";
 import { Scene } from "./synthetic/scene.js";
 
+/** Size and kind of a generated picture. */
 export interface SyntheticOptions {
   /** Side of the picture in pixels; default 256. */
   readonly size?: number;
@@ -15,6 +16,7 @@ export interface SyntheticOptions {
   readonly domain?: SyntheticDomain;
 }
 
+/** What is drawn: all kinds of shapes, or hollow ones only. */
 export type SyntheticDomain = "general" | "rings";
 
 /** A generated picture with what is to be found in it: at least one object. */
@@ -26,6 +28,7 @@ export interface SyntheticPicture {
   readonly look: string;
 }
 
+/** An object of a generated picture, exactly. */
 export interface SyntheticObject {
   readonly mask: Mask;
   /** The tight box around it. */

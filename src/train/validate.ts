@@ -34,6 +34,7 @@ export interface ShownObject extends ObjectScore {
   readonly box: PromptBox;
 }
 
+/** How well a model does on the cases kept to validate with. */
 export interface Validation {
   /** Mean Dice of all objects. */
   readonly dice: number;

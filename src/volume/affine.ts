@@ -1,5 +1,6 @@
 import { cross, dot, length, type Vector3 } from "./vector.js";
 
+/** A row of an affine transformation of voxels to millimetres: three factors and an offset. */
 export type Row = readonly [number, number, number, number];
 
 /** The upper three rows of a 4 x 4 matrix: voxel indices to millimetres. The columns are x, y, z and the origin. */
@@ -56,6 +57,7 @@ export function inverse(affine: Affine): Affine {
 
 /** Names of the planes that a volume is looked at in, after what they cut through. */
 export const PLANES = ["axial", "coronal", "sagittal"] as const;
+/** Name of one of `PLANES`. */
 export type PlaneName = (typeof PLANES)[number];
 
 /** The axis of voxels that slices of this plane lie along: the one that runs most between feet and head, and so on. */

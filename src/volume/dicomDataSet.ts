@@ -40,10 +40,12 @@ export class DicomDataSet {
     private readonly outer?: DicomDataSet,
   ) {}
 
+  /** Order of bytes in a number, by the transfer syntax. */
   get littleEndian(): boolean {
     return this.transferSyntax !== BIG_ENDIAN;
   }
 
+  /** Where an attribute's value lies in the file; `undefined` when it is absent. */
   element(keyword: Keyword): Element | undefined {
     return this.data.elements[tagOf(keyword)];
   }
@@ -72,6 +74,7 @@ export class DicomDataSet {
     return this.text("SpecificCharacterSet") ?? this.outer?.characterSets;
   }
 
+  /** An attribute's text. @throws VolumeError when it is absent. */
   requiredText(keyword: Keyword): string {
     return this.text(keyword) ?? this.missing(keyword);
   }
@@ -107,6 +110,7 @@ export class DicomDataSet {
     return element && element.length >= 2 * (index + 1) ? this.data.uint16(tagOf(keyword), index) : undefined;
   }
 
+  /** An attribute's number. @throws VolumeError when it is absent. */
   requiredUint16(keyword: Keyword): number {
     return this.uint16(keyword) ?? this.missing(keyword);
   }

@@ -5,6 +5,7 @@ import { labelledFrames, packBits, type Code, type Segment } from "./segments.js
 import type { LabelVolume } from "./volume.js";
 import { VolumeError } from "./volumeError.js";
 
+/** What a segmentation says of itself and of its segments. */
 export interface DicomSegOptions {
   readonly segments: readonly Segment[];
   /** The program that made the labels, and its version. */

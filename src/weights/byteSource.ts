@@ -8,6 +8,7 @@ export interface ByteSource {
   readonly size: number;
   /** Bytes `[offset, offset + length)`; the caller has checked that they lie inside `size`. */
   read(offset: number, length: number): Uint8Array;
+  /** Lets go of the file; nothing can be read afterwards. */
   close(): void;
 }
 

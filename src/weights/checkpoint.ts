@@ -22,6 +22,7 @@ export const DTYPE_BYTES: Readonly<Record<DType, number>> = {
   BOOL: 1,
 };
 
+/** Type and shape of a tensor in a checkpoint, as PyTorch has it. */
 export interface TensorInfo {
   readonly dtype: DType;
   /** PyTorch's shape; `[]` for a scalar. */

@@ -11,6 +11,7 @@ import type { TensorToWrite } from "./safetensorsWriter.js";
 /** Types that floating-point tensors may be written in. */
 export type FloatDType = "F32" | "F16" | "BF16";
 
+/** Names and type of what is written. */
 export interface ConvertOptions {
   /** Type of the floating-point tensors; default: as they are. Others never change. */
   readonly dtype?: FloatDType;
@@ -20,6 +21,7 @@ export interface ConvertOptions {
   readonly onProgress?: (share: number) => void;
 }
 
+/** What was converted, and what was renamed, left out, missing or unexpected. */
 export interface ConvertReport {
   /** `[name in the input, name in the output]`, where they differ. */
   readonly renamed: readonly (readonly [string, string])[];

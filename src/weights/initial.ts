@@ -10,11 +10,14 @@ export type Initial =
   | { readonly kind: "normal" }
   | { readonly kind: "fanIn"; readonly fanIn: number };
 
+/** All 0, as PyTorch starts biases of norms and position tables. */
 export const ZEROS: Initial = { kind: "zeros" };
+/** All 1, as PyTorch starts weights of norms. */
 export const ONES: Initial = { kind: "ones" };
 /** Standard normal: `nn.Embedding`, and the Gaussian matrix of SAM's random positional encoding. */
 export const NORMAL: Initial = { kind: "normal" };
 
+/** Uniform in ±1/√count, as PyTorch starts linear layers and convolutions with so many inputs. */
 export function fanIn(count: number): Initial {
   return { kind: "fanIn", fanIn: count };
 }

@@ -85,6 +85,7 @@ const UNUSED = /^(pixel_mean|pixel_std|.*\.num_batches_tracked)$/;
 /** What `DistributedDataParallel` puts before every name. */
 const DISTRIBUTED = "module.";
 
+/** A checkpoint under the names of the state_dict, and what they were in the file. */
 export interface NormalisedCheckpoint {
   /** The same tensors under their original state_dict paths. Closing it closes the one behind it. */
   readonly checkpoint: Checkpoint;

@@ -35,6 +35,7 @@ export class Parameter {
     return tfToTorch(values, this.shape, this.layout);
   }
 
+  /** Frees its memory; the layer that has it cannot be used afterwards. */
   dispose(): void {
     this.value.dispose();
   }

@@ -7,6 +7,7 @@ import { findCases } from "./findCases.node.js";
 import type { ObjectRule } from "./objects.js";
 import { splitCases } from "./split.js";
 
+/** How a folder or table of images and labels is read and split. */
 export interface DataOptions {
   /** What counts as one object. Default `labels`, MedSAM's rule. */
   readonly objects?: ObjectRule;
