@@ -83,11 +83,15 @@ describe("commands", () => {
     expect(existsSync(join(ROOT, file))).toBe(true);
   });
 
-  test.each(once.filter(({ line }) => !isElsewhere(line)))("$where: $line", ({ line, printed }) => {
-    const { status, stdout, stderr } = runLine(line);
-    expect(status, stderr).toBe(0);
-    for (const text of printed) expect(stdout.split("\n")).toContain(text);
-  });
+  test.each(once.filter(({ line }) => !isElsewhere(line)))(
+    "$where: $line",
+    { timeout: 300_000 },
+    ({ line, printed }) => {
+      const { status, stdout, stderr } = runLine(line);
+      expect(status, stderr).toBe(0);
+      for (const text of printed) expect(stdout.split("\n")).toContain(text);
+    },
+  );
 
   test.each(blocksOf("csv"))("$where is a table of boxes", ({ code }) => {
     writeFileSync(join(folder, "table.csv"), code);
