@@ -2,6 +2,7 @@
 
 // Prediction
 export { SamPredictor, type PredictorOptions } from "./predictor/samPredictor.js";
+export { MemoryEmbeddingCache, type EmbeddingCache } from "./predictor/embeddingCache.js";
 export type { EncodedImage } from "./predictor/encodedImage.js";
 export type { LongCall } from "./predictor/longCall.js";
 export * from "./predictor/types.js";
@@ -46,11 +47,15 @@ export { npzLabelVolume, npzVolume } from "./volume/npzVolume.js";
 export { npzBytes, type ArrayToWrite } from "./volume/npzWrite.js";
 export { readVolume } from "./volume/read.js";
 export type { VolumeOptions } from "./volume/dicomVolume.js";
+export { piecesOf, type Pieces } from "./volume/pieces.js";
 export { planeOf, realValues, volumeSlice, type Axis, type Plane } from "./volume/values.js";
 export type { Vector3 } from "./volume/vector.js";
 export { spacingOf, type Grid, type LabelVolume, type Palette, type Volume } from "./volume/volume.js";
 export { VolumeError } from "./volume/volumeError.js";
-export * from "./predictor/segmentVolume.js";
+export { segmentVolume, type SegmentVolumeOptions } from "./predictor/segmentVolume.js";
+export type { VolumeObject } from "./predictor/volumeObject.js";
+export type { SliceMask, VolumeSegmentation } from "./predictor/volumeResult.js";
+export type { Margin } from "./predictor/volumeTrack.js";
 export { objectsFromLabels, type ObjectsFromLabelsOptions } from "./predictor/objectsFromLabels.js";
 
 // Evaluation
@@ -117,7 +122,6 @@ export * from "./inspect/trace.js";
 export * from "./train/adamw.js";
 export { batchLoss, type TrainingBatch } from "./train/batchLoss.js";
 export * from "./train/cases.js";
-export { MemoryEmbeddingCache, type EmbeddingCache } from "./train/embeddings.js";
 export * from "./train/finetune.js";
 export * from "./train/flips.js";
 export * from "./train/gradients.js";

@@ -35,4 +35,4 @@ export { DataError, type Problem } from "./train/data/caseFile.js";
 export type { ObjectRule } from "./train/data/objects.js";
 export { finetuneInFolder, RUN_FILES, type RunOptions } from "./train/run.node.js";
 export { readMetrics, type Metric } from "./train/metrics.node.js";
-export { DiskEmbeddingCache } from "./train/embeddingCache.node.js";
+export { DiskEmbeddingCache } from "./predictor/embeddingCache.node.js";

@@ -3,8 +3,9 @@ import { appendFile, mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:
 import { join } from "node:path";
 import { writeFileAtomic } from "../image/encode.node.js";
 import { messageOf } from "./errors.js";
-import type { SegmentResult } from "./segmentImage.js";
-import type { SegmentJob } from "./segmentJobs.js";
+import { describePrompt, type SegmentResult } from "./segmentImage.js";
+import { isVolume, type CaseJob } from "./segmentJobs.js";
+import type { VolumeDocument } from "./volumeCase.js";
 
 /** What decides how a batch's results look: the same for all that go into one folder. */
 export interface BatchSettings {
@@ -90,7 +91,7 @@ export class BatchFolder {
    *
    * @throws Error when it was made by other prompts than the job has.
    */
-  async isDone(job: SegmentJob): Promise<boolean> {
+  async isDone(job: CaseJob): Promise<boolean> {
     const file = join(this.cases, `${job.name}.json`);
     let text: string;
     try {
@@ -99,14 +100,12 @@ export class BatchFolder {
       return false;
     }
     try {
-      const { objects } = JSON.parse(text) as SegmentResult;
-      const [made, asked] = [objects.map(({ box }) => box), job.targets.map(({ prompt }) => prompt.box)];
-      if (JSON.stringify(made) === JSON.stringify(asked)) return true;
+      if (madeBy(text) === askedBy(job)) return true;
     } catch (error) {
       throw new Error(`${file}: is no result of medsam (${messageOf(error)}); remove it`, { cause: error });
     }
     throw new Error(
-      `${file}: was made with other boxes than the table has now; remove it, or choose another --out`,
+      `${file}: was made with other prompts than the table has now; remove it, or choose another --out`,
     );
   }
 
@@ -124,6 +123,16 @@ export class BatchFolder {
   private get suffix(): string {
     return this.part === "" ? "" : `_${this.part}`;
   }
+}
+
+/** The prompts of a result, and of a job, as text. */
+function madeBy(text: string): string {
+  const { objects, prompts } = JSON.parse(text) as SegmentResult & Partial<Pick<VolumeDocument, "prompts">>;
+  return JSON.stringify(prompts ?? objects.map(({ box, points }) => ({ box, points })));
+}
+
+function askedBy(job: CaseJob): string {
+  return JSON.stringify(isVolume(job) ? job.objects : job.targets.map(describePrompt));
 }
 
 /** Moves a case's files to where they stay, its JSON last. */

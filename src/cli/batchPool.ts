@@ -70,6 +70,7 @@ export class BatchPlace {
   private launch(): Promise<void> {
     return new Promise((resolve, reject) => {
       const child = fork(PROCESS, [JSON.stringify(this.start)], {
+        execArgv: [...process.execArgv, "--expose-gc"],
         stdio: ["ignore", "ignore", "inherit", "ipc"],
       });
       this.child = child;

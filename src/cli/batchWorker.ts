@@ -6,7 +6,9 @@ import { openModel } from "./openModel.js";
 import type { RunSettings } from "./provenance.js";
 import { choosePreset } from "./runSegment.js";
 import { segmentImage } from "./segmentImage.js";
-import type { SegmentJob } from "./segmentJobs.js";
+import { isVolume, type CaseJob } from "./segmentJobs.js";
+import { openVolumeCase, segmentVolumeCase, slicePreset } from "./volumeCase.js";
+import { fromPrompts } from "./volumePrompts.js";
 
 /** How a worker process of a batch starts. */
 export interface WorkerStart {
@@ -22,11 +24,14 @@ export interface WorkerStart {
 
 /** One case for a worker. */
 export interface WorkerJob {
-  readonly job: SegmentJob;
+  readonly job: CaseJob;
   /** An empty folder to work in, and the folder that its files go to. */
   readonly staged: string;
   readonly cases: string;
 }
+
+/** By what share the next box of a volume is wider than the last mask. */
+const VOLUME_MARGIN = 0.05;
 
 /** What a worker says: once that it is ready or cannot start, then how each case went. */
 export type WorkerMessage =
@@ -55,10 +60,16 @@ export async function startWorker(start: WorkerStart): Promise<{
     ...(crop !== undefined && { crop }),
   };
   const predictor = new SamPredictor(model, { preset, crop });
+  const slices = new SamPredictor(model, { preset: slicePreset(start.preset, model.config), crop });
+  const volumes = { checkpoint, preset: slices.preset.name, backend, margin: VOLUME_MARGIN, ...(crop !== undefined && { crop }) }; // prettier-ignore
   return {
     ...{ backend, notes },
     run: async ({ job, staged, cases }, signal) => {
-      await segmentImage(predictor, job, { settings, out: staged, signal });
+      if (isVolume(job)) {
+        const place = { path: job.image, name: job.name, out: staged };
+        const opened = await openVolumeCase(place, { ...(intensity !== undefined && { intensity }) }, () => fromPrompts(job.objects), { signal }); // prettier-ignore
+        await segmentVolumeCase(slices, opened, volumes, { signal });
+      } else await segmentImage(predictor, job, { settings, out: staged, signal });
       await publish(staged, cases);
     },
   };

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "commander";
 import { checkPrompt } from "../predictor/checkPrompt.js";
 import type { Box, Point, Prompt } from "../predictor/types.js";
+import type { Margin } from "../predictor/volumeTrack.js";
 import { messageOf } from "./errors.js";
 
 /** A point as it is written: `x,y,1` is in the object, `x,y,0` outside. */
@@ -27,6 +28,25 @@ export function collectBox3d(text: string, boxes: readonly Box3d[] = []): readon
   if (![z0, z1].every(Number.isInteger) || z0 < 0 || z0 > z1)
     throw new InvalidArgumentError("Expected z0 and z1 to be the numbers of the first and last slice.");
   return [...boxes, [x0, y0, z0, x1, y1, z1]];
+}
+
+/** A box in a slice of a volume. */
+export type SliceBox = readonly [slice: number, box: Box];
+
+/** For an option `--slice-box k,x0,y0,x1,y1` that may be given many times. */
+export function collectSliceBox(text: string, boxes: readonly SliceBox[] = []): readonly SliceBox[] {
+  const [slice, x0, y0, x1, y1] = numbers(text, 5, "five numbers k,x0,y0,x1,y1: the slice, and pixels in it");
+  const box: Box = [x0, y0, x1, y1];
+  assertPossible({ box });
+  return [...boxes, [parseSlice(String(slice)), box]];
+}
+
+/** For an option that takes a number of something, or millimetres as `3mm`. */
+export function parseMargin(text: string, most: number, expected: string): Margin {
+  const [, number, unit] = /^(\d*\.?\d+)\s*(mm)?$/.exec(text.trim()) ?? [];
+  if (number === undefined || (unit === undefined && Number(number) > most))
+    throw new InvalidArgumentError(`Expected ${expected}, or millimetres such as 3mm.`);
+  return unit === undefined ? Number(number) : { mm: Number(number) };
 }
 
 /** For an option `--point x,y,1` that may be given many times. */

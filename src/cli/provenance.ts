@@ -37,7 +37,10 @@ function commandOf({ image, slice, targets }: SegmentJob, settings: RunSettings)
     "medsam segment",
     quoted(basename(image)),
     ...(slice === undefined ? [] : [`--slice ${slice}`]),
-    ...targets.flatMap(promptFlags),
+    // Points of several objects are not told apart by flags.
+    ...(targets.length > 1 && targets.some(({ prompt }) => prompt.pointCoords)
+      ? ["--boxes TABLE"]
+      : targets.flatMap(promptFlags)),
     ...(checkpoint.embedded ? [] : [`--checkpoint ${quoted(checkpoint.name)}`]),
     `--preset ${preset}`,
     ...(intensity === undefined ? [] : [`--intensity ${intensity}`]),

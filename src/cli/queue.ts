@@ -5,11 +5,11 @@ import { createHash } from "node:crypto";
 import type { BatchSettings } from "./batchFolder.js";
 import type { WorkerStart } from "./batchWorker.js";
 import { messageOf, UsageError } from "./errors.js";
-import type { SegmentJob } from "./segmentJobs.js";
+import type { CaseJob } from "./segmentJobs.js";
 
 /** One case in the queue. Paths are absolute: all machines see them at the same place. */
 export interface QueuedCase {
-  readonly job: SegmentJob;
+  readonly job: CaseJob;
   readonly out: string;
   readonly settings: BatchSettings;
   readonly start: Omit<WorkerStart, "backend" | "threads">;

@@ -9,7 +9,7 @@ import { messageOf, UsageError } from "./errors.js";
 import { inMinutes, thousands } from "./format.js";
 import { Progress } from "./progress.js";
 import { assertPreset, type SegmentOptions } from "./runSegment.js";
-import { collectJobs, type SegmentJob } from "./segmentJobs.js";
+import { collectCases, type CaseJob } from "./segmentJobs.js";
 
 /** A part of a batch: number `index` of `count`, from 1. */
 export interface Shard {
@@ -47,12 +47,12 @@ interface BatchSummary {
 export async function runBatch(manifest: string, options: BatchOptions, signal: AbortSignal): Promise<void> {
   assertPreset(options);
   const { shard, out } = options;
-  const jobs = collectJobs([], { boxes: manifest }).filter(
+  const jobs = collectCases(manifest).filter(
     (_, index) => shard === undefined || index % shard.count === shard.index - 1,
   );
   const part = shard === undefined ? "" : `${shard.index}-of-${shard.count}`;
   const folder = await BatchFolder.open(out, await settingsOf(options), part);
-  const waiting: SegmentJob[] = [];
+  const waiting: CaseJob[] = [];
   for (const job of jobs) if (!(await folder.isDone(job))) waiting.push(job);
   const before = jobs.length - waiting.length;
   if (before > 0)

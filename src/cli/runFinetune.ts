@@ -6,7 +6,7 @@ import { FULL_RANGE } from "../image/intensity.js";
 import { defaultPreset, findPreset, withIntensity } from "../predictor/presetTable.js";
 import { openData, type OpenedData } from "../train/data/openData.node.js";
 import type { ObjectRule } from "../train/data/objects.js";
-import { DiskEmbeddingCache } from "../train/embeddingCache.node.js";
+import { DiskEmbeddingCache } from "../predictor/embeddingCache.node.js";
 import type { FinetuneResult } from "../train/finetune.js";
 import { readMetrics, type Metric } from "../train/metrics.node.js";
 import { finetuneInFolder, RUN_FILES } from "../train/run.node.js";

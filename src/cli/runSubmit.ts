@@ -5,7 +5,7 @@ import { thousands } from "./format.js";
 import { connect, jobId, loadBullmq, redisPlace, type QueuedCase } from "./queue.js";
 import { settingsOf, type BatchOptions } from "./runBatch.js";
 import { assertPreset } from "./runSegment.js";
-import { collectJobs } from "./segmentJobs.js";
+import { collectCases } from "./segmentJobs.js";
 
 /** The options of `medsam submit`. */
 export interface SubmitOptions extends Omit<BatchOptions, "workers" | "maxMemory" | "shard" | "backend"> {
@@ -21,7 +21,7 @@ export async function runSubmit(table: string, options: SubmitOptions): Promise<
   assertPreset(options);
   const place = redisPlace(options.redis);
   const { checkpoint, preset, intensity, crop, multimask = false } = options;
-  const jobs = collectJobs([], { boxes: table });
+  const jobs = collectCases(table);
   const out = resolve(options.out);
   const settings = await settingsOf(options);
   const folder = await BatchFolder.open(out, settings, "");

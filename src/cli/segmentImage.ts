@@ -127,7 +127,10 @@ async function predict(
 ): Promise<Prediction[]> {
   const boxes = targets.flatMap(({ prompt: { box, pointCoords } }) => (box && !pointCoords ? [box] : []));
   if (boxes.length === targets.length) return predictor.predictBoxes(boxes, { multimaskOutput, ...call });
-  return [await predictor.predict(targets[0].prompt, { multimaskOutput })];
+  const predictions: Prediction[] = [];
+  for (const { prompt } of targets)
+    predictions.push(await predictor.predict(prompt, { multimaskOutput, ...call }));
+  return predictions;
 }
 
 /** The candidate with the highest score. */
@@ -136,13 +139,21 @@ function best({ masks, scores }: Prediction): { mask: Mask; score: number } {
   return { mask: masks[index], score: scores[index] };
 }
 
-function describe({ prompt, label }: Target, value: number, { mask, score }: { mask: Mask; score: number }) {
+/** A prompt as NAME.json has it. */
+export function describePrompt({ prompt }: Target): Pick<SegmentedObject, "box" | "points"> {
   const { box, pointCoords, pointLabels = [] } = prompt;
+  return {
+    ...(box && { box }),
+    ...(pointCoords && { points: pointCoords.map((point, n) => ({ point, label: pointLabels[n] })) }),
+  };
+}
+
+function describe(target: Target, value: number, { mask, score }: { mask: Mask; score: number }) {
+  const { label } = target;
   return {
     value,
     ...(label !== undefined && { label }),
-    ...(box && { box }),
-    ...(pointCoords && { points: pointCoords.map((point, n) => ({ point, label: pointLabels[n] })) }),
+    ...describePrompt(target),
     pixels: maskArea(mask),
     maskBox: maskBox(mask) ?? null,
     score,

@@ -4,6 +4,8 @@ import type { Box, Prompt } from "../predictor/types.js";
 import { messageOf, UsageError } from "./errors.js";
 import { parseManifest, type ManifestRow } from "./manifest.js";
 import type { LabelledPoint } from "./prompts.js";
+import { volumeName } from "./volumeFiles.js";
+import { volumePrompts, type VolumePrompt } from "./volumePrompts.js";
 
 /** An object to segment. */
 export interface Target {
@@ -22,6 +24,18 @@ export interface SegmentJob {
   /** Object k has the value k + 1 in the label map. */
   readonly targets: readonly Target[];
 }
+
+/** One volume and what to find in it. */
+export interface VolumeJob {
+  /** Path of a file, or of a folder with a DICOM series. */
+  readonly image: string;
+  readonly name: string;
+  readonly objects: readonly VolumePrompt[];
+}
+
+export type CaseJob = SegmentJob | VolumeJob;
+
+export const isVolume = (job: CaseJob): job is VolumeJob => "objects" in job;
 
 /** What a command line says about images and prompts. */
 export interface PromptOptions {
@@ -43,7 +57,12 @@ export function collectJobs(images: readonly string[], options: PromptOptions): 
     if (box.length > 0 || point.length > 0)
       throw new UsageError("--boxes goes without --box and --point: put all boxes into the file");
     if (slice !== undefined) throw new UsageError("--slice goes without --boxes: a table names whole images");
-    return checked(jobsOfTable(images, boxes));
+    return checked(jobsOfTable(images, boxes)).map((job) => {
+      if (!isVolume(job)) return job;
+      throw new UsageError(
+        `${boxes}: ${job.image} has boxes in slices of a volume; medsam batch and segment-volume do volumes`,
+      );
+    });
   }
   if (images.length === 0)
     throw new UsageError("no image: expected medsam segment IMAGE... --box x0,y0,x1,y1, or --boxes FILE");
@@ -58,6 +77,11 @@ export function collectJobs(images: readonly string[], options: PromptOptions): 
         : { image, slice, name: `${name}_slice${slice}`, targets };
     }),
   );
+}
+
+/** All cases of a table, images and volumes. @throws as `collectJobs`. */
+export function collectCases(table: string): CaseJob[] {
+  return checked(jobsOfTable([], table));
 }
 
 /** By its name; what is in it is checked when it is read. */
@@ -76,27 +100,40 @@ function targetsOf(boxes: readonly Box[], points: readonly LabelledPoint[]): Tar
     throw new UsageError(
       `points with ${boxes.length} boxes: it is not clear which object they mean; give one box, or no points`,
     );
-  return [
-    {
-      prompt: {
-        pointCoords: points.map(({ point }) => point),
-        pointLabels: points.map(({ label }) => label),
-        ...(boxes.length === 1 && { box: boxes[0] }),
-      },
-    },
-  ];
+  return [{ prompt: promptOf(boxes[0], points) }];
+}
+
+function promptOf(box: Box | undefined, points: readonly LabelledPoint[] = []): Prompt {
+  return {
+    ...(points.length > 0 && {
+      pointCoords: points.map(({ point }) => point),
+      pointLabels: points.map(({ label }) => label),
+    }),
+    ...(box && { box }),
+  };
 }
 
 /** The images of a table, or those of them that are asked for. */
-function jobsOfTable(images: readonly string[], table: string): SegmentJob[] {
+function jobsOfTable(images: readonly string[], table: string): CaseJob[] {
   const rows = parseManifest(readText(table), table);
   const folder = dirname(table);
   const pathOf = (row: ManifestRow) => resolve(folder, row.image);
-  const job = (image: string, own: readonly ManifestRow[]): SegmentJob => ({
-    image,
-    name: own[0].case ?? parse(image).name,
-    targets: own.map(({ box, label }) => ({ prompt: { box }, ...(label !== undefined && { label }) })),
-  });
+  const job = (image: string, own: readonly ManifestRow[]): CaseJob => {
+    if (own.some(({ slice, slices }) => slice !== undefined || slices !== undefined))
+      return {
+        image,
+        name: own[0].case ?? volumeName(image),
+        objects: volumePrompts(own, `${table}: ${image}`),
+      };
+    return {
+      image,
+      name: own[0].case ?? parse(image).name,
+      targets: own.map(({ box, points, label }) => ({
+        prompt: promptOf(box, points),
+        ...(label !== undefined && { label }),
+      })),
+    };
+  };
   if (images.length === 0) {
     const byCase = new Map<string, ManifestRow[]>();
     for (const row of rows) {
@@ -119,18 +156,21 @@ function jobsOfTable(images: readonly string[], table: string): SegmentJob[] {
 }
 
 /** Every image is a file, and no two write the same outputs. */
-function checked(jobs: SegmentJob[]): SegmentJob[] {
+function checked<Job extends CaseJob>(jobs: Job[]): Job[] {
   const byName = new Map<string, string>();
-  for (const { image, name } of jobs) {
+  for (const job of jobs) {
+    const { image, name } = job;
     if (!existsSync(image))
-      throw new Error(`${image}: no such file; expected a PNG, JPEG, TIFF or .npz image`);
-    if (!statSync(image).isFile())
+      throw new Error(
+        `${image}: no such file; expected ${isVolume(job) ? "a volume" : "a PNG, JPEG, TIFF or .npz image"}`,
+      );
+    if (!isVolume(job) && !statSync(image).isFile())
       throw new Error(`${image}: is a folder; name the images in it, such as ${image}/*.png`);
     const key = name.toLowerCase(); // some file systems do not tell A from a
     const other = byName.get(key);
     if (other !== undefined)
       throw new UsageError(
-        `${other} and ${image} would both write ${name}_mask.png; segment them one by one with different --out`,
+        `${other} and ${image} would both write ${name}.json; segment them one by one with different --out`,
       );
     byName.set(key, image);
   }

@@ -1,8 +1,9 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { PLANES } from "../volume/affine.js";
 import { backendOption, checkpointOption, cropOption } from "./modelOptions.js";
-import { collectBox, collectBox3d, parseSlice } from "./prompts.js";
+import { collectBox, collectBox3d, collectSliceBox, parseMargin, parseSlice } from "./prompts.js";
 import type { SegmentVolumeOptions } from "./runSegmentVolume.js";
+import { wholeNumber } from "./synthesize.js";
 
 /** `medsam segment-volume`: objects in a volume, from boxes in one slice. */
 export function segmentVolumeCommand(signal: AbortSignal): Command {
@@ -17,6 +18,7 @@ export function segmentVolumeCommand(signal: AbortSignal): Command {
     .argument("<volume>", "NIfTI, DICOM (file or folder), or MedSAM's .npz")
     .option("--box <x0,y0,x1,y1>", "a box around an object in the slice --slice; many", collectBox)
     .option("--slice <k>", "the slice of the boxes, counted from 0", parseSlice)
+    .option("--slice-box <k,x0,y0,x1,y1>", "boxes around one object, one a slice; many", collectSliceBox)
     .option(
       "--box3d <x0,y0,z0,x1,y1,z1>",
       "a box around an object in slices z0 to z1, which it does not leave; many",
@@ -24,12 +26,26 @@ export function segmentVolumeCommand(signal: AbortSignal): Command {
     )
     .option("--prompts-from <labels>", "boxes from a ground truth: NIfTI, DICOM SEG, or .npz with gts")
     .option("--every-slice", "with --prompts-from: a box in every slice, not in the middle one alone")
+    .option("--pieces", "with --prompts-from: a box for each piece of a label, not for the whole of it")
+    .option(
+      "--widen <n>",
+      "with --prompts-from: pixels, or millimetres as in 3mm, by which boxes are wider at each side",
+      (text) => parseMargin(text, 1e6, "a number of pixels"),
+    )
+    .addOption(
+      wholeNumber(
+        "--jitter <n>",
+        "with --prompts-from: most pixels that are added at random to each side",
+        1,
+      ),
+    )
+    .addOption(wholeNumber("--seed <n>", "with --jitter: the same seed draws the same boxes", 1))
     .addOption(new Option("--plane <name>", "which slices (default: as they are stored)").choices(PLANES))
     .option("--series <n>", "which series of a DICOM folder, from 1", parseSeries)
     .option(
-      "--margin <share>",
-      "by what share of its sides the next box is wider than the last mask",
-      parseShare,
+      "--margin <n>",
+      "by what share of its sides, or millimetres as in 3mm, the next box is wider than the last mask",
+      (text) => parseMargin(text, 1, "a share of 0 to 1"),
       0.05,
     )
     .addOption(checkpointOption())
@@ -40,6 +56,10 @@ export function segmentVolumeCommand(signal: AbortSignal): Command {
       "how values become 0..255, such as ct-lung (default: soft tissue for CT, else percentiles)",
     )
     .addOption(cropOption())
+    .option(
+      "--cache <folder>",
+      "keep embeddings here (8 GB at most): a second run on a volume encodes nothing",
+    )
     .option("--out <folder>", "where the files go", "out")
     .option("--json", "print one JSON document and nothing else")
     .addHelpText(
@@ -52,8 +72,11 @@ Examples:
     $ medsam segment-volume series/ --box 95,255,190,350 --slice 40 --checkpoint medsam_vit_b.pth
   Where the object begins and ends is known:
     $ medsam segment-volume ct.nii.gz --box3d 95,255,30,190,350,52
-  As MedSAM is evaluated, a box from the ground truth's middle slice:
+  Boxes in three slices, of one object; between them it is followed:
+    $ medsam segment-volume ct.nii.gz --slice-box 31,95,255,190,350 --slice-box 40,90,250,195,352 --slice-box 50,99,258,180,340
+  As MedSAM is evaluated, a box from the ground truth's middle slice; or with a margin and at random, as it is trained:
     $ medsam segment-volume ct.nii.gz --prompts-from labels.nii.gz
+    $ medsam segment-volume ct.nii.gz --prompts-from labels.nii.gz --pieces --widen 3mm --jitter 5 --seed 7
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.
 Results are not for clinical use.`,
@@ -67,11 +90,4 @@ Results are not for clinical use.`,
 function parseSeries(text: string): number {
   if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError("Expected the number of a series, from 1.");
   return Number(text);
-}
-
-function parseShare(text: string): number {
-  const share = Number(text);
-  if (text === "" || !(share >= 0 && share <= 1))
-    throw new InvalidArgumentError("Expected a share of 0 to 1.");
-  return share;
 }

@@ -1,13 +1,14 @@
 import { existsSync, readFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { writeFileAtomic } from "../image/encode.node.js";
-import type { VolumeSegmentation } from "../predictor/segmentVolume.js";
+import type { VolumeSegmentation } from "../predictor/volumeResult.js";
 import type { DicomImage } from "../volume/dicomImage.js";
 import { dicomSegBytes } from "../volume/dicomSegWrite.js";
 import { niftiLabelBytes } from "../volume/niftiWrite.js";
 import { npzBytes } from "../volume/npzWrite.js";
 import { spacingOf } from "../volume/volume.js";
+import { messageOf } from "./errors.js";
 import { PACKAGE_VERSION } from "./version.js";
 
 /** What `medsam segment-volume` writes. */
@@ -19,8 +20,12 @@ export interface VolumeFiles {
   readonly json: string;
 }
 
-export function volumeFiles(path: string, isDicom: boolean, folder: string): VolumeFiles {
-  const name = basename(resolve(path)).replace(/(\.nii)?\.(gz|nii|npz|dcm)$/i, "");
+/** What the outputs are named after: the file or folder without its ending. */
+export function volumeName(path: string): string {
+  return basename(resolve(path)).replace(/(\.nii)?\.(gz|nii|npz|dcm)$/i, "");
+}
+
+export function volumeFiles(path: string, name: string, isDicom: boolean, folder: string): VolumeFiles {
   const at = (ending: string) => join(folder, `${name}${ending}`);
   return {
     labels: at(/\.npz$/i.test(path) ? "_labels.npz" : "_labels.nii.gz"),
@@ -68,11 +73,35 @@ export async function writeVolumeFiles(
     written.segmentation !== undefined && images !== undefined
       ? await dicomSegBytes(labels, images, { segments, algorithm: "medsam-tfjs", version: PACKAGE_VERSION })
       : undefined;
-  await writeFileAtomic(files.json, `${JSON.stringify(document, null, 2)}\n`);
-  await writeFileAtomic(files.labels, bytes);
-  await writeFileAtomic(files.picture, picture);
-  if (files.segmentation === undefined) return;
-  if (segmentation !== undefined) await writeFileAtomic(files.segmentation, segmentation);
+  // The JSON comes first: it says whose the others are.
+  await writeAll([
+    [files.json, `${JSON.stringify(document, null, 2)}\n`],
+    [files.labels, bytes],
+    [files.picture, picture],
+    ...(files.segmentation !== undefined && segmentation !== undefined
+      ? [[files.segmentation, segmentation] as const]
+      : []),
+  ]);
   // One of an earlier run must not be taken for this one's.
-  else await rm(files.segmentation, { force: true });
+  if (files.segmentation !== undefined && segmentation === undefined)
+    await rm(files.segmentation, { force: true });
+}
+
+/** Writes files of one folder, all of them or, on a full disk, none: they get their names when all are written. */
+async function writeAll(
+  files: readonly (readonly [path: string, content: string | Uint8Array])[],
+): Promise<void> {
+  const folder = dirname(files[0][0]);
+  let staged: string | undefined;
+  try {
+    await mkdir(folder, { recursive: true });
+    staged = await mkdtemp(join(folder, ".medsam-"));
+    for (const [path, content] of files) await writeFileAtomic(join(staged, basename(path)), content);
+    for (const [path] of files) await rename(join(staged, basename(path)), path);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    throw Object.assign(new Error(`${folder}: cannot be written to (${messageOf(error)}); nothing was written`, { cause: error }), { code }); // prettier-ignore
+  } finally {
+    if (staged !== undefined) await rm(staged, { recursive: true, force: true });
+  }
 }

@@ -3,8 +3,8 @@ import type { Mask } from "../image/mask.js";
 import { drawOverlay } from "../image/overlay.js";
 import type { PixelImage } from "../image/pixels.js";
 import { resizePillowBilinear } from "../image/resizePillow.js";
-import type { VolumeSegmentation } from "../predictor/segmentVolume.js";
-import { planeOf, volumeSlice, type Axis } from "../volume/values.js";
+import type { VolumeSegmentation } from "../predictor/volumeResult.js";
+import { acrossSlice, planeOf, volumeSlice, type Axis } from "../volume/values.js";
 import type { Volume } from "../volume/volume.js";
 
 const MOST_SLICES = 12;
@@ -45,7 +45,7 @@ function sizeOfTile(
   width: number,
   height: number,
 ): [number, number] {
-  const [across, down] = ([[y, z], [x, z], [x, y]] as const)[axis]; // prettier-ignore
+  const [across, down] = acrossSlice([x, y, z], axis);
   const scale = TILE / Math.max(width * across, height * down);
   return [width * across, height * down].map((side) => Math.max(1, Math.round(side * scale))) as [number, number]; // prettier-ignore
 }

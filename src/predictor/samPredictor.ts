@@ -4,6 +4,7 @@ import { checkPixels, type PixelImage } from "../image/pixels.js";
 import { gridSize } from "../model/config.js";
 import type { Sam } from "../model/sam.js";
 import { checkPrompt } from "./checkPrompt.js";
+import { embeddingKey, embeddingShape, weightsDigest, type EmbeddingCache } from "./embeddingCache.js";
 import { TakenImage, type Encoded, type EncodedImage } from "./encodedImage.js";
 import { runSteps, type LongCall } from "./longCall.js";
 import type { Preset } from "./presets.js";
@@ -28,6 +29,8 @@ export interface PredictorOptions {
    * prompt needs one. Default: the whole image, as MedSAM does.
    */
   readonly crop?: number;
+  /** Where embeddings are looked for before they are computed, and kept. The model's weights must then stay as they are. */
+  readonly cache?: EmbeddingCache;
 }
 
 /** Bytes of decoder intermediates that one batch of prompts may take. */
@@ -44,6 +47,8 @@ export class SamPredictor {
   private image: EightBitImage | undefined;
   private encoded: Encoded | undefined;
   private last: Promise<unknown> = Promise.resolve();
+  private readonly cache: EmbeddingCache | undefined;
+  private weights: Promise<string> | undefined;
 
   /**
    * @param model stays the caller's to dispose.
@@ -51,12 +56,13 @@ export class SamPredictor {
    */
   constructor(
     readonly model: Sam,
-    { preset = defaultPreset(model.config), crop }: PredictorOptions = {},
+    { preset = defaultPreset(model.config), crop, cache }: PredictorOptions = {},
   ) {
     if (crop !== undefined && !(crop >= 1 && Number.isFinite(crop)))
       throw new RangeError(`crop is ${crop}; expected at least 1, the times of the box's longer side`);
     this.preset = preset;
     this.crop = crop;
+    this.cache = cache;
   }
 
   /**
@@ -188,13 +194,30 @@ export class SamPredictor {
     const whole = wholeOf(image);
     const part = isSameRegion(region, whole) ? image : (cropImage(image, region) as EightBitImage);
     const { pixels, frame } = this.preset.prepare(part, this.model.config.imageSize);
+    const key = this.cache && (await this.keyOf(part));
+    const known = key === undefined ? undefined : await this.cache?.get(key);
+    const shape = embeddingShape(this.model);
+    if (known?.length === shape[0] * shape[1] * shape[2])
+      return { features: tf.tensor4d(known, [1, ...shape]), frame, region, whole };
     const input = tf.tensor4d(pixels, [1, frame.side, frame.side, 3]);
     try {
       const features = await runSteps(this.model.imageEncoder.steps(input), { signal, onProgress });
+      if (key !== undefined)
+        try {
+          await this.cache?.set(key, Float32Array.from(await features.data<"float32">()));
+        } catch (error) {
+          features.dispose();
+          throw error;
+        }
       return { features, frame, region, whole };
     } finally {
       input.dispose();
     }
+  }
+
+  private async keyOf(image: EightBitImage): Promise<string> {
+    this.weights ??= weightsDigest(this.model.imageEncoder.namedParameters());
+    return embeddingKey(await this.weights, this.model, this.preset, image);
   }
 
   private async decode(

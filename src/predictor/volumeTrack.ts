@@ -1,5 +1,7 @@
 import { maskArea, maskBox, type Mask } from "../image/mask.js";
 import type { PixelImage } from "../image/pixels.js";
+import { acrossSlice, type Axis } from "../volume/values.js";
+import { spacingOf, type Volume } from "../volume/volume.js";
 import type { Box } from "./types.js";
 
 /** Fewer pixels than this are no object. */
@@ -34,12 +36,26 @@ export function goesOn(image: PixelImage, mask: Mask, before: Mask, seed: Seed):
   return contrastOf(image, mask) / seed.contrast >= LEAST_CONTRAST;
 }
 
-/** The box around a mask, wider at each side by a share of its width and height, a pixel at least; within the image. */
-export function boxFromMask(mask: Mask, margin: number): Box | undefined {
+/** By how much a box is made wider at each side: a share of its width and height, or millimetres. */
+export type Margin = number | { readonly mm: number };
+
+/**
+ * A margin as pixels of a box's sides, a pixel at least.
+ *
+ * @throws VolumeError when it is in millimetres and the volume does not say how far apart its voxels are.
+ */
+export function marginSteps(margin: Margin, volume: Volume, axis: Axis) {
+  if (typeof margin === "number") return (side: number) => Math.max(1, Math.round(margin * side));
+  const steps = acrossSlice(spacingOf(volume, volume.name), axis);
+  return (_: number, direction: 0 | 1) => Math.max(1, Math.round(margin.mm / steps[direction]));
+}
+
+/** The box around a mask, wider at each side by so many pixels; within the image. */
+export function boxFromMask(mask: Mask, wider: (side: number, direction: 0 | 1) => number): Box | undefined {
   const box = maskBox(mask);
   if (box === undefined) return undefined;
   const [x0, y0, x1, y1] = box;
-  const [dx, dy] = [x1 - x0 + 1, y1 - y0 + 1].map((side) => Math.max(1, Math.round(margin * side)));
+  const [dx, dy] = [wider(x1 - x0 + 1, 0), wider(y1 - y0 + 1, 1)];
   return [
     Math.max(0, x0 - dx),
     Math.max(0, y0 - dy),
@@ -53,7 +69,7 @@ export function boxFromMask(mask: Mask, margin: number): Box | undefined {
  * at each side. 0 where there are none.
  */
 function contrastOf({ channels, data }: PixelImage, mask: Mask): number {
-  const box = boxFromMask(mask, 0.25);
+  const box = boxFromMask(mask, (side) => Math.max(1, Math.round(side / 4)));
   if (box === undefined) return 0;
   const [x0, y0, x1, y1] = box;
   const sums = [0, 0];

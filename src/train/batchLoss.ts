@@ -1,5 +1,4 @@
 import * as tf from "@tensorflow/tfjs";
-import { gridSize } from "../model/config.js";
 import type { Prompts } from "../model/promptEncoder.js";
 import type { Sam } from "../model/sam.js";
 import { resizeBilinear } from "../ops/resize.js";
@@ -80,9 +79,4 @@ export function targetBatch(prompts: readonly SamplePrompt[]): tf.Tensor {
       .cast("float32")
       .expandDims(1),
   );
-}
-
-/** Shape of one image's embedding. */
-export function embeddingShape({ config }: Sam): [height: number, width: number, channels: number] {
-  return [gridSize(config), gridSize(config), config.promptEmbedDim];
 }

@@ -1,11 +1,12 @@
 import type { Sam } from "../model/sam.js";
+import { MemoryEmbeddingCache, type EmbeddingCache } from "../predictor/embeddingCache.js";
 import type { Preset } from "../predictor/presets.js";
 import { defaultPreset } from "../predictor/presetTable.js";
 import { CheckpointError, type Checkpoint } from "../weights/checkpoint.js";
 import type { TensorToWrite } from "../weights/safetensorsWriter.js";
 import { BatchReader, disposeBatch } from "./batches.js";
 import type { TrainingData } from "./cases.js";
-import { FrozenEncoder, MemoryEmbeddingCache, type EmbeddingCache } from "./embeddings.js";
+import { FrozenEncoder } from "./embeddings.js";
 import { plainTensors } from "./plainTensors.js";
 import { Sampler } from "./sample.js";
 import type { SettingsInput } from "./settings.js";

@@ -1,6 +1,6 @@
 import type { SamConfig } from "../model/config.js";
+import { digest, weightsDigest } from "../predictor/embeddingCache.js";
 import type { TrainingData } from "./cases.js";
-import { digest, weightsDigest } from "./embeddings.js";
 import type { FinetuneOptions } from "./finetune.js";
 import { completeSettings, type TrainingSettings } from "./settings.js";
 

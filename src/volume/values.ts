@@ -54,14 +54,17 @@ export interface Plane {
   readonly down: number;
 }
 
+/** Of something along each axis of voxels: what goes along the columns and along the rows of a slice. */
+export function acrossSlice([x, y, z]: Vector3, axis: Axis): readonly [across: number, down: number] {
+  return ([[y, z], [x, z], [x, y]] as const)[axis]; // prettier-ignore
+}
+
 /** The slice `index` along an axis; see `volumeSlice` for its columns and rows. */
 export function planeOf(size: Vector3, axis: Axis, index: number): Plane {
-  const steps = [1, size[0], size[0] * size[1]];
-  const [across, down] = ([[1, 2], [0, 2], [0, 1]] as const)[axis]; // prettier-ignore
-  return {
-    ...{ width: size[across], height: size[down] },
-    ...{ start: index * steps[axis], right: steps[across], down: steps[down] },
-  };
+  const steps: Vector3 = [1, size[0], size[0] * size[1]];
+  const [width, height] = acrossSlice(size, axis);
+  const [right, down] = acrossSlice(steps, axis);
+  return { width, height, start: index * steps[axis], right, down };
 }
 
 /**

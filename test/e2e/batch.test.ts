@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { niftiLabelBytes } from "../../src/volume/niftiWrite.js";
 import { readImageFile } from "../../src/image/decode.node.js";
 import { exited, finished, generate, identities, logOf } from "./batchFiles.js";
 import { ENV, MAIN, medsam, temporaryFolder } from "./medsam.js";
@@ -98,6 +99,51 @@ describe("medsam batch", () => {
     expect(JSON.parse(second.stdout)).toMatchObject({ before: 2, done: 3, failed: [] });
   });
 
+  test("volumes and points are cases too, and are not done again", () => {
+    const folder = temporaryFolder();
+    generate(folder, 1);
+    const size = [40, 30, 6] as const;
+    const data = Uint8Array.from({ length: 7200 }, (_, i) => {
+      const [x, y, z] = [i % 40, Math.floor(i / 40) % 30, Math.floor(i / 1200)];
+      return x >= 8 && x <= 20 && y >= 6 && y <= 16 && z >= 1 && z <= 4 ? 190 : 60;
+    });
+    const affine = [[-0.5, 0, 0, 0], [0, 0.5, 0, 0], [0, 0, 4, 0]] as const; // prettier-ignore
+    writeFileSync(join(folder, "v.nii.gz"), niftiLabelBytes({ size, affine, data }, "v.nii.gz"));
+    writeFileSync(join(folder, "broken.nii.gz"), readFileSync(join(folder, "v.nii.gz")).subarray(0, 90));
+    const rows = [
+      "image,case,x0,y0,x1,y1,slice,z0,z1,object,points",
+      'data/images/0000.png,picture,8,8,50,50,,,,,"20,20,1; 60,60,0"',
+      "data/images/0000.png,picture,10,8,40,50,,,,,",
+      "v.nii.gz,flat,8,6,20,16,2,,,a,",
+      "v.nii.gz,flat,8,6,20,16,3,,,a,",
+      "v.nii.gz,flat,7,5,21,17,,1,4,,",
+      "broken.nii.gz,broken,1,1,9,9,2,,,,",
+    ];
+    const table = join(folder, "cases.csv");
+    writeFileSync(table, rows.join("\n"));
+    const out = join(folder, "out");
+    const args = ["batch", table, "--out", out, "--workers", "1", "--json"];
+    const first = medsam(args);
+    expect(first.status, first.stderr).toBe(1);
+    expect(JSON.parse(first.stdout)).toMatchObject({ cases: 3, done: 2, failed: [{ case: "broken" }] });
+    expect(first.stderr).toMatch(/broken: .*broken\.nii\.gz/);
+    const result = (name: string) => JSON.parse(readFileSync(join(out, "cases", `${name}.json`), "utf8")) as { objects: { label: number }[]; prompts: object[] }; // prettier-ignore
+    expect(result("picture").objects).toMatchObject([{ box: [8, 8, 50, 50], points: [{ label: 1 }, { label: 0 }] }, { box: [10, 8, 40, 50] }]); // prettier-ignore
+    expect(result("flat").objects.map(({ label }) => label)).toEqual([1, 2]);
+    expect(result("flat").prompts).toEqual([
+      { label: 1, boxes: { "2": [8, 6, 20, 16], "3": [8, 6, 20, 16] } },
+      { label: 2, boxes: { "2": [7, 5, 21, 17] }, within: [1, 4] },
+    ]);
+    expect(readdirSync(join(out, "cases")).filter((name) => name.startsWith("flat")).sort()).toEqual(["flat.json", "flat_labels.nii.gz", "flat_slices.png"]); // prettier-ignore
+    const before = identities(out);
+    expect(JSON.parse(medsam(args).stdout)).toMatchObject({ before: 2, done: 2 });
+    expect(identities(out)).toEqual(before);
+    writeFileSync(table, rows.join("\n").replace("8,6,20,16,3", "8,6,20,16,4"));
+    expect(medsam(args).stderr).toContain("flat.json: was made with other prompts");
+    // What segments pictures says where volumes go.
+    expect(medsam(["segment", "--boxes", table])).toMatchObject({ status: 2, stderr: expect.stringContaining("medsam batch and segment-volume do volumes") as string }); // prettier-ignore
+  });
+
   test("shards share a folder and leave nothing out", () => {
     const folder = temporaryFolder();
     const table = generate(folder, 5);
@@ -171,7 +217,7 @@ describe("medsam batch", () => {
     refused(["nothing.png,1,1,9,9,a"], "nothing.png: no such file");
     mkdirSync(join(folder, "other"));
     cpSync(join(folder, "data", "images", "0000.png"), join(folder, "other", "0000.png"));
-    refused(["data/images/0000.png,1,1,9,9,", "other/0000.png,1,1,9,9,"], "would both write 0000_mask.png");
+    refused(["data/images/0000.png,1,1,9,9,", "other/0000.png,1,1,9,9,"], "would both write 0000.json");
     refused(["data/images/0000.png,1,1,9,9,a", "other/0000.png,1,1,9,9,a"], "the case a is both");
     refused(["data/images/0000.png,1,1,9,9,../a"], 'column case is "../a"');
     expect(medsam(["batch", table, "--out", out, "--shard", "3/2"]).status).toBe(2);
@@ -186,6 +232,6 @@ describe("medsam batch", () => {
       "holds a batch with other settings (multimask false, not true)",
     );
     writeFileSync(table, readFileSync(table, "utf8").replace("8,8,50,50", "9,9,50,50"));
-    expect(medsam(["batch", table, "--out", out]).stderr).toContain("was made with other boxes");
+    expect(medsam(["batch", table, "--out", out]).stderr).toContain("was made with other prompts");
   });
 });

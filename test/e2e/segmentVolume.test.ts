@@ -1,5 +1,8 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { decodeImage } from "../../src/image/decode.js";
 import { readNpz } from "../../src/image/npz.js";
@@ -8,7 +11,7 @@ import { readNiftiLabels } from "../../src/volume/nifti.js";
 import { niftiLabelBytes } from "../../src/volume/niftiWrite.js";
 import { npzBytes } from "../../src/volume/npzWrite.js";
 import type { LabelVolume } from "../../src/volume/volume.js";
-import { medsam, ROOT, temporaryFolder } from "./medsam.js";
+import { MAIN, medsam, ROOT, temporaryFolder } from "./medsam.js";
 
 /** A bright ellipsoid near one corner of a volume of unequal sides. */
 const SIZE = [56, 44, 14] as const;
@@ -62,23 +65,23 @@ describe("medsam segment-volume", () => {
     expect(document.objects[0].slices.length).toBeGreaterThan(4);
   });
 
-  test("other planes, 3D boxes, and boxes from labels find the same object", () => {
+  test.each([
+    ["--plane", "coronal", "--box", "7,4,25,12", "--slice", "28"],
+    ["--box3d", "7,21,5,25,35,11"],
+    ["--slice-box", "6,7,21,25,35", "--slice-box", "10,8,22,24,34"],
+    ["--prompts-from", "t.nii.gz"],
+    ["--prompts-from", "t.nii.gz", "--every-slice", "--plane", "axial"],
+    ["--prompts-from", "t.nii.gz", "--pieces", "--widen", "1mm", "--jitter", "2", "--margin", "1.5mm"],
+  ])("%s %s: the same object is found", (...args) => {
     const folder = temporaryFolder();
     const affine = AFFINES.LAS;
     writeFileSync(join(folder, "v.nii.gz"), niftiLabelBytes({ size: SIZE, affine, data: image }, "v.nii.gz"));
     const truth = Uint8Array.from(image, (value) => (value >= 180 ? 3 : 0));
     writeFileSync(join(folder, "t.nii.gz"), niftiLabelBytes({ size: SIZE, affine, data: truth }, "t.nii.gz"));
-    for (const args of [
-      ["--plane", "coronal", "--box", "7,4,25,12", "--slice", "28"],
-      ["--box3d", "7,21,5,25,35,11"],
-      ["--prompts-from", "t.nii.gz"],
-      ["--prompts-from", "t.nii.gz", "--every-slice", "--plane", "axial"],
-    ]) {
-      expect(run(folder, "v.nii.gz", ...args)).toMatchObject({ status: 0 });
-      const labels = readNiftiLabels(readFileSync(join(folder, "out", "v_labels.nii.gz")), "labels");
-      middleOf(labels).forEach((at, axis) => expect(Math.abs(at - CENTRE[axis])).toBeLessThan(2));
-      expect(new Set(labels.data)).toEqual(new Set([0, args[0] === "--prompts-from" ? 3 : 1]));
-    }
+    expect(run(folder, "v.nii.gz", ...args)).toMatchObject({ status: 0 });
+    const labels = readNiftiLabels(readFileSync(join(folder, "out", "v_labels.nii.gz")), "labels");
+    middleOf(labels).forEach((at, axis) => expect(Math.abs(at - CENTRE[axis])).toBeLessThan(2));
+    expect(new Set(labels.data)).toEqual(new Set([0, args[0] === "--prompts-from" ? 3 : 1]));
   });
 
   test("npz comes back as npz, with a picture and numbers; what is not ours is left alone", async () => {
@@ -113,6 +116,9 @@ describe("medsam segment-volume", () => {
     [["--box", BOX], /--box and --slice go together/],
     [["--prompts-from", "t.npz", "--box", BOX, "--slice", "1"], /goes without --box/],
     [["--every-slice", "--box", BOX, "--slice", "1"], /--every-slice goes with --prompts-from/],
+    [["--slice-box", "3,1,1,9,9", "--slice-box", "3,2,2,9,9"], /slice 3 has two boxes/],
+    [["--prompts-from", "t.npz", "--seed", "2"], /--seed goes with --jitter/],
+    [["--box", BOX, "--slice", "1", "--margin", "2"], /a share of 0 to 1, or millimetres such as 3mm/],
     [["--box3d", "1,2,9,4,5,3"], /first and last slice/],
     [["--plane", "axial", "--box", BOX, "--slice", "1"], /does not say how it lies/],
   ])("wrong use is said in one line: %#", (args, message) => {
@@ -138,6 +144,79 @@ describe("medsam segment-volume", () => {
       stderr: expect.stringContaining("labels lie elsewhere than the image") as string,
     });
     expect(existsSync(join(folder, "out"))).toBe(false);
+  });
+
+  const write = (folder: string) =>
+    writeFileSync(join(folder, "v.nii.gz"), niftiLabelBytes({ size: SIZE, affine: AFFINES.LAS, data: image }, "v.nii.gz")); // prettier-ignore
+
+  test("--cache: a second run gives the same, also when the first was killed or a file is damaged", async () => {
+    const folder = temporaryFolder();
+    write(folder);
+    const args = ["v.nii.gz", "--box", BOX, "--slice", "8", "--cache", "kept"];
+    const child = spawn(process.execPath, [MAIN, "segment-volume", ...args, "--backend", "wasm", "--out", "out"], { cwd: folder, stdio: "ignore" }); // prettier-ignore
+    const kept = () => (existsSync(join(folder, "kept")) ? readdirSync(join(folder, "kept")) : []);
+    while (kept().length < 2 && child.exitCode === null) await sleep(10);
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    expect(existsSync(join(folder, "out", "v.json"))).toBe(false);
+    const labels = () => readFileSync(join(folder, "out", "v_labels.nii.gz"));
+    expect(run(folder, ...args).status).toBe(0);
+    const first = labels();
+    const files = kept().filter((name) => name.endsWith(".embedding"));
+    expect(files.length).toBeGreaterThan(3); // slices that look the same are kept once
+    writeFileSync(join(folder, "kept", files[0]), "no embedding");
+    expect(run(folder, ...args).status).toBe(0);
+    expect(labels()).toEqual(first);
+    expect(run(folder, ...args.slice(0, 5)).status).toBe(0);
+    expect(labels()).toEqual(first);
+  });
+
+  test.skipIf(process.platform === "win32")("Ctrl-C leaves no file", async () => {
+    const folder = temporaryFolder();
+    write(folder);
+    const args = [
+      "segment-volume",
+      "v.nii.gz",
+      "--box",
+      BOX,
+      "--slice",
+      "8",
+      "--backend",
+      "cpu",
+      "--cache",
+      "kept",
+    ];
+    const child = spawn(process.execPath, [MAIN, ...args], { cwd: folder });
+    let stderr = "";
+    child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+    const ended = once(child, "exit");
+    const begun = () => existsSync(join(folder, "kept")) && readdirSync(join(folder, "kept")).length > 0;
+    while (!begun() && child.exitCode === null) await sleep(10);
+    child.kill("SIGINT");
+    expect(await ended).toEqual([130, null]);
+    expect(stderr).toMatch(/medsam: interrupted\n$/);
+    expect(existsSync(join(folder, "out"))).toBe(false);
+  });
+
+  test("a full disk leaves no file and is said in one line", ({ skip }) => {
+    const folder = temporaryFolder();
+    write(folder);
+    const out = join(folder, "out");
+    mkdirSync(out);
+    if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=8k", "none", out], { stdio: "ignore" }).status !== 0) {
+      console.warn(
+        "segmentVolume.test.ts: the full disk is not tried, as mounting one is not permitted here",
+      );
+      return skip();
+    }
+    try {
+      const { status, stderr } = run(folder, "v.nii.gz", "--box", BOX, "--slice", "8");
+      expect([status, stderr.trim().split("\n").length]).toEqual([1, 1]);
+      expect(stderr).toMatch(/out: cannot be written to \(ENOSPC.*nothing was written/);
+      expect(readdirSync(out)).toEqual([]);
+    } finally {
+      spawnSync("umount", [out]);
+    }
   });
 
   const SERIES = join(ROOT, "..", "shared", "data", "dicom-series");

@@ -69,8 +69,8 @@ describe("collectJobs", () => {
       () => collectJobs([a], { box: [[0, 0, 1, 1], [0, 0, 2, 2]], point: [{ point: [1, 1], label: 1 }] }), // prettier-ignore
       "not clear which object",
     ],
-    [() => collectJobs([a, otherA], { box: [[0, 0, 1, 1]] }), "would both write a_mask.png"],
-    [() => collectJobs([a, a], { box: [[0, 0, 1, 1]] }), "would both write a_mask.png"],
+    [() => collectJobs([a, otherA], { box: [[0, 0, 1, 1]] }), "would both write a.json"],
+    [() => collectJobs([a, a], { box: [[0, 0, 1, 1]] }), "would both write a.json"],
     [() => collectJobs([file("c.png")], { boxes: table }), "has no row for"],
   ])("refuses wrong use %#: %s", (collect, message) => {
     expect(collect).toThrow(UsageError);

@@ -1,11 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { useBackend } from "../../../src/backend/useBackend.node.js";
 import { loadMedSam } from "../../../src/loadMedSam.node.js";
 import type { Sam } from "../../../src/model/sam.js";
+import { MemoryEmbeddingCache } from "../../../src/predictor/embeddingCache.js";
 import { objectsFromLabels } from "../../../src/predictor/objectsFromLabels.js";
 import { SamPredictor } from "../../../src/predictor/samPredictor.js";
-import { segmentVolume, type VolumeObject } from "../../../src/predictor/segmentVolume.js";
+import { segmentVolume } from "../../../src/predictor/segmentVolume.js";
+import type { VolumeObject } from "../../../src/predictor/volumeObject.js";
 import type { Axis } from "../../../src/volume/values.js";
 import type { LabelVolume, Volume } from "../../../src/volume/volume.js";
 
@@ -117,6 +119,76 @@ describe("an object in a volume", () => {
     encoded = 0;
     await segmentVolume(predictor, volume, objects, { keepBytes: 0 });
     expect(encoded).toBeGreaterThan(7);
+    predictor.dispose();
+  });
+
+  it("embeddings that were kept are not computed again, whatever the order", async () => {
+    const cache = new MemoryEmbeddingCache(2 ** 28);
+    const [{ label, boxes }] = objectsFromLabels(truth);
+    const object = { label, boxes, within: [14, 20] as const };
+    const tensors = tf.memory().numTensors;
+    const results = [];
+    for (const keep of [undefined, cache, cache]) {
+      const predictor = new SamPredictor(model, keep && { cache: keep });
+      const steps = vi.spyOn(model.imageEncoder, "steps");
+      const { labels } = await segmentVolume(predictor, volume, [object]);
+      results.push({ labels: labels.data, encoded: steps.mock.calls.length });
+      steps.mockRestore();
+      predictor.dispose();
+    }
+    expect(results.map(({ encoded }) => encoded)).toEqual([7, 7, 0]);
+    for (const { labels } of results) expect(labels).toEqual(results[0].labels);
+    expect(tf.memory().numTensors).toBe(tensors);
+    // Other weights are other embeddings.
+    const other = await loadMedSam();
+    const [kernel] = other.imageEncoder.namedParameters().values();
+    const scaled = kernel.value.mul(1.01);
+    kernel.value.assign(scaled);
+    scaled.dispose();
+    const predictor = new SamPredictor(other, { cache });
+    const steps = vi.spyOn(other.imageEncoder, "steps");
+    await segmentVolume(predictor, volume, [object]);
+    expect(steps.mock.calls.length).toBe(7);
+    predictor.dispose();
+    other.dispose();
+  });
+
+  it("a margin in mm follows the spacing, and needs one", async () => {
+    const predictor = new SamPredictor(model);
+    const [{ label, boxes }] = objectsFromLabels(truth);
+    const spaced: Volume = { ...volume, pixelSpacing: [0.5, 0.5], sliceSpacing: 2 };
+    const { objects } = await segmentVolume(predictor, spaced, [{ label, boxes, within: [17, 18] }], { margin: { mm: 3 } }); // prettier-ignore
+    const narrow = await segmentVolume(predictor, spaced, [{ label, boxes, within: [17, 18] }], { margin: { mm: 0.5 } }); // prettier-ignore
+    const wide = objects[0].slices[1].box;
+    narrow.objects[0].slices[1].box.forEach((side, i) => expect(Math.abs(wide[i] - side)).toBe(5));
+    await expect(segmentVolume(predictor, volume, [{ label, boxes }], { margin: { mm: 3 } })).rejects.toThrow("ellipsoid: has no pixel spacing"); // prettier-ignore
+    predictor.dispose();
+  });
+
+  it("voxels that are longer along the slices: the plane across is shown as it is", async () => {
+    // Every fourth slice of the ellipsoid, four times as far apart.
+    const [width, height, depth] = [SIZE[0], SIZE[1], SIZE[2] / 4];
+    const area = width * height;
+    const thinned = (all: Uint8Array) => Uint8Array.from({ length: area * depth }, (_, i) => all[Math.floor(i / area) * 4 * area + (i % area)]); // prettier-ignore
+    const size = [width, height, depth] as const;
+    const coarse: Volume = { ...volume, size, data: thinned(volume.data as Uint8Array), pixelSpacing: [1, 1], sliceSpacing: 4 }; // prettier-ignore
+    const real = thinned(truth.data as Uint8Array);
+    const [{ label, boxes }] = objectsFromLabels({ size, data: real }, { axis: 1, leastPixels: 1 });
+    const predictor = new SamPredictor(model, { crop: 2 });
+    const shown: number[][] = [];
+    const setImage = predictor.setImage.bind(predictor);
+    predictor.setImage = (image, call) => {
+      shown.push([image.width, image.height]);
+      return setImage(image, call);
+    };
+    const { labels } = await segmentVolume(predictor, coarse, [{ label, boxes }], { axis: 1 });
+    expect(shown[0]).toEqual([width, 4 * depth]);
+    let [both, sum] = [0, 0];
+    labels.data.forEach((value, i) => {
+      both += value && real[i] ? 1 : 0;
+      sum += (value ? 1 : 0) + real[i];
+    });
+    expect((2 * both) / sum).toBeGreaterThan(0.8);
     predictor.dispose();
   });
 

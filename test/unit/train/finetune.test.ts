@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { describe, expect, it } from "vitest";
 import { MEDSAM_INFERENCE } from "../../../src/predictor/presetTable.js";
 import { SamPredictor } from "../../../src/predictor/samPredictor.js";
-import { MemoryEmbeddingCache } from "../../../src/train/embeddings.js";
+import { MemoryEmbeddingCache } from "../../../src/predictor/embeddingCache.js";
 import { finetune, type FinetuneOptions } from "../../../src/train/finetune.js";
 import { plainTensors } from "../../../src/train/plainTensors.js";
 import type { TrainingStep } from "../../../src/train/trainer.js";

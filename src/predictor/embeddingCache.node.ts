@@ -10,7 +10,7 @@ const ENDING = ".embedding";
 const ABANDONED = 3_600_000;
 
 /**
- * Image embeddings in a folder, for training with a frozen encoder: computed once, read from then on. Every file has
+ * Image embeddings in a folder: computed once, read from then on. Every file has
  * the SHA-256 of its values; one that is damaged or cut off counts as not there. Files are written under a temporary
  * name, so that a kill leaves none half written. Several processes may share a folder. Node only.
  */

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { DiskEmbeddingCache } from "../../../src/train/embeddingCache.node.js";
+import { DiskEmbeddingCache } from "../../../src/predictor/embeddingCache.node.js";
 
 function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "medsam-cache-"));

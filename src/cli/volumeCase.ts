@@ -1,0 +1,155 @@
+import { basename, resolve } from "node:path";
+import { FULL_RANGE } from "../image/intensity.js";
+import type { SamConfig } from "../model/config.js";
+import type { LongCall } from "../predictor/longCall.js";
+import type { Preset } from "../predictor/presets.js";
+import { defaultPreset, findPreset, withIntensity } from "../predictor/presetTable.js";
+import type { SamPredictor } from "../predictor/samPredictor.js";
+import { segmentVolume } from "../predictor/segmentVolume.js";
+import type { VolumeObject } from "../predictor/volumeObject.js";
+import type { VolumeSegmentation } from "../predictor/volumeResult.js";
+import type { Margin } from "../predictor/volumeTrack.js";
+import { axisAcross, axisCodes, type PlaneName } from "../volume/affine.js";
+import { eightBitVolume, type EightBitVolume } from "../volume/eightBit.js";
+import { readVolumeWithSource, type VolumeWithSource } from "../volume/read.node.js";
+import type { Axis } from "../volume/values.js";
+import { spacingOf, type LabelVolume, type Volume } from "../volume/volume.js";
+import { UsageError } from "./errors.js";
+import type { Provenance } from "./provenance.js";
+import { PACKAGE_VERSION } from "./version.js";
+import { filesWithout, volumeFiles, writeVolumeFiles, type VolumeFiles } from "./volumeFiles.js";
+import { toPrompts, type VolumePrompt } from "./volumePrompts.js";
+import { slicesPicture } from "./volumePicture.js";
+
+/** How a volume is read. */
+export interface VolumeReading {
+  readonly plane?: PlaneName;
+  readonly series?: number;
+  readonly intensity?: string;
+}
+
+/** A volume that was read, and what is to be found in it. */
+export interface OpenedVolume {
+  readonly path: string;
+  readonly source: VolumeWithSource;
+  readonly eightBit: EightBitVolume;
+  readonly axis: Axis;
+  readonly objects: readonly VolumeObject[];
+  readonly files: VolumeFiles;
+}
+
+/** What all volumes of a run have in common. */
+export interface VolumeSettings {
+  readonly checkpoint: Provenance["checkpoint"];
+  readonly preset: string;
+  readonly backend: string;
+  readonly margin: Margin;
+  readonly crop?: number;
+}
+
+/** What NAME.json holds. */
+export interface VolumeDocument {
+  readonly volume: { readonly file: string; readonly size: readonly number[]; readonly orientation?: string };
+  readonly objects: readonly {
+    readonly label: number;
+    readonly voxels: number;
+    readonly millilitres?: number;
+    readonly slices: VolumeSegmentation["objects"][number]["slices"];
+  }[];
+  /** What was asked for. */
+  readonly prompts: readonly VolumePrompt[];
+  readonly warnings: readonly string[];
+  readonly files: Readonly<Record<string, string>>;
+  readonly provenance: { readonly preset: string; readonly intensity: string; readonly backend: string };
+}
+
+/** The preset for slices: the volume was scaled as a whole, which leaves nothing for the preset's own intensities. */
+export function slicePreset(name: string | undefined, config: SamConfig): Preset {
+  return withIntensity(name === undefined ? defaultPreset(config) : findPreset(name), FULL_RANGE);
+}
+
+/**
+ * Reads a volume and what is to be found in it.
+ *
+ * @param name of the files that are written to `out`.
+ */
+export async function openVolumeCase(
+  { path, name, out }: { readonly path: string; readonly name: string; readonly out: string },
+  { plane, series, intensity }: VolumeReading,
+  objectsIn: (volume: Volume, axis: Axis) => Promise<readonly VolumeObject[]> | readonly VolumeObject[],
+  call: LongCall,
+): Promise<OpenedVolume> {
+  const source = await readVolumeWithSource(path, { ...call, ...(series !== undefined && { series }) });
+  const axis = axisOf(source.volume, plane);
+  const objects = await objectsIn(source.volume, axis);
+  const files = volumeFiles(path, name, source.images !== undefined, out);
+  return { path, source, axis, objects, files, eightBit: eightBitVolume(source.volume, intensity) };
+}
+
+/** @throws UsageError when the volume does not say which way it lies. */
+function axisOf({ name, affine }: Volume, plane: PlaneName | undefined): Axis {
+  if (plane === undefined) return 2;
+  if (affine === undefined)
+    throw new UsageError(`${name}: does not say how it lies in the patient; leave --plane out for its slices as stored`); // prettier-ignore
+  return axisAcross(affine, plane);
+}
+
+/** Segments what is to be found and writes the files; all of them or, when it fails or is interrupted, none. */
+export async function segmentVolumeCase(
+  predictor: SamPredictor,
+  { path, source, eightBit, axis, objects, files }: OpenedVolume,
+  settings: VolumeSettings,
+  { signal, onProgress }: LongCall & { readonly signal: AbortSignal },
+): Promise<{ readonly document: VolumeDocument; readonly written: VolumeFiles }> {
+  const { margin, ...others } = settings;
+  const found = await segmentVolume(predictor, eightBit.volume, objects, {
+    axis,
+    margin,
+    signal,
+    onProgress,
+  });
+  const written = filesWithout(files, found);
+  const { volume, images } = source;
+  const document = {
+    volume: { file: basename(resolve(path)), size: volume.size, ...placeOf(volume) },
+    objects: byLabel(found),
+    prompts: toPrompts(objects),
+    warnings: volume.warnings,
+    files: Object.fromEntries(
+      Object.entries<string>({ ...written }).map(([what, file]) => [what, basename(file)]),
+    ),
+    provenance: {
+      ...{ package: "medsam-tfjs", version: PACKAGE_VERSION, ...others },
+      ...{ intensity: eightBit.intensity, axis, margin },
+    },
+  };
+  signal.throwIfAborted();
+  const picture = slicesPicture(eightBit.volume, found, axis);
+  await writeVolumeFiles(files, found, { document, picture, ...(images && { images }) });
+  return { document, written };
+}
+
+/** Objects of one label are pieces of one: their slices stand together. */
+function byLabel({ labels, objects }: VolumeSegmentation): VolumeDocument["objects"] {
+  return [...new Set(objects.map(({ label }) => label))].map((label) => {
+    const slices = objects.filter((one) => one.label === label).flatMap((one) => one.slices);
+    return { label, ...amountOf(labels, label), slices: slices.sort((a, b) => a.slice - b.slice) };
+  });
+}
+
+function placeOf({ affine, pixelSpacing, sliceSpacing }: Volume) {
+  return {
+    ...(pixelSpacing && { pixelSpacing }),
+    ...(sliceSpacing !== undefined && { sliceSpacing }),
+    ...(affine && { orientation: axisCodes(affine) }),
+  };
+}
+
+/** Voxels of a label, and millilitres where the spacing is known. */
+function amountOf(labels: LabelVolume, label: number): { voxels: number; millilitres?: number } {
+  let voxels = 0;
+  for (const value of labels.data) if (value === label) voxels++;
+  if (labels.pixelSpacing === undefined || labels.sliceSpacing === undefined) return { voxels };
+  const [x, y, z] = spacingOf(labels, "labels");
+  return { voxels, millilitres: (voxels * x * y * z) / 1000 };
+}

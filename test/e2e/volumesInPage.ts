@@ -1,0 +1,45 @@
+import { openDicomSeries } from "../../src/volume/dicomSeries.js";
+import { dicomVolume } from "../../src/volume/dicomVolume.js";
+import { readVolume } from "../../src/volume/read.js";
+import { realValues } from "../../src/volume/values.js";
+import type { Volume } from "../../src/volume/volume.js";
+
+// What a volume is once it is read; runs in a page and in Node, whose answers must be the same.
+
+/** Everything that a reader says of some files; the values by their SHA-256, as stored and as shown. */
+export interface Described {
+  readonly about: Omit<Volume, "data" | "palette" | "name">;
+  readonly kind: string;
+  readonly stored: string;
+  readonly real: string;
+}
+
+/** One file, or all of a series. @returns what was read, or the message that refuses it. */
+export async function describeFiles(
+  files: readonly { readonly name: string; readonly bytes: Uint8Array }[],
+): Promise<Described | string> {
+  try {
+    const [{ name, bytes }] = files;
+    const volume = await (files.length === 1 ? readVolume(bytes, name) : dicomVolume(openDicomSeries(files)[0].images, "series")); // prettier-ignore
+    const { data, palette: _, name: __, ...about } = volume;
+    return { about, kind: data.constructor.name, stored: await sha256(data), real: await sha256(realValues(volume).data) }; // prettier-ignore
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** As above, of files that the page fetches. */
+export async function describeFetched(names: readonly string[]): Promise<Described | string> {
+  const files = names.map(async (name) => ({
+    name,
+    bytes: new Uint8Array(await (await fetch(`data/${encodeURIComponent(name)}`)).arrayBuffer()),
+  }));
+  return describeFiles(await Promise.all(files));
+}
+
+async function sha256(data: ArrayBufferView): Promise<string> {
+  const bytes = new Uint8Array(data.byteLength);
+  bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

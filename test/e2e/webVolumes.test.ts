@@ -1,0 +1,47 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bundleForPage, servePageWith } from "./pageScript.js";
+import type * as InPage from "./volumesInPage.js";
+import { describeFiles } from "./volumesInPage.js";
+import { PAGE_CAN_RUN, pageFixture, SHARED_DATA } from "./webPage.js";
+
+const REFUSED = ["MR_truncated.dcm", "no_meta.dcm", "rtstruct.dcm"];
+if (PAGE_CAN_RUN && !existsSync(SHARED_DATA))
+  console.warn("webVolumes.test.ts is skipped; it needs ../shared/data");
+
+// Node's own readers are held to pydicom and nibabel, voxel by voxel, in test/parity/live/volumes.test.ts.
+describe.skipIf(!PAGE_CAN_RUN || !existsSync(SHARED_DATA))("volumes are read in Chromium as in Node", () => {
+  const site = pageFixture();
+  const inFolder = (part: string) => readdirSync(join(SHARED_DATA, part)).map((name) => join(SHARED_DATA, part, name)); // prettier-ignore
+  const cases = [...["dicom", "dicom-series", "nifti"].flatMap(inFolder).map((path) => [path]), inFolder("dicom-series")]; // prettier-ignore
+  let page: Page;
+  beforeAll(async () => {
+    page = await (await site.context()).newPage();
+    await servePageWith(page, `${site.address}volumes/`, await bundleForPage("volumesInPage.ts"));
+    const byName = new Map(cases.flat().map((path) => [basename(path), path]));
+    await page.route(`${site.address}volumes/data/**`, (route) => {
+      const path = byName.get(decodeURIComponent(basename(new URL(route.request().url()).pathname)))!;
+      return route.fulfill({ contentType: "application/octet-stream", body: readFileSync(path) });
+    });
+    await page.goto(`${site.address}volumes/`);
+  });
+  afterAll(() => page?.context().close());
+
+  test("there are all files of the folder", () => {
+    expect(cases.length).toBeGreaterThanOrEqual(28 + 6 + 7 + 1);
+  });
+
+  test.each(
+    cases.map((paths) => [paths.length === 1 ? basename(paths[0]) : "the whole series", paths] as const),
+  )("%s", async (name, paths) => {
+    const here = await describeFiles(paths.map((path) => ({ name: basename(path), bytes: new Uint8Array(readFileSync(path)) }))); // prettier-ignore
+    const there = await page.evaluate(
+      (names) => (globalThis as unknown as { parity: typeof InPage }).parity.describeFetched(names),
+      paths.map((path) => basename(path)),
+    );
+    expect(typeof here === "string", String(here)).toBe(REFUSED.includes(name));
+    expect(there).toEqual(here);
+  });
+});
