@@ -7,7 +7,7 @@ import { wholeNumber } from "./synthesize.js";
 export function batchCommand(signal: AbortSignal): Command {
   return addImageOptions(
     new Command("batch")
-      .summary("all images of a table, in parallel, resumable")
+      .summary("all cases of a table, in parallel, resumable")
       .description(
         "Segments all cases of a table in worker processes. OUT/cases gets what medsam segment writes; log.jsonl a line " +
           "a case, summary.json what failed and why. After a kill or a crash the same command goes on: what is done is " +
@@ -15,7 +15,7 @@ export function batchCommand(signal: AbortSignal): Command {
       )
       .argument(
         "<table>",
-        "CSV or JSON with the columns image, x0, y0, x1, y1, and if you like label and case",
+        "CSV or JSON with the columns image, x0, y0, x1, y1, and if you like label, case and points; for volumes slice, or z0 and z1, and object",
       )
       .requiredOption("--out <folder>", "where the results go; new, or of the same batch")
       .addOption(wholeNumber("--workers <n>", "processes at a time (default: one for four processors)", 1))

@@ -73,7 +73,7 @@ Examples:
   Where the object begins and ends is known:
     $ medsam segment-volume ct.nii.gz --box3d 95,255,30,190,350,52
   Boxes in three slices, of one object; between them it is followed:
-    $ medsam segment-volume ct.nii.gz --slice-box 31,95,255,190,350 --slice-box 40,90,250,195,352 --slice-box 50,99,258,180,340
+    $ medsam segment-volume ct.nii.gz --slice-box 31,95,255,190,350 --slice-box 50,99,258,180,340
   As MedSAM is evaluated, a box from the ground truth's middle slice; or with a margin and at random, as it is trained:
     $ medsam segment-volume ct.nii.gz --prompts-from labels.nii.gz
     $ medsam segment-volume ct.nii.gz --prompts-from labels.nii.gz --pieces --widen 3mm --jitter 5 --seed 7

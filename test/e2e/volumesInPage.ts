@@ -2,13 +2,12 @@ import { openDicomSeries } from "../../src/volume/dicomSeries.js";
 import { dicomVolume } from "../../src/volume/dicomVolume.js";
 import { readVolume } from "../../src/volume/read.js";
 import { realValues } from "../../src/volume/values.js";
-import type { Volume } from "../../src/volume/volume.js";
 
 // What a volume is once it is read; runs in a page and in Node, whose answers must be the same.
 
 /** Everything that a reader says of some files; the values by their SHA-256, as stored and as shown. */
 export interface Described {
-  readonly about: Omit<Volume, "data" | "palette" | "name">;
+  readonly about: Readonly<Record<string, unknown>>;
   readonly kind: string;
   readonly stored: string;
   readonly real: string;
@@ -21,7 +20,8 @@ export async function describeFiles(
   try {
     const [{ name, bytes }] = files;
     const volume = await (files.length === 1 ? readVolume(bytes, name) : dicomVolume(openDicomSeries(files)[0].images, "series")); // prettier-ignore
-    const { data, palette: _, name: __, ...about } = volume;
+    const { data } = volume;
+    const about = Object.fromEntries(Object.entries(volume).filter(([key]) => !["data", "palette", "name"].includes(key))); // prettier-ignore
     return { about, kind: data.constructor.name, stored: await sha256(data), real: await sha256(realValues(volume).data) }; // prettier-ignore
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

@@ -63,7 +63,7 @@ describe("boxes from labels", () => {
     expect(box({ margin: 3 })).toEqual([0, 3, 15, 23]);
     expect(box({ margin: { mm: 2 } })).toEqual([0, 4, 16, 22]);
     expect(box({ margin: { mm: 3 }, axis: 1 })).toEqual([0, 2, 18, 6]);
-    expect(() => objectsFromLabels({ ...one, pixelSpacing: undefined } as LabelVolume, { margin: { mm: 2 } })).toThrow("no pixel spacing"); // prettier-ignore
+    expect(() => objectsFromLabels({ size: one.size, data: one.data }, { margin: { mm: 2 } })).toThrow("no pixel spacing"); // prettier-ignore
   });
 
   test("jitter moves each side outwards by up to so many pixels; a seed gives the same boxes", () => {
