@@ -152,10 +152,10 @@ describe("medsam segment-volume", () => {
   test("--cache: a second run gives the same, also when the first was killed or a file is damaged", async () => {
     const folder = temporaryFolder();
     write(folder);
-    const args = ["v.nii.gz", "--box", BOX, "--slice", "8", "--cache", "kept"];
+    const args = ["v.nii.gz", "--box3d", "7,21,6,25,35,8", "--cache", "kept"];
     const child = spawn(process.execPath, [MAIN, "segment-volume", ...args, "--backend", "wasm", "--out", "out"], { cwd: folder, stdio: "ignore" }); // prettier-ignore
     const kept = () => (existsSync(join(folder, "kept")) ? readdirSync(join(folder, "kept")) : []);
-    while (kept().length < 2 && child.exitCode === null) await sleep(10);
+    while (kept().length < 1 && child.exitCode === null) await sleep(10);
     child.kill("SIGKILL");
     await once(child, "exit");
     expect(existsSync(join(folder, "out", "v.json"))).toBe(false);
@@ -163,11 +163,9 @@ describe("medsam segment-volume", () => {
     expect(run(folder, ...args).status).toBe(0);
     const first = labels();
     const files = kept().filter((name) => name.endsWith(".embedding"));
-    expect(files.length).toBeGreaterThan(3); // slices that look the same are kept once
+    expect(files).toHaveLength(3);
     writeFileSync(join(folder, "kept", files[0]), "no embedding");
     expect(run(folder, ...args).status).toBe(0);
-    expect(labels()).toEqual(first);
-    expect(run(folder, ...args.slice(0, 5)).status).toBe(0);
     expect(labels()).toEqual(first);
   });
 
