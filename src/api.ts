@@ -9,6 +9,7 @@ export * from "./predictor/types.js";
 export type { Frame, PreparedImage, Preset } from "./predictor/presets.js";
 export * from "./predictor/presetTable.js";
 export { BackendError, type BackendName, type BackendOptions } from "./backend/startBackend.js";
+export { OutOfMemoryError } from "./backend/outOfMemory.js";
 
 // Images
 export { decodeImage, decodeLabels } from "./image/decode.js";
