@@ -86,7 +86,7 @@ export * from "./layers/convolution.js";
 export * from "./layers/embedding.js";
 export * from "./layers/fourierPositions.js";
 export * from "./layers/gridAttention.js";
-export { Layer, type AnyLayer, type LayerOutput, type ValueByRows } from "./layers/layer.js";
+export { Layer, LayerShapeError, type AnyLayer, type LayerOutput, type ValueByRows } from "./layers/layer.js";
 export * from "./layers/linear.js";
 export { addLora, LoraAdapter, LoraLinear, mergeLora, type LoraConfig } from "./layers/lora.js";
 export * from "./layers/mlp.js";

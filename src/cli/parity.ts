@@ -24,7 +24,10 @@ export function parityCommand(signal: AbortSignal): Command {
         "what computes; several are compared side by side (default: all that start)",
       ).choices(BACKENDS),
     )
-    .option("--report <file>", "write a page with every value and a plot of the error over depth")
+    .option(
+      "--report <file>",
+      "the page with every value and a plot of the error over depth, with --reference (default: parity.html)",
+    )
     .option("--json", "print one JSON document and nothing else")
     .addHelpText(
       "after",
@@ -34,7 +37,9 @@ Examples:
     $ medsam parity
   Record MedSAM in PyTorch, then compare (docs/prove-parity.md):
     $ python tools/convert/reference.py --checkpoint medsam_vit_b.pth --image ct.png --box 95,255,190,350 --out dump.safetensors
-    $ medsam parity --reference dump.safetensors --checkpoint medsam_vit_b.pth --backend tensorflow wasm --report parity.html
+    $ medsam parity --reference dump.safetensors --checkpoint medsam_vit_b.pth --backend tensorflow wasm
+  Gradients and ten steps of AdamW too:
+    $ python tools/convert/reference.py --checkpoint medsam_vit_b.pth --image ct.png --box 95,255,190,350 --train decoder --out dump.safetensors
 
 Exit codes: 0 all within tolerance, 1 something departs or failed, 2 wrong use.`,
     )

@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { NODE_BACKENDS, probeBackend } from "../backend/doctor.node.js";
 import { useBackend, type BackendName } from "../backend/useBackend.node.js";
 import { writeFileAtomic } from "../image/encode.node.js";
+import type { Comparison } from "../inspect/compare.js";
 import {
   compareWithReference,
   GPU_PARITY_TOLERANCE,
@@ -19,6 +20,7 @@ import { openCheckpointFile } from "../weights/open.node.js";
 import { messageOf, UsageError } from "./errors.js";
 import { columns } from "./format.js";
 import { openModel } from "./openModel.js";
+import { compareTraining } from "./parityTraining.js";
 import { Progress } from "./progress.js";
 
 /** The options of `medsam parity`. */
@@ -42,13 +44,13 @@ export async function runParity(options: ParityOptions, signal: AbortSignal): Pr
       checkpoint: basename(options.checkpoint ?? "medsam-tiny.safetensors"),
       reference: basename(options.reference),
     };
-    if (options.report !== undefined)
-      await writeFileAtomic(options.report, parityReport({ ...names, torch: reference.torch, results }));
+    const report = options.report ?? "parity.html";
+    await writeFileAtomic(report, parityReport({ ...names, torch: reference.torch, results }));
     if (options.json)
       console.log(
         JSON.stringify({ ...names, torch: reference.torch, results: Object.fromEntries(results) }, null, 2),
       );
-    else printResults(results, reference, options.report);
+    else printResults(results, reference, report);
     if ([...results.values()].some(({ firstToDepart }) => firstToDepart !== undefined)) process.exitCode = 1;
   } finally {
     file.close();
@@ -76,13 +78,35 @@ async function compareBackends(
     try {
       const tolerance = name === "webgpu" || name === "webgl" ? GPU_PARITY_TOLERANCE : PARITY_TOLERANCE;
       const run = () => predict(model, reference, signal, (share) => progress.update(share));
-      results.set(name, await compareWithReference(model, reference, tolerance, run));
+      const result = await compareWithReference(model, reference, tolerance, run);
+      const onStep = (share: number) => progress.update(share, `training on ${name}`);
+      const steps = await trained(name, model, reference, signal, onStep);
+      const rows = [...result.rows, ...steps];
+      results.set(name, { rows, firstToDepart: rows.find(({ ok }) => !ok) });
     } finally {
       progress.stop();
       model.dispose();
     }
   }
   return results;
+}
+
+/** The recorded training, where there is one. */
+async function trained(
+  backend: BackendName,
+  model: Sam,
+  reference: ParityReference,
+  signal: AbortSignal,
+  onProgress: (share: number) => void,
+): Promise<Comparison[]> {
+  const { train } = reference;
+  if (train === undefined) return [];
+  if (backend === "wasm" && train.part !== "decoder") {
+    // TensorFlow.js has no gradient of convolutions there.
+    console.error(`medsam: ${train.part} cannot train on wasm: its gradients and steps are not compared`);
+    return [];
+  }
+  return compareTraining(model, reference, train, signal, onProgress);
 }
 
 /** The whole way from the reference's pixels to maps of the image's size, as MedSAM's inference script. */
@@ -131,7 +155,7 @@ async function predict(
 function printResults(
   results: ReadonlyMap<BackendName, ParityResult>,
   { torch, source }: ParityReference,
-  report: string | undefined,
+  report: string,
 ): void {
   for (const [name, { rows, firstToDepart }] of results) {
     console.log(`${name}, against PyTorch ${torch} (${basename(source)})\n`);
@@ -150,7 +174,7 @@ function printResults(
         `\n  ${failed} of ${rows.length} values depart; the first is ${firstToDepart.name}:\n  ${firstToDepart.detail}\n`,
       );
   }
-  if (report !== undefined) console.log(`${report}: every value, and the error over depth`);
+  console.log(`${report}: every value, and the error over depth`);
 }
 
 /** The package's own golden values, on each backend in a process of its own. */

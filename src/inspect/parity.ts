@@ -61,6 +61,9 @@ export async function compareWithReference(
 
 /** The part of the model that a path belongs to: one row of a short table. */
 export function partOf(path: string): string {
+  if (path === "train.losses") return path;
+  const [, kind, inner] = /^(grad|after)\.(.*)$/.exec(path) ?? [];
+  if (inner !== undefined) return `${kind}.${partOf(inner)}`;
   const parts = [
     /^image_encoder\.(blocks\.\d+|layers\.\d+|[a-z_]+)/,
     /^prompt_encoder/,

@@ -11,10 +11,25 @@ export interface ParityReference {
   readonly torch: string;
   /** Paths of the modules' outputs and named intermediates. */
   readonly paths: readonly string[];
+  /** What was trained, where that was recorded too. */
+  readonly train?: RecordedTraining;
   /** Whether there is such a tensor. */
   has(name: string): boolean;
+  /** Names of all tensors that start so. */
+  names(start: string): string[];
   /** A tensor with PyTorch's axes: `input.boxes`, `expected.maps`, or one of `paths`. */
   read(name: string): TracedTensor;
+}
+
+/**
+ * Steps of AdamW on MedSAM's loss, from the dump's image and box: `train.target` [1, 1, S, S], `train.losses` [steps],
+ * and by state_dict path the first gradients, `grad.*`, and the weights after all steps, `after.*`.
+ */
+export interface RecordedTraining {
+  readonly part: "decoder" | "encoder+decoder";
+  readonly steps: number;
+  readonly learningRate: number;
+  readonly weightDecay: number;
 }
 
 /** Of the dump's own layout, in its metadata. */
@@ -45,8 +60,10 @@ export function openReference(file: Checkpoint): ParityReference {
     source,
     config: about.config,
     torch: about.torch,
-    paths: [...tensors.keys()].filter((name) => !/^(input|expected|grad)\./.test(name)),
+    ...(about.train !== undefined && { train: about.train }),
+    paths: [...tensors.keys()].filter((name) => !/^(input|expected|grad|train|after)\./.test(name)),
     has: (name) => tensors.has(name),
+    names: (start) => [...tensors.keys()].filter((name) => name.startsWith(start)),
     read: (name) => {
       const info = tensors.get(name);
       if (info === undefined) throw new CheckpointError(`${source}: has no tensor ${name}`);
@@ -65,6 +82,7 @@ interface Case {
   readonly version?: number;
   readonly config: SamConfig;
   readonly torch: string;
+  readonly train?: RecordedTraining;
 }
 
 function parseCase(text: string | undefined): Case | undefined {

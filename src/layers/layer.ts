@@ -77,13 +77,22 @@ export abstract class Layer<
   call(...args: Args): Out {
     const self = this as unknown as AnyLayer;
     observer?.enter?.(self);
-    const out = tf.tidy(() => this.forward(...args));
+    const out = this.named(() => tf.tidy(() => this.forward(...args)));
     observer?.leave?.(self);
     if (observer !== undefined) {
       const values: Readonly<Record<string, tf.Tensor>> = out instanceof tf.Tensor ? { "": out } : out;
       for (const [name, value] of Object.entries(values)) this.announce(snakeCase(name), () => value);
     }
     return out;
+  }
+
+  /** Runs a part of the computation; layers that an error is about get their paths from here on. */
+  protected named<T>(body: () => T): T {
+    try {
+      return body();
+    } catch (error) {
+      throw error instanceof LayerShapeError ? error.within(this) : error;
+    }
   }
 
   /**
@@ -107,6 +116,17 @@ export abstract class Layer<
     const watching = observer;
     if (watching === undefined) return false;
     return [...this.children()].some(([, child]) => watching.wants(child, ""));
+  }
+
+  /**
+   * Gives back what a child computed, which must have this shape: a child may be any layer, and TensorFlow.js would
+   * broadcast what is wrong, or complain of a later operation.
+   *
+   * @throws LayerShapeError naming the child, what was expected and what came.
+   */
+  protected checked<T extends tf.Tensor>(child: AnyLayer, value: T, expected: readonly number[]): T {
+    if (value.shape.join() !== expected.join()) throw new LayerShapeError(child, expected, value.shape);
+    return value;
   }
 
   /** Children with their names, an array's elements as `field.index`. */
@@ -145,6 +165,30 @@ export abstract class Layer<
   dispose(): void {
     this.disposed = true;
     for (const parameter of this.namedParameters().values()) parameter.dispose();
+  }
+}
+
+/** A layer, probably one that was put into a model, gives a shape that its parent cannot use. */
+export class LayerShapeError extends Error {
+  override name = "LayerShapeError";
+
+  constructor(
+    readonly layer: AnyLayer,
+    readonly expected: readonly number[],
+    readonly got: readonly number[],
+    path = "",
+  ) {
+    super(
+      `${path === "" ? "a layer" : path} (${layer.constructor.name}) gives [${got.join(", ")}]; ` +
+        `expected [${expected.join(", ")}], the shape of the layer whose place it has`,
+    );
+  }
+
+  /** The same error with the layer's path in a tree; itself when the layer is not in it. */
+  within(root: { namedLayers(): Iterable<[path: string, layer: AnyLayer]> }): LayerShapeError {
+    const found = [...root.namedLayers()].find(([, layer]) => layer === this.layer);
+    if (found === undefined) return this;
+    return new LayerShapeError(this.layer, this.expected, this.got, found[0]);
   }
 }
 

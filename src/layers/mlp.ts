@@ -36,7 +36,7 @@ export class MlpBlock extends Layer {
     if (lin1 instanceof Linear && act instanceof Gelu && !this.isWatched)
       return lin2.call(linearGelu(x, lin1.weight.value, lin1.bias.value));
     const hidden = lin1.call(x); // [..., hiddenDim]
-    return lin2.call(act.call(hidden));
+    return lin2.call(this.checked(act, act.call(hidden), hidden.shape));
   }
 }
 

@@ -59,15 +59,18 @@ export class EncoderBlock extends Layer {
   }
 
   forward(x: tf.Tensor): tf.Tensor {
-    const attended = x.add(this.attend(this.norm1.call(x)));
-    return attended.add(this.mlp.call(this.norm2.call(attended)));
+    const { norm1, norm2, mlp } = this;
+    const attended = x.add(this.attend(this.checked(norm1, norm1.call(x), x.shape)));
+    const normed = this.checked(norm2, norm2.call(attended), x.shape);
+    return attended.add(this.checked(mlp, mlp.call(normed), x.shape));
   }
 
   private attend(x: tf.Tensor): tf.Tensor {
-    if (this.windowSize === 0) return this.attn.call(x);
+    const { attn, windowSize } = this;
+    if (windowSize === 0) return this.checked(attn, attn.call(x), x.shape);
     const [, height, width] = x.shape;
-    const windows = windowPartition(x, this.windowSize); // [B·windows, size, size, dim]
-    return windowUnpartition(this.attn.call(windows), [height, width]);
+    const windows = windowPartition(x, windowSize); // [B·windows, size, size, dim]
+    return windowUnpartition(this.checked(attn, attn.call(windows), windows.shape), [height, width]);
   }
 }
 
@@ -103,7 +106,9 @@ export class ImageEncoder extends SteppedEncoder {
   }
 
   protected stem(images: tf.Tensor): tf.Tensor {
-    return this.tap("tokens", this.patchEmbed.call(images).add(this.posEmbed.value));
+    const [, ...grid] = this.posEmbed.shape;
+    const patches = this.checked(this.patchEmbed, this.patchEmbed.call(images), [images.shape[0], ...grid]);
+    return this.tap("tokens", patches.add(this.posEmbed.value));
   }
 
   protected stages(): readonly Layer[] {

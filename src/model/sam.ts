@@ -44,10 +44,15 @@ export class Sam extends Layer<[input: SamInput], MaskPredictions> {
 
   /** The second half alone, for embeddings that exist already, [1 or B, grid, grid, C]. */
   decode(imageEmbeddings: tf.Tensor, prompts: Prompts, multimaskOutput: boolean): MaskPredictions {
-    return tf.tidy(() => {
-      const imagePe = this.promptEncoder.densePe();
-      const embedded = this.promptEncoder.call(prompts);
-      return this.maskDecoder.call({ imageEmbeddings, imagePe, ...embedded, multimaskOutput });
-    });
+    const { imageEncoder, promptEncoder, maskDecoder } = this;
+    return this.named(() =>
+      tf.tidy(() => {
+        const imagePe = promptEncoder.densePe();
+        const [, ...expected] = imagePe.shape;
+        this.checked(imageEncoder, imageEmbeddings, [imageEmbeddings.shape[0], ...expected]);
+        const embedded = promptEncoder.call(prompts);
+        return maskDecoder.call({ imageEmbeddings, imagePe, ...embedded, multimaskOutput });
+      }),
+    );
   }
 }

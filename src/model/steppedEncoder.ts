@@ -31,11 +31,11 @@ export abstract class SteppedEncoder extends Layer {
    * returns the embeddings. Only the current activation is alive between steps; leaving early frees it.
    */
   *steps(images: tf.Tensor): Generator<number, tf.Tensor> {
-    let x = tf.tidy(() => this.stem(images));
+    let x = this.named(() => tf.tidy(() => this.stem(images)));
     try {
       const stages = this.stages();
       for (const [index, stage] of stages.entries()) {
-        const next = stage.call(x);
+        const next = this.named(() => stage.call(x));
         x.dispose();
         x = next;
         yield (index + 1) / (stages.length + 1);

@@ -63,22 +63,25 @@ export class TwoWayAttentionBlock extends Layer<
   }
 
   forward(queries: Tensor, keys: Tensor, queryPe: Tensor, keyPe: Tensor): TokensAndImage {
+    // Whatever attends gives a token for each query.
+    const attend = (attention: Attention, q: Tensor, k: Tensor, v: Tensor) =>
+      this.checked(attention, attention.call(q, k, v), q.shape);
     let tokens = queries;
     if (this.skipFirstLayerPe) {
-      tokens = this.selfAttn.call(tokens, tokens, tokens);
+      tokens = attend(this.selfAttn, tokens, tokens, tokens);
     } else {
       const q = tokens.add(queryPe);
-      tokens = tokens.add(this.selfAttn.call(q, q, tokens));
+      tokens = tokens.add(attend(this.selfAttn, q, q, tokens));
     }
     tokens = this.norm1.call(tokens);
 
     const image = keys.add(keyPe);
-    tokens = tokens.add(this.crossAttnTokenToImage.call(tokens.add(queryPe), image, keys));
+    tokens = tokens.add(attend(this.crossAttnTokenToImage, tokens.add(queryPe), image, keys));
     tokens = this.norm2.call(tokens);
 
-    tokens = this.norm3.call(tokens.add(this.mlp.call(tokens)));
+    tokens = this.norm3.call(tokens.add(this.checked(this.mlp, this.mlp.call(tokens), tokens.shape)));
 
-    const attended = keys.add(this.crossAttnImageToToken.call(image, tokens.add(queryPe), tokens));
+    const attended = keys.add(attend(this.crossAttnImageToToken, image, tokens.add(queryPe), tokens));
     return { queries: tokens, keys: this.norm4.call(attended) };
   }
 }

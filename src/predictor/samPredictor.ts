@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { cropImage, isSameRegion, pasteInto, regionAround, wholeOf, type Region } from "../image/crop.js";
 import { checkPixels, type PixelImage } from "../image/pixels.js";
+import { LayerShapeError } from "../layers/layer.js";
 import { gridSize } from "../model/config.js";
 import type { Sam } from "../model/sam.js";
 import { checkPrompt } from "./checkPrompt.js";
@@ -210,6 +211,8 @@ export class SamPredictor {
           throw error;
         }
       return { features, frame, region, whole };
+    } catch (error) {
+      throw error instanceof LayerShapeError ? error.within(this.model) : error;
     } finally {
       input.dispose();
     }

@@ -23,6 +23,7 @@ const REFERENCE: ParityReference = {
   torch: "2.13",
   paths: [...computed(FIXTURE.tensors).keys()],
   has: (name) => FIXTURE.tensors.has(name),
+  names: (start) => [...FIXTURE.tensors.keys()].filter((name) => name.startsWith(start)),
   read: (name) => FIXTURE.tensors.get(name)!,
 };
 

@@ -8,7 +8,9 @@ Compare with it:
     npx medsam parity --reference dump.safetensors --checkpoint medsam_vit_b.pth
 
 The dump holds PyTorch's tensors by state_dict path (see sam.py, `capture`), inputs under `input.*`, and the maps of the
-image's size under `expected.*`. Needs torch, numpy, Pillow and scikit-image, and the code of the model: `pip install
+image's size under `expected.*`. With `--train decoder` or `--train encoder+decoder` also what training does: the
+gradients of MedSAM's loss (`grad.*`), ten losses of AdamW (`train.losses`) and the weights after them (`after.*`); the
+object to be learnt is the ellipse in the box (`train.target`). All of ViT-B needs some 20 GB of memory for that. Needs torch, numpy, Pillow and scikit-image, and the code of the model: `pip install
 --no-deps segment-anything==1.0`. `--image` may be a `.npy` file of bytes [H, W, 3] too. The second form writes a checkpoint of ViT-B at full size whose weights come from the
 generator of oracle.py, for parity checks that need no download.
 """
@@ -34,6 +36,7 @@ import oracle
 from presets import predict_medsam
 from safetensors_file import save_file
 from sam import Config, build, capture, recognise
+from torch.nn import functional as F
 
 # Of the dump's layout; src/inspect/reference.ts reads this one.
 VERSION = 1
@@ -95,7 +98,58 @@ def read_image(path: str) -> np.ndarray:
     return image
 
 
-def dump(checkpoint: str, image_path: str, box: list[float], out: str) -> None:
+TRAINED = {"decoder": ("mask_decoder.",), "encoder+decoder": ("image_encoder.", "mask_decoder.")}
+STEPS, LEARNING_RATE, WEIGHT_DECAY = 10, 1e-4, 0.01
+
+
+def ellipse(box: torch.Tensor, side: int) -> torch.Tensor:
+    """The pixels whose centres lie in the ellipse that a box holds, [1, 1, side, side]."""
+    x0, y0, x1, y1 = box
+    at = torch.arange(side) + 0.5
+    x, y = (at - (x0 + x1) / 2) / (x1 - x0) * 2, (at - (y0 + y1) / 2) / (y1 - y0) * 2
+    return (x[None, :] ** 2 + y[:, None] ** 2 <= 1).float()[None, None]
+
+
+def medsam_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Dice, with squares in its denominator as MONAI's `squared_pred`, plus binary cross-entropy."""
+    p = logits.sigmoid()
+    overlap, sizes = (p * target).sum((2, 3)), (p**2).sum((2, 3)) + (target**2).sum((2, 3))
+    dice = 1 - ((2 * overlap + 1e-5) / (sizes + 1e-5)).mean()
+    return dice + F.binary_cross_entropy_with_logits(logits, target)
+
+
+def train(sam: torch.nn.Module, image: torch.Tensor, box: torch.Tensor, part: str) -> dict[str, torch.Tensor]:
+    """What MedSAM's training does to a part of the model, as train_one_gpu.py, with one image. Changes the weights."""
+    side = sam.image_encoder.img_size
+    named = {key: p for key, p in sam.named_parameters() if key.startswith(TRAINED[part])}
+    for key, parameter in sam.named_parameters():
+        parameter.requires_grad_(key in named)
+    target = ellipse(box, side)
+    with torch.no_grad():
+        sparse, dense = sam.prompt_encoder(points=None, boxes=box[None], masks=None)
+        fixed = sam.image_encoder(image) if part == "decoder" else None
+
+    def loss_now() -> torch.Tensor:
+        embedding = sam.image_encoder(image) if fixed is None else fixed
+        low, _ = sam.mask_decoder(embedding, sam.prompt_encoder.get_dense_pe(), sparse, dense, False)
+        return medsam_loss(F.interpolate(low, size=(side, side), mode="bilinear", align_corners=False), target)
+
+    optimiser = torch.optim.AdamW(named.values(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    losses, gradients = [], {}
+    for step in range(STEPS):
+        optimiser.zero_grad()
+        loss = loss_now()
+        loss.backward()
+        if step == 0:
+            gradients = {f"grad.{key}": p.grad.clone() for key, p in named.items() if p.grad is not None}
+        optimiser.step()
+        losses.append(loss.detach())
+        print(f"step {step + 1} of {STEPS}: loss {loss.item():.6f}", file=sys.stderr)
+    after = {f"after.{key}": p.detach().clone() for key, p in named.items()}
+    return {"train.target": target, "train.losses": torch.stack(losses), **gradients, **after}
+
+
+def dump(checkpoint: str, image_path: str, box: list[float], out: str, part: str | None = None) -> None:
     sam, config = load(checkpoint)
     image = read_image(image_path)
     boxes = torch.tensor([box])
@@ -112,8 +166,14 @@ def dump(checkpoint: str, image_path: str, box: list[float], out: str) -> None:
         "expected.maps": result["maps"],
         **record,
     }
+    about = {"version": VERSION, "config": config, "torch": torch.__version__}
+    if part is not None:
+        height, width, _ = image.shape
+        scaled = boxes[0] / torch.tensor([width, height] * 2) * config["imageSize"]
+        tensors |= train(sam, result["prepared"], scaled, part)
+        about["train"] = {"part": part, "steps": STEPS, "learningRate": LEARNING_RATE, "weightDecay": WEIGHT_DECAY}
     kept = {k: v.contiguous() for k, v in tensors.items() if not INSIDE_BLOCK.fullmatch(k)}
-    metadata = {"case": json.dumps({"version": VERSION, "config": config, "torch": torch.__version__})}
+    metadata = {"case": json.dumps(about)}
     save_file(kept, Path(out), metadata)
     print(f"{out}: {len(kept)} tensors, {Path(out).stat().st_size / 1e6:.0f} MB", file=sys.stderr)
 
@@ -124,6 +184,7 @@ def main() -> None:
     parser.add_argument("--image")
     parser.add_argument("--box", help="x0,y0,x1,y1 in pixels of the image")
     parser.add_argument("--out")
+    parser.add_argument("--train", choices=list(TRAINED), help="record gradients and ten steps of AdamW of this part too")
     parser.add_argument("--seeded-weights", metavar="FILE", help="write the generator's ViT-B to FILE and stop")
     args = parser.parse_args()
     torch.set_num_threads(2)
@@ -134,7 +195,7 @@ def main() -> None:
         return
     if not (args.checkpoint and args.image and args.box and args.out):
         parser.error("expected --checkpoint, --image, --box and --out")
-    dump(args.checkpoint, args.image, [float(value) for value in args.box.split(",")], args.out)
+    dump(args.checkpoint, args.image, [float(value) for value in args.box.split(",")], args.out, args.train)
 
 
 if __name__ == "__main__":
