@@ -44,8 +44,11 @@ export async function compareTraining(
       { absolute: 0, relative: LOSS },
     );
     // Of a gradient that is zero but for rounding Adam takes the sign: where such weights go says nothing.
-    const isRounding = (path: string) =>
-      reference.has(`grad.${path}`) && magnitude(reference.read(`grad.${path}`).values) <= floor;
+    const isRounding = (path: string) => {
+      const name = `grad.${path}`;
+      const most = reference.has(name) ? magnitude(reference.read(name).values) : 0;
+      return most > 0 && most <= floor;
+    };
     const compared = [...trainer.parameters].filter(([path]) => !isRounding(path));
     const after = compared.map(([path, parameter]) =>
       compareWeights(
