@@ -114,7 +114,7 @@ export { compareCheckpoints, type CheckpointComparison } from "./inspect/compare
 export * from "./inspect/modelSummary.js";
 export * from "./inspect/parity.js";
 export { parityReport, type ParityReport } from "./inspect/parityReport.js";
-export { openReference, type ParityReference } from "./inspect/reference.js";
+export { openReference, type ParityReference, type RecordedTraining } from "./inspect/reference.js";
 export { traceImage } from "./traceImage.js";
 export * from "./inspect/weightStatistics.js";
 export * from "./inspect/trace.js";
