@@ -1,3 +1,4 @@
+import type { Interval } from "../evaluate/bootstrap.js";
 import { encodePng } from "../image/encode.js";
 import type { Mask } from "../image/mask.js";
 import { drawOverlay } from "../image/overlay.js";
@@ -40,6 +41,7 @@ export async function evaluationPage(
           `are infinite: counted, and left out of means. Distances are in ${unit}.`,
       ),
       summaryTable(summary, nsd),
+      baselineTable(summary),
       ...(against ? [heading("Against another run"), againstTable(against)] : []),
       heading("How scores spread"),
       spread("Dice", ({ scores }) => scores.dice),
@@ -80,19 +82,29 @@ export async function evaluationPage(
 }
 
 function summaryTable(summary: readonly Summary[], nsd: string) {
+  const interval = (found: Interval | undefined) =>
+    found && `${found.low.toFixed(3)} to ${found.high.toFixed(3)}`;
   return table({
-    columns: [
-      ...["label", "objects", "Dice", "from", "to", nsd, "from", "to"],
-      ...["Hausdorff 95 %", "infinite", "filled box, Dice", "ellipse, Dice", "Otsu, Dice", "GrabCut, Dice"],
-    ],
-    rows: summary.map(({ label, rows, dice, nsd: surface, hausdorff95, infinite, baselines }) => [
-      ...[label === undefined ? "all" : `${label}`, rows],
-      ...[dice?.mean, dice?.low, dice?.high, surface?.mean, surface?.low, surface?.high],
-      ...[hausdorff95?.mean, infinite, baselines.box?.dice, baselines.ellipse?.dice],
-      ...[baselines.otsu?.dice, baselines.grabCut?.dice],
+    columns: ["label", "objects", "Dice", "95 %", nsd, "95 %", "Hausdorff 95 %", "infinite"],
+    rows: summary.map(({ label, rows, dice, nsd: surface, hausdorff95, infinite }) => [
+      ...[nameOf(label), rows],
+      ...[dice?.mean, interval(dice), surface?.mean, interval(surface), hausdorff95?.mean, infinite],
     ]),
   });
 }
+
+/** The scores to beat: what takes no model. */
+function baselineTable(summary: readonly Summary[]) {
+  return table({
+    caption: "Mean Dice of this run, and of what the true box alone gives",
+    columns: ["label", "this run", "filled box", "ellipse", "Otsu", "GrabCut"],
+    rows: summary.map(({ label, dice, baselines: { box, ellipse, otsu, grabCut } }) => [
+      ...[nameOf(label), dice?.mean, box?.dice, ellipse?.dice, otsu?.dice, grabCut?.dice],
+    ]),
+  });
+}
+
+const nameOf = (label: number | undefined) => (label === undefined ? "all" : `${label}`);
 
 function againstTable({ name, pairs, dice, nsd }: Against) {
   return table({
