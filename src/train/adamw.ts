@@ -1,10 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
-import { CheckpointError, type Checkpoint } from "../weights/checkpoint.js";
-import { tfShape, torchToTf } from "../weights/layout.js";
-import { fromFloat32, toFloat32 } from "../weights/numbers.js";
+import type { Checkpoint } from "../weights/checkpoint.js";
 import type { Parameter } from "../weights/paramScope.js";
 import type { TensorToWrite } from "../weights/safetensorsWriter.js";
 import type { Gradients, Parameters } from "./gradients.js";
+import { assertMoments, freshMoments, momentsToWrite, readMoments, type Moments } from "./moments.js";
 
 /** PyTorch's defaults. */
 export const ADAMW_DEFAULTS = {
@@ -33,13 +32,6 @@ export interface AdamWGroup {
   readonly learningRate?: number;
   /** Default: the optimiser's. */
   readonly weightDecay?: number;
-}
-
-/** Running means of one parameter, in TensorFlow.js's layout; made at its first gradient. */
-interface Moments {
-  steps: number;
-  readonly mean: tf.Variable;
-  readonly square: tf.Variable;
 }
 
 interface Member {
@@ -189,22 +181,9 @@ export class AdamW {
    * `step.PATH` (PyTorch's names and layouts) of each parameter that has had a gradient.
    */
   state(): TensorToWrite[] {
-    return [...this.members].flatMap(([path, { parameter, moments }]) => {
-      if (moments === undefined) return [];
-      const { shape } = parameter;
-      const bytes = (variable: tf.Variable) => () =>
-        fromFloat32(parameter.toTorch(variable.dataSync<"float32">()), "F32");
-      return [
-        { name: `exp_avg.${path}`, dtype: "F32", shape, bytes: bytes(moments.mean) },
-        { name: `exp_avg_sq.${path}`, dtype: "F32", shape, bytes: bytes(moments.square) },
-        {
-          name: `step.${path}`,
-          dtype: "F32",
-          shape: [],
-          bytes: () => fromFloat32(Float32Array.of(moments.steps), "F32"),
-        },
-      ] as const satisfies readonly TensorToWrite[];
-    });
+    return [...this.members].flatMap(([path, { parameter, moments }]) =>
+      moments === undefined ? [] : momentsToWrite(path, parameter, moments),
+    );
   }
 
   /**
@@ -213,39 +192,10 @@ export class AdamW {
    * @throws CheckpointError when it is not one of these parameters; the optimiser is as it was then.
    */
   restore(saved: Checkpoint): void {
-    const expected = new Map<string, readonly number[]>();
-    for (const [path, { parameter }] of this.members)
-      for (const [kind, shape] of [
-        ["exp_avg", parameter.shape],
-        ["exp_avg_sq", parameter.shape],
-        ["step", []],
-      ] as const)
-        expected.set(`${kind}.${path}`, shape);
-    for (const [name, { shape }] of saved.tensors) {
-      const wanted = expected.get(name);
-      if (wanted === undefined)
-        throw new CheckpointError(
-          `${saved.source}: ${name} is of no parameter that trains; resume with the same choice of parameters`,
-        );
-      if (wanted.join() !== shape.join())
-        throw new CheckpointError(`${saved.source}: ${name} is [${shape}]; expected [${wanted}]`);
-    }
-    const started = [...this.members].filter(([path]) => saved.tensors.has(`step.${path}`));
-    for (const [path] of started)
-      for (const name of [`exp_avg.${path}`, `exp_avg_sq.${path}`])
-        if (!saved.tensors.has(name))
-          throw new CheckpointError(`${saved.source}: ${name} is missing, though step.${path} is there`);
+    const parameters = new Map([...this.members].map(([path, { parameter }]) => [path, parameter] as const));
+    assertMoments(saved, parameters);
     this.dispose();
-    const read = (name: string) => {
-      const info = saved.tensors.get(name);
-      return toFloat32(saved.readBytes(name), info?.dtype ?? "F32");
-    };
-    for (const [path, member] of started) {
-      const [steps] = read(`step.${path}`);
-      const mean = momentOf(member.parameter, read(`exp_avg.${path}`));
-      const square = momentOf(member.parameter, read(`exp_avg_sq.${path}`));
-      member.moments = { steps, mean, square };
-    }
+    for (const [path, member] of this.members) member.moments = readMoments(saved, path, member.parameter);
   }
 
   /** Frees the running means; the parameters are not its own. It may be used again, from a fresh start. */
@@ -279,20 +229,6 @@ function joined(tensors: readonly tf.Tensor[]): tf.Tensor {
 /** Takes apart what `joined` put together. */
 function parted(tensor: tf.Tensor, sizes: readonly number[]): tf.Tensor[] {
   return sizes.length === 1 ? [tensor] : tf.split(tensor, [...sizes]);
-}
-
-function freshMoments(shape: number[]): Moments {
-  const zeros = () => tf.tidy(() => tf.variable(tf.zeros(shape), false));
-  return { steps: 0, mean: zeros(), square: zeros() };
-}
-
-/** A saved running mean, from PyTorch's layout. */
-function momentOf({ shape, layout }: Parameter, values: Float32Array): tf.Variable {
-  return tf.tidy(() => {
-    // The copy, because the CPU backend computes on the array that it is given.
-    const own = Float32Array.from(torchToTf(values, shape, layout));
-    return tf.variable(tf.tensor(own, tfShape(shape, layout), "float32"), false);
-  });
 }
 
 function assertNotNegative(name: string, value: number): void {

@@ -12,7 +12,8 @@ export type Gradients = ReadonlyMap<string, tf.Tensor>;
  * on has none, as in PyTorch. All intermediates are freed; what is given back is the caller's to dispose.
  *
  * @param loss computes the loss with the parameters' present values.
- * @throws RangeError when there is no parameter, or the loss is no scalar or depends on none of them.
+ * @throws RangeError when there is no parameter, the loss is no scalar or depends on none of them, or the backend
+ * lacks one of the derivatives.
  */
 export function lossAndGradients(
   loss: () => tf.Scalar,
@@ -22,7 +23,7 @@ export function lossAndGradients(
   const paths = [...parameters.keys()];
   const variables = [...parameters.values()].map(({ value }) => value);
   const { value, gradients } = tf.tidy(() => {
-    const result = differentiate(loss, variables);
+    const result = explained(() => differentiate(loss, variables));
     if (result.value.rank !== 0)
       throw new RangeError(`gradients: the loss is [${result.value.shape}]; expected a scalar`);
     return { value: result.value, gradients: [...result.gradients] };
@@ -37,6 +38,21 @@ export function lossAndGradients(
     );
   }
   return { loss: value, gradients: found };
+}
+
+/** WASM has no derivative of a convolution by its filter, for one. */
+function explained<T>(compute: () => T): T {
+  try {
+    return compute();
+  } catch (error) {
+    const [, kernel, backend] = /Kernel '(\w+)' not registered for backend '(\w+)'/.exec(String(error)) ?? [];
+    if (kernel === undefined) throw error;
+    throw new RangeError(
+      `gradients: the backend ${backend} has no ${kernel}, which what trains needs; train the decoder only, or use ` +
+        "the backend tensorflow, webgpu, webgl or cpu",
+      { cause: error },
+    );
+  }
 }
 
 /** Frees gradients. */

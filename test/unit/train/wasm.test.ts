@@ -50,3 +50,19 @@ it("gradients of the mask decoder on wasm equal those on cpu", async () => {
   });
   expect(differing).toEqual([]);
 });
+
+it("says on wasm what it lacks to train the encoder", async () => {
+  await useBackend("wasm");
+  const model = new Sam(oracleParameters(), CONFIG);
+  const filters = new Map([...model.namedParameters()].filter(([path]) => /neck\.2\.weight$/.test(path)));
+  const loss = () =>
+    model.imageEncoder
+      .call(tf.ones([1, 64, 64, 3]))
+      .mean()
+      .asScalar();
+  expect(() => lossAndGradients(loss, filters)).toThrow(
+    /the backend wasm has no Conv2DBackpropFilter, which what trains needs; train the decoder only, or use/,
+  );
+  model.dispose();
+  expect(tf.memory().numTensors).toBe(0);
+});
