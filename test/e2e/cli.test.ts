@@ -7,14 +7,17 @@ import { medsam, ROOT, SAMPLE, temporaryFolder } from "./medsam.js";
 const EMBEDDED = join(ROOT, "models", "medsam-tiny.safetensors");
 
 describe("medsam", () => {
-  test.each([["--help"], ["segment", "--help"], ["convert", "--help"], ["inspect", "--help"], ["trace", "--help"]])(
-    "teaches by examples: %s %s",
-    (...args) => {
-      const { status, stdout, stderr } = medsam(args.filter((arg) => arg !== undefined));
-      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-      expect(stdout).toContain("$ medsam ");
-    },
-  );
+  test.each([
+    ["--help"],
+    ["segment", "--help"],
+    ["convert", "--help"],
+    ["inspect", "--help"],
+    ["trace", "--help"],
+  ])("teaches by examples: %s %s", (...args) => {
+    const { status, stdout, stderr } = medsam(args.filter((arg) => arg !== undefined));
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toContain("$ medsam ");
+  });
 
   test("knows its version", () => {
     expect(medsam(["--version"])).toEqual({ status: 0, stdout: `${PACKAGE_VERSION}\n`, stderr: "" });
