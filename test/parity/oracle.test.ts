@@ -40,7 +40,7 @@ describe("tiny SAM on the cpu backend", () => {
     );
     const blocks = new Map(model.imageEncoder.children());
     const names = new Map([...blocks].map(([name, layer]) => [layer, name]));
-    embedding = await observeLayers(
+    embedding = observeLayers(
       {
         wants: () => true,
         observe: (layer, name, value) => {
