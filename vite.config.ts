@@ -26,9 +26,12 @@ function policyInPage(): Plugin {
   };
 }
 
-/** Readers of medical files, and rare ways to compress: fetched when a file needs them, and kept from then on. */
+/**
+ * Readers of medical files, rare ways to compress, and what the panel 'Look inside' needs: fetched when they are
+ * needed, and kept from then on.
+ */
 const ON_DEMAND =
-  /\/src\/volume\/|\/codec-(charls|openjpeg)\/|\/geotiff\/.*\/compression\/(?!index)|\/(lerc|zstddec|pako)\//;
+  /\/src\/volume\/|\/web\/inside\/|\/codec-(charls|openjpeg)\/|\/geotiff\/.*\/compression\/(?!index)|\/(lerc|zstddec|pako)\//;
 const LATER = "assets/later/";
 
 /** Writes `sw.js`, which keeps the files of the main path for opening the page without a network. */

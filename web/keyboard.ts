@@ -16,8 +16,12 @@ export function listenToKeys(app: App, viewer: Viewer, canvas: HTMLElement): voi
   canvas.addEventListener("keydown", (event) => {
     const { image } = app.value;
     if (image === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    const at = viewer.keyboardCursor;
     const arrow = ARROWS[event.key];
+    if (app.value.tool === "look") {
+      if (lookByKey(event.key, arrow)) event.preventDefault();
+      return;
+    }
+    const at = viewer.keyboardCursor;
     if (arrow) {
       const step = event.shiftKey ? 10 : 1;
       viewer.setCursor([at[0] + arrow[0] * step, at[1] + arrow[1] * step]);
@@ -53,6 +57,18 @@ export function listenToKeys(app: App, viewer: Viewer, canvas: HTMLElement): voi
     else return;
     event.preventDefault();
   });
+
+  /** Arrows go from cell to cell of the encoder's grid. @returns whether the key did something. */
+  function lookByKey(key: string, arrow: Point | undefined): boolean {
+    const { look } = app.value;
+    if (key === "Escape") app.update({ tool: "prompt" });
+    else if (look && arrow) {
+      const [x, y] = look.at ?? viewer.keyboardCursor;
+      viewer.setCursor([x + arrow[0] * look.step[0], y + arrow[1] * look.step[1]]);
+      app.update({ look: { ...look, at: viewer.keyboardCursor } });
+    } else return false;
+    return true;
+  }
 
   function step(by: number): void {
     const { image, slice } = app.value;

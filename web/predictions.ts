@@ -194,7 +194,7 @@ export class Predictions {
 }
 
 /** The query as the predictor takes it. */
-function promptOf({ box, points, maskInput }: Query): Prompt {
+export function promptOf({ box, points, maskInput }: Query): Prompt {
   return {
     ...(box && { box }),
     ...(points.length > 0 && {

@@ -3,9 +3,9 @@ import { basename, join } from "node:path";
 import { useBackend } from "../backend/useBackend.node.js";
 import type { BackendName } from "../backend/useBackend.js";
 import { writeFileAtomic } from "../image/encode.node.js";
+import { placeOnGrid } from "../inspect/place.js";
 import { gridSize } from "../model/config.js";
 import { checkPrompt } from "../predictor/checkPrompt.js";
-import type { Frame } from "../predictor/presets.js";
 import { prepareImage } from "../predictor/presetTable.js";
 import { SamPredictor } from "../predictor/samPredictor.js";
 import { PromptError, type Point, type Prompt } from "../predictor/types.js";
@@ -57,7 +57,7 @@ export async function runTrace(job: SegmentJob, options: TraceOptions, signal: A
     const taps = chooseTaps(model, options.tap);
     const { frame } = prepareImage(preset, image, model.config.imageSize);
     const side = gridSize(model.config);
-    const { cell, cover } = placeOf(query, frame, side);
+    const { cell, cover } = placeOnGrid(query, frame, side);
     const onProgress = (share: number) => progress.update(0.8 * share);
     const collected = await collect(model, taps, cell, async () => {
       await predictor.setImage(image, { signal, onProgress });
@@ -104,17 +104,6 @@ export async function runTrace(job: SegmentJob, options: TraceOptions, signal: A
 function middleOf({ box, pointCoords }: Prompt): Point {
   if (box !== undefined) return [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2];
   return pointCoords![0];
-}
-
-/** A pixel's cell of the grid, and how many cells the image covers. */
-function placeOf([x, y]: Point, { imageSize, inputSize, side: input }: Frame, side: number) {
-  const cover = { height: (inputSize[0] / input) * side, width: (inputSize[1] / input) * side };
-  const cellAt = (at: number, of: number, cells: number) =>
-    Math.min(Math.floor((at / of) * cells), Math.ceil(cells) - 1);
-  return {
-    cover,
-    cell: { row: cellAt(y, imageSize[0], cover.height), column: cellAt(x, imageSize[1], cover.width) },
-  };
 }
 
 async function write(

@@ -26,8 +26,8 @@ export function toolbar(app: App, viewer: Viewer): void {
     byId<HTMLButtonElement>("redo").disabled = history.future.length === 0;
     byId<HTMLButtonElement>("save").disabled = image === undefined;
     byId("stage").dataset["tool"] = tool;
-    const radio = document.querySelector<HTMLInputElement>(`input[name="tool"][value="${tool}"]`);
-    if (radio) radio.checked = true;
+    for (const radio of document.querySelectorAll<HTMLInputElement>('input[name="tool"]'))
+      radio.checked = radio.value === tool;
 
     // Until one knows how.
     byId("hint").hidden = model === undefined || history.present.objects.length > 0 || tool !== "prompt";

@@ -1,4 +1,5 @@
 import type { PixelImage } from "../../src/image/pixels.js";
+import type { Point } from "../../src/predictor/types.js";
 import { Store } from "../store.js";
 import { fullWindow, type DisplayWindow } from "../view/window.js";
 import type { PageBackend } from "../backendNames.js";
@@ -9,7 +10,26 @@ import type { StoredModel } from "../workers/modelStore.js";
 import { record, replacePresent, startHistory, type History } from "./history.js";
 import { EMPTY_SESSION, type Session } from "./session.js";
 
-export type Tool = "prompt" | "background" | "pan" | "window" | "measure";
+/** "look" picks the place whose attention the panel 'Look inside' shows; it has no button among the tools. */
+export type Tool = "prompt" | "background" | "pan" | "window" | "measure" | "look";
+
+/** A map of the encoder's grid, laid over the image. */
+export interface Heat {
+  /** A pixel a cell. */
+  readonly picture: OffscreenCanvas;
+  /** Cells that the image covers, from the top left. */
+  readonly cover: { readonly height: number; readonly width: number };
+  /** In 0..1. */
+  readonly opacity: number;
+}
+
+/** A place of the image that attention is asked for, and what is shown of it. */
+export interface Look {
+  /** Pixels from one cell of the encoder's grid to the next. */
+  readonly step: Point;
+  readonly at?: Point;
+  readonly heat?: Heat;
+}
 
 /** Something that takes a while and is shown with its progress. */
 export interface Activity {
@@ -54,6 +74,8 @@ export interface AppState {
   /** Starting a backend and taking weights into use, which go on beside the reading of an image. */
   readonly loading?: Activity;
   readonly notice?: Notice;
+  /** While a block that attends over the whole image is looked into. */
+  readonly look?: Look;
   /** Grows when a mask arrives, so that the view is drawn again. */
   readonly answers: number;
 }

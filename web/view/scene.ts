@@ -1,4 +1,5 @@
 import type { Box, Point } from "../../src/predictor/types.js";
+import type { Heat } from "../state/app.js";
 import type { Layer } from "./maskLayer.js";
 import { css, WHITE, type Rgb } from "./palette.js";
 import { rulerLength, toCanvas, type Transform } from "./transform.js";
@@ -20,6 +21,9 @@ export interface Scene {
   /** A box that is being drawn, and its mask. */
   readonly draft: Box | undefined;
   readonly preview: Layer | undefined;
+  /** Where one of the model's heads attends, and from which place. */
+  readonly heat: Heat | undefined;
+  readonly place: Point | undefined;
   /** A line that is being measured. */
   readonly measured: { readonly from: Point; readonly to: Point; readonly text: string } | undefined;
   /** Where the keyboard is, while the canvas has the focus. */
@@ -45,13 +49,45 @@ export function drawScene(context: Context, scene: Scene, view: Transform, ratio
   // Enlarged pixels stay pixels: nothing is made up between them.
   context.imageSmoothingEnabled = view.scale < 1;
   lay(picture);
+  if (scene.heat) drawHeat(context, scene.heat, picture, view);
   if (scene.masks) lay(scene.masks);
   if (scene.preview) lay(scene.preview.canvas, [scene.preview.x, scene.preview.y]);
   for (const object of scene.objects) drawPrompts(context, object, view);
   if (scene.draft) drawBox(context, scene.draft, WHITE, view, true);
+  if (scene.place) drawPlace(context, scene.place, view);
   if (scene.measured) drawMeasure(context, scene.measured, view);
   if (scene.cursor) drawCursor(context, scene.cursor, view);
   if (scene.spacing) drawRuler(context, scene.spacing[0] / view.scale, canvas.height / ratio);
+}
+
+/** Between the centres of cells values change evenly. */
+function drawHeat(
+  context: Context,
+  { picture, cover, opacity }: Heat,
+  { width, height }: ImageBitmap,
+  view: Transform,
+): void {
+  const before = context.imageSmoothingEnabled;
+  context.imageSmoothingEnabled = true;
+  context.globalAlpha = opacity;
+  const [x, y] = toCanvas(view, [0, 0]);
+  context.drawImage(picture, 0, 0, cover.width, cover.height, x, y, width * view.scale, height * view.scale);
+  context.globalAlpha = 1;
+  context.imageSmoothingEnabled = before;
+}
+
+function drawPlace(context: Context, at: Point, view: Transform): void {
+  const [x, y] = toCanvas(view, at);
+  for (const [style, radius] of [
+    ["rgb(0 0 0 / .7)", 7.5],
+    ["#fff", 6.5],
+    ["rgb(0 140 255)", 4.5],
+  ] as const) {
+    context.beginPath();
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    context.fillStyle = style;
+    context.fill();
+  }
 }
 
 function drawPrompts(

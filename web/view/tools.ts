@@ -26,6 +26,7 @@ export function pressTool(ground: Ground, at: At, { shift, pan: panning }: Modif
   if (image === undefined) return NOTHING;
   if (panning || tool === "pan") return panDrag(ground, at);
   if (tool === "window") return windowDrag(ground, image, at);
+  if (tool === "look") return lookDrag(ground, image);
   if (tool === "measure") return measureDrag(ground, image, at);
   return promptDrag(ground, image, at, tool === "background" || shift ? 0 : 1);
 }
@@ -62,6 +63,16 @@ function measureDrag(ground: Ground, { spacing }: ImageInfo, start: At): Drag {
     },
     cancel: () => (ground.measured = undefined),
   };
+}
+
+/** The place follows the pointer. */
+function lookDrag({ app, view }: Ground, image: ImageInfo): Drag {
+  const { look } = app.value;
+  const lookAt = (at: At) => {
+    const now = app.value.look;
+    if (now) app.update({ look: { ...now, at: clampPoint(toImage(view, at), image) } });
+  };
+  return { move: lookAt, end: lookAt, cancel: () => app.update({ look }) };
 }
 
 /** A drag is a box, from where it began or from the corner of the selected one; a click is a point. */

@@ -143,7 +143,7 @@ export class Viewer implements Ground {
   }
 
   private scene(): Scene {
-    const { image, slice } = this.app.value;
+    const { image, slice, look, tool } = this.app.value;
     const session = sessionOf(this.app.value);
     const objects: DrawnObject[] = [];
     const masks: ShownMask[] = [];
@@ -164,6 +164,8 @@ export class Viewer implements Ground {
       picture: bitmap?.width === image?.width && bitmap?.height === image?.height ? bitmap : undefined,
       masks: this.stack.picture(masks),
       preview: mask && maskLayer({ ...mask, colour: WHITE }),
+      heat: look?.heat,
+      place: look?.heat || tool === "look" ? look?.at : undefined,
       draft: box,
       measured: this.line,
       cursor: document.activeElement === this.canvas ? this.cursor : undefined,

@@ -9,10 +9,12 @@ import { maskArea, maskBox, type PixelBox } from "../../src/image/mask.js";
 import type { PixelImage } from "../../src/image/pixels.js";
 import { findPreset, PRESETS, withIntensity } from "../../src/predictor/presetTable.js";
 import { SamPredictor } from "../../src/predictor/samPredictor.js";
-import type { Prediction, Prompt } from "../../src/predictor/types.js";
+import type { Preset } from "../../src/predictor/presets.js";
+import type { Point, Prediction, Prompt } from "../../src/predictor/types.js";
 import { bytesSource } from "../../src/weights/byteSource.js";
 import { openCheckpoint } from "../../src/weights/open.js";
 import { onDevice, startTrusted, watchDevice, type BackendReport, type StartOptions } from "./backends.js"; // prettier-ignore
+import { activation, attention, forget, layersOf, type Activation, type Attention, type LayerInfo } from "./inside.js"; // prettier-ignore
 import { hashOf } from "./hash.js";
 import { deleteModel, keepModel, readModel, storedModels, type StoredModel } from "./modelStore.js";
 import { halved, readWeights } from "./readWeights.js";
@@ -61,6 +63,14 @@ export interface EncodeRequest {
 export interface PredictRequest {
   readonly prompt: Prompt;
   readonly multimask: boolean;
+}
+
+/** Asks for what a layer computes. */
+export interface ActivationRequest extends Omit<EncodeRequest, "crop"> {
+  /** Of the layer, as in the state_dict. */
+  readonly path: string;
+  /** For layers behind the image encoder, which compute for a prompt. */
+  readonly prompt?: Prompt;
 }
 
 /** What is known of a mask without looking through it again, which the page has no time for. */
@@ -135,9 +145,8 @@ const methods = {
     { image, preset, intensity, crop }: EncodeRequest,
     { signal, progress }: CallContext,
   ): Promise<{ memory: number }> {
-    const found = findPreset(preset);
     const next = new SamPredictor(loaded(), {
-      preset: intensity === undefined ? found : withIntensity(found, intensityOf(intensity)),
+      preset: presetOf({ preset, ...(intensity !== undefined && { intensity }) }),
       ...(crop !== undefined && { crop }),
     });
     predictor?.dispose();
@@ -167,6 +176,31 @@ const methods = {
     );
   },
 
+  /** The layers of the model in use, parents first. */
+  layers(): LayerInfo[] {
+    return layersOf(loaded());
+  },
+
+  /** What a layer computes of an image, or for a prompt on the image that is encoded. */
+  activation(
+    { image, path, prompt, ...how }: ActivationRequest,
+    { signal, progress }: CallContext,
+  ): Promise<Activation> {
+    const onProgress = (share: number) => progress(share, "encoding");
+    const given = { image, path, preset: presetOf(how), predictor, prompt };
+    return onDevice(activation(loaded(), given, { signal, onProgress }));
+  },
+
+  /** Where a place of the image looks, in each head of the block of the last activation. */
+  attention(at: Point): Promise<Attention> {
+    return onDevice(attention(loaded(), at));
+  },
+
+  /** Forgets what the last activation left for `attention`. */
+  forgetInside(): void {
+    forget();
+  },
+
   /** Bytes that tensors take. */
   memory(): number {
     return tf.memory().numBytes;
@@ -178,6 +212,11 @@ export type ModelMethods = typeof methods;
 function loaded(): Sam {
   if (model === undefined) throw new Error("no model is loaded");
   return model;
+}
+
+function presetOf({ preset, intensity }: Pick<EncodeRequest, "preset" | "intensity">): Preset {
+  const found = findPreset(preset);
+  return intensity === undefined ? found : withIntensity(found, intensityOf(intensity));
 }
 
 function intensityOf(intensity: Intensity) {
