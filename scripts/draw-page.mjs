@@ -1,5 +1,5 @@
-// node scripts/draw-page.mjs [FOLDER]: pictures of the built page at 390, 1024 and 1920 pixels, light and dark; the
-// one of the README goes to docs/images/page.png. Needs npm run build, npm run build:web and Chromium.
+// node scripts/draw-page.mjs [FOLDER]: pictures of the built page at 390, 1024 and 1920 pixels, light and dark,
+// with the panel 'Look inside' too; one of each goes to docs/images/. Needs npm run build, npm run build:web and Chromium.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
@@ -36,8 +36,25 @@ for (const [width, height] of [
     await page.mouse.move(...place(150, 240));
     await page.locator("#activity").waitFor({ state: "hidden" });
     await page.screenshot({ path: join(folder, `${width}-${colorScheme}.png`), fullPage: width < 800 });
-    if (width === 1024 && colorScheme === "dark") await page.screenshot({ path: "docs/images/page.png" });
+    const isKept = width === 1024 && colorScheme === "dark";
+    if (isKept) await page.screenshot({ path: "docs/images/page.png" });
+    await lookInside(page, place);
+    await page.screenshot({ path: join(folder, `${width}-${colorScheme}-inside.png`), fullPage: width < 800 });
+    if (isKept) await page.screenshot({ path: "docs/images/page-inside.png" });
     await page.close();
   }
 await browser.close();
 server.abort();
+
+/** Where the lesion looks in block 3, whose heads attend to the whole image. */
+async function lookInside(page, place) {
+  await page.locator("#inside summary").click();
+  await page.locator('[data-path="image_encoder.blocks.3"]').click();
+  await page.getByRole("button", { name: "Pick a place" }).click();
+  await page.mouse.click(...place(150, 240));
+  await page.mouse.move(2, 2);
+  await page.getByText("Head 1").click();
+  await page.locator("#activity").waitFor({ state: "hidden" });
+  await page.locator(".laying").scrollIntoViewIfNeeded();
+  await page.waitForTimeout(500);
+}

@@ -17,6 +17,9 @@ interface Page {
   readonly images: Images;
 }
 
+/** Milliseconds after which the page says what it is at. */
+const SOON = 600;
+
 /** The panel 'Look inside': the model's tree, a layer's activation, and where a global block's heads attend. */
 export class Inside {
   private readonly tree: LayerTree;
@@ -72,7 +75,7 @@ export class Inside {
     this.heads.begin(undefined);
     this.asked = undefined;
     this.tree.choose(undefined);
-    this.say("Choose a layer to see what it computes of this image.");
+    this.invite();
     this.endLook();
     this.page.engine.worker?.call("forgetInside", undefined).catch(() => undefined);
   }
@@ -80,6 +83,17 @@ export class Inside {
   private endLook(): void {
     const { look, tool } = this.page.app.value;
     if (look) this.page.app.update({ look: undefined, ...(tool === "look" && { tool: "prompt" }) });
+  }
+
+  private invite(): void {
+    const also = this.globalBlocks === "" ? "" : ` Of ${this.globalBlocks} also where each head attends.`;
+    this.say(`Choose a layer to see what it computes of this image.${also}`);
+  }
+
+  /** Numbers of the blocks that attend over the whole image, for people. */
+  private get globalBlocks(): string {
+    const numbers = this.layers.flatMap(({ path, globalHeads }) => globalHeads ? [path.split(".").at(-1)!] : []); // prettier-ignore
+    return numbers.length === 0 ? "" : `blocks ${new Intl.ListFormat("en-GB").format(numbers)}`;
   }
 
   private say(text: string): void {
@@ -96,6 +110,7 @@ export class Inside {
       this.layers = layers;
       this.tree.show(layers);
       if (worker === undefined) this.say("The model is not ready yet.");
+      else this.invite();
     } catch (error) {
       this.failed(error);
     }
@@ -144,7 +159,7 @@ export class Inside {
     } catch (error) {
       if (this.running !== controller) return;
       this.tree.choose(undefined);
-      this.say("Choose a layer to see what it computes of this image.");
+      this.invite();
       if (!controller.signal.aborted) this.failed(error);
     } finally {
       if (app.value.activity?.cancel === cancel) app.update({ activity: undefined });
@@ -170,6 +185,10 @@ export class Inside {
     this.say("");
     const block = this.layers.find((layer) => layer.globalHeads && `${path}.`.startsWith(`${layer.path}.`));
     this.heads.begin(block?.globalHeads);
+    if (block === undefined && path.startsWith("image_encoder.blocks.") && this.globalBlocks !== "")
+      this.say(
+        `The heads of this block attend inside windows, those of ${this.globalBlocks} to the whole image.`,
+      );
     const { image } = app.value;
     if (block === undefined || image === undefined) return;
     app.update({ look: { step: [image.width / cover.width, image.height / cover.height] } });
@@ -195,6 +214,9 @@ export class Inside {
     this.asked = at;
     if (this.looking) return;
     this.looking = true;
+    const { app } = this.page;
+    const activity = { what: "Looking from this place" };
+    const timer = setTimeout(() => app.update({ activity }), SOON);
     try {
       for (let done: Point | undefined; this.asked !== undefined && this.asked !== done;) {
         done = this.asked;
@@ -205,6 +227,8 @@ export class Inside {
       if (this.asked !== undefined) this.failed(error);
     } finally {
       this.looking = false;
+      clearTimeout(timer);
+      if (app.value.activity === activity) app.update({ activity: undefined });
     }
   }
 

@@ -49,8 +49,9 @@ describe.skipIf(missing(false) !== undefined)("pages on PyTorch", () => {
   });
 
   it("records and compares", () => {
-    expect(commands.map(({ line }) => line.split(" ")[0])).toEqual(["python", "npx"]);
+    expect(commands.map(({ line }) => line.split(" ")[0])).toEqual(["python", "npx", "python", "npx"]);
     expect(readFileSync(join(folder, "parity.html"), "utf8")).toContain("all");
+    expect(readFileSync(join(folder, "training.html"), "utf8")).toContain("train.losses");
   });
 
   it.each(blocksOf("python"))("$where", { timeout: 300_000 }, ({ code }) => {
