@@ -1,7 +1,7 @@
 import { showError, type App } from "./state/app.js";
 import { BACKEND_NAMES, type PageBackend } from "./backendNames.js";
 import type { ModelMethods, ModelSource } from "./workers/modelWorker.js";
-import { Remote } from "./workers/rpc.js";
+import { Remote, WorkerCrash } from "./workers/rpc.js";
 
 /** Milliseconds that a backend may take to start. */
 const STUCK = 15_000;
@@ -19,6 +19,9 @@ export class Engine {
   private remote: Remote<ModelMethods> | undefined;
   /** Hash of the model that answered last. */
   private before: string | undefined;
+
+  /** What calls end with that were under way when another worker took the place of theirs. */
+  private readonly replaced = new WorkerCrash("another backend takes its place");
 
   /** What to load again when a worker is replaced. */
   private source: ModelSource = { kind: "embedded" };
@@ -50,7 +53,7 @@ export class Engine {
    *   makes a thread of the WASM backend sometimes never returns.
    */
   private async begin({ order, softwareGpu }: Wish, again: number): Promise<void> {
-    this.remote?.end();
+    this.remote?.end(this.replaced);
     this.app.update({ backend: undefined, model: undefined, loading: { what: "Starting the model" } });
     const worker = new Worker(new URL("./workers/modelWorker.ts", import.meta.url), { type: "module" });
     const remote: Remote<ModelMethods> = new Remote<ModelMethods>(worker, (crash) => {
@@ -142,7 +145,7 @@ export class Engine {
   /** Ends the worker, says why, and offers the next backend. What the user made is kept. */
   failed(error: unknown, tried: readonly PageBackend[] = []): void {
     // A worker that ends is told of by itself, and by every call that was under way.
-    if (this.remote === undefined) return;
+    if (this.remote === undefined || error === this.replaced) return;
     this.remote.end();
     this.remote = undefined;
     const { backend, failed } = this.app.value;

@@ -74,6 +74,18 @@ describe.skipIf(!PAGE_CAN_RUN)("what the page says of itself", () => {
     await page.context().close();
   });
 
+  test("another backend is chosen while the one before encodes", async () => {
+    const page = await site.open("cpu");
+    await page.locator("#preset").selectOption("MedSAM_demo");
+    await page.locator("#activity-what", { hasText: /^Encoding with/ }).waitFor();
+    await page.locator("#backend").selectOption("wasm");
+    await ready(page, "wasm");
+    expect(await page.locator("#notice").isVisible()).toBe(false);
+    await dragBox(page, BOX);
+    await maskArrives(page);
+    await page.context().close();
+  });
+
   test("weights by address: progress and cancel, then in use and kept", async () => {
     const { page, said } = await openWithMask(site, "wasm");
     const address = `${site.address}models/medsam-tiny.safetensors?mine`;
