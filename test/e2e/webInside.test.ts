@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { useBackend } from "../../src/backend/useBackend.node.js";
@@ -9,8 +8,8 @@ import { componentColours } from "../../src/inspect/heatmap.js";
 import { watch, WHOLE, type TracedTensor } from "../../src/inspect/trace.js";
 import { loadMedSam } from "../../src/loadMedSam.node.js";
 import { SamPredictor } from "../../src/predictor/samPredictor.js";
-import { ROOT, SAMPLE } from "./medsam.js";
-import { dragBox, maskArrives, PAGE_CAN_RUN, pageFixture, placer } from "./webPage.js";
+import { SAMPLE } from "./medsam.js";
+import { accessibilityFaults, dragBox, maskArrives, PAGE_CAN_RUN, pageFixture, placer } from "./webPage.js";
 
 const BLOCK = "image_encoder.blocks.1";
 const SIDE = 16;
@@ -166,12 +165,7 @@ describe.skipIf(!PAGE_CAN_RUN)("the panel 'Look inside'", () => {
     await page.locator(`[data-path="${BLOCK}"]`).click();
     await page.getByRole("button", { name: "Pick a place" }).click();
     await page.locator(".heads label").first().waitFor();
-    await page.addScriptTag({ path: join(ROOT, "node_modules", "axe-core", "axe.min.js") });
-    const found = await page.evaluate(async () => {
-      const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } }; // prettier-ignore
-      return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`);
-    });
-    expect(found).toEqual([]);
+    expect(await accessibilityFaults(page)).toEqual([]);
     await context.close();
   });
 });

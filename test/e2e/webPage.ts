@@ -109,6 +109,15 @@ export async function maskArrives(page: Page): Promise<string> {
   return (await score.textContent()) ?? "";
 }
 
+/** What axe finds wrong, a line each; the context needs `bypassCSP`. */
+export async function accessibilityFaults(page: Page): Promise<string[]> {
+  await page.addScriptTag({ path: join(ROOT, "node_modules", "axe-core", "axe.min.js") });
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } }; // prettier-ignore
+    return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`);
+  });
+}
+
 /** Saves by the menu. */
 export async function save(page: Page, item: string): Promise<Uint8Array> {
   await page.locator("#save").click();

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { decodeImage, decodeLabels } from "../../src/image/decode.js";
-import { medsam, ROOT, SAMPLE, temporaryFolder } from "./medsam.js";
-import { dice, dragBox, maskArrives, PAGE_CAN_RUN, pageFixture, placer, save } from "./webPage.js"; // prettier-ignore
+import { medsam, SAMPLE, temporaryFolder } from "./medsam.js";
+import { accessibilityFaults, dice, dragBox, maskArrives, PAGE_CAN_RUN, pageFixture, placer, save } from "./webPage.js"; // prettier-ignore
 
 const BOX = [114, 205, 186, 275];
 const SMALL = [130, 220, 160, 250];
@@ -203,12 +203,7 @@ describe.skipIf(!PAGE_CAN_RUN)("the page by itself", () => {
     await page.locator("#multimask").check();
     await expect.poll(() => page.locator("#candidates label").count()).toBe(3);
     await page.locator("#keys-details summary").click();
-    await page.addScriptTag({ path: join(ROOT, "node_modules", "axe-core", "axe.min.js") });
-    const found = await page.evaluate(async () => {
-      const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } }; // prettier-ignore
-      return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`);
-    });
-    expect(found).toEqual([]);
+    expect(await accessibilityFaults(page)).toEqual([]);
     await context.close();
   });
 

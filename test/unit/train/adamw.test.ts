@@ -123,6 +123,28 @@ describe("AdamW", () => {
     model.dispose();
   });
 
+  it("corrects each vector by its own number of steps, whatever others it is changed together with", () => {
+    const [together, apart] = [smallLayer(), smallLayer()];
+    const late = "lin1.bias";
+    const both = new AdamW([{ parameters: together.namedParameters() }], { learningRate: 0.1 });
+    const each = new Map(
+      [...apart.namedParameters()].map((entry) => [
+        entry[0],
+        new AdamW([{ parameters: new Map([entry]) }], { learningRate: 0.1 }),
+      ]),
+    );
+    for (let step = 0; step < 3; step++) {
+      const gradients = new Map<string, tf.Tensor>();
+      for (const [path, { value }] of together.namedParameters())
+        if (path !== late || step > 0) gradients.set(path, tf.fill(value.shape, 0.7 ** step));
+      both.step(gradients);
+      for (const [path, gradient] of gradients) each.get(path)?.step(new Map([[path, gradient]]));
+      disposeGradients(gradients);
+    }
+    expect(valuesOf(together)).toEqual(valuesOf(apart));
+    for (const one of [both, ...each.values(), together, apart]) one.dispose();
+  });
+
   it("goes on bit for bit from its saved state", () => {
     const straight = new Small(oracleParameters());
     const optimiser = new AdamW([{ parameters: straight.namedParameters() }], { learningRate: 1e-2 });

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { TINY } from "../../../src/model/config.js";
 import { Sam } from "../../../src/model/sam.js";
 import { auxiliaryHead, embeddedLoss } from "../../../src/train/embedded/objective.js";
+import { TrainingPictures } from "../../../src/train/embedded/pictures.js";
 import { embeddedBatch } from "../../../src/train/embedded/samples.js";
 import { AdamW } from "../../../src/train/adamw.js";
 import { disposeGradients, lossAndGradients } from "../../../src/train/gradients.js";
@@ -18,6 +19,9 @@ describe("batches of the small checkpoint's training", () => {
     const batch = embeddedBatch(3, LATE, SHAPE);
     embeddedBatch(3, 0, SHAPE);
     expect(embeddedBatch(3, LATE, SHAPE)).toEqual(batch);
+    const known = new TrainingPictures(3);
+    embeddedBatch(3, LATE - 2, SHAPE, known);
+    expect(embeddedBatch(3, LATE, SHAPE, known), "with pictures that are kept").toEqual(batch);
     expect(embeddedBatch(4, LATE, SHAPE).pixels).not.toEqual(batch.pixels);
     expect(embeddedBatch(3, LATE + 1, SHAPE).pixels).not.toEqual(batch.pixels);
   });
