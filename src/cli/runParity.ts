@@ -13,7 +13,7 @@ import {
 import { parityReport } from "../inspect/parityReport.js";
 import { openReference, type ParityReference } from "../inspect/reference.js";
 import type { Sam } from "../model/sam.js";
-import { MEDSAM_INFERENCE, prepareImage } from "../predictor/presetTable.js";
+import { defaultPreset, prepareImage } from "../predictor/presetTable.js";
 import { SamPredictor } from "../predictor/samPredictor.js";
 import type { Box } from "../predictor/types.js";
 import { openCheckpointFile } from "../weights/open.node.js";
@@ -109,7 +109,7 @@ async function trained(
   return compareTraining(model, reference, train, signal, onProgress);
 }
 
-/** The whole way from the reference's pixels to maps of the image's size, as MedSAM's inference script. */
+/** The whole way from the reference's pixels to maps of the image's size, as the model's own inference script. */
 async function predict(
   model: Sam,
   reference: ParityReference,
@@ -120,13 +120,14 @@ async function predict(
   const [height, width] = pixels.shape;
   const image = { width, height, channels: 3, data: Uint8Array.from(pixels.values) } as const;
   const { imageSize: side } = model.config;
-  const prepared = prepareImage(MEDSAM_INFERENCE, image, side).pixels;
+  const preset = defaultPreset(model.config);
+  const prepared = prepareImage(preset, image, side).pixels;
   const planes = Float32Array.from(
     prepared,
     (_, n) => prepared[(n % side ** 2) * 3 + Math.floor(n / side ** 2)],
   );
 
-  const predictor = new SamPredictor(model, { preset: MEDSAM_INFERENCE });
+  const predictor = new SamPredictor(model, { preset });
   try {
     await predictor.setImage(image, { signal, onProgress });
     const boxes = reference.read("input.boxes");
@@ -137,7 +138,7 @@ async function predict(
     );
     const predictions = await predictor.predictBoxes(list, { returnLogits: true, signal });
     const maps = new Float32Array(count * height * width);
-    // As probabilities, which is what upstream thresholds.
+    // As probabilities: MedSAM thresholds those, and LiteMedSAM's logits are recorded so.
     for (const [n, { logits }] of predictions.entries())
       maps.set(
         (logits?.[0].data ?? new Float32Array()).map((value) => 1 / (1 + Math.exp(-value))),

@@ -15,7 +15,8 @@ const PADDING = 12;
  *
  * MedSAM cuts the result off to integers, so in even areas the last bit decides between two levels. Therefore the
  * operations and their order are scipy's, to the point that it takes the channels as a third axis: with `reflect`
- * the result is equal to the bit, but for some strong reductions whose Gaussian differs by a last bit (1e-12).
+ * the result is equal to the bit, but for some strong reductions whose Gaussian differs by a last bit (1e-12). An
+ * image that has the size already is left as it is, as by newer versions of scipy: the spline would lose last bits.
  *
  * @returns `height` x `width` x channels values in double precision.
  * @see sam-vit-b specification, resampling; scipy.ndimage, `gaussian_filter` and `zoom`
@@ -26,6 +27,7 @@ export function resizeCubicAntialiased(
   height: number,
   boundary: CubicBoundary = "reflect",
 ): Float64Array {
+  if (image.width === width && image.height === height) return Float64Array.from(image.data);
   const padding = boundary === "constant" ? PADDING : 0;
   let field: Field = { ...image, data: Float64Array.from(image.data) };
   field = blur(field, "y", Math.max(0, (image.height / height - 1) / 2), boundary);

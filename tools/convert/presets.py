@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from PIL import Image
-from skimage.transform import resize
 from torch import nn
 from torch.nn import functional
+
+from cubic_resize import resize
 
 Tensors = dict[str, torch.Tensor]
 
 
 def medsam_input(image: np.ndarray, side: int) -> torch.Tensor:
     """[1, 3, side, side] in 0..1, as MedSAM_Inference.py makes it."""
-    resized = resize(image, (side, side), order=3, preserve_range=True, anti_aliasing=True).astype(np.uint8)
+    resized = resize(image, side).astype(np.uint8)
     scaled = (resized - resized.min()) / np.clip(resized.max() - resized.min(), a_min=1e-8, a_max=None)
     return torch.tensor(scaled).float().permute(2, 0, 1).unsqueeze(0)
 
@@ -34,7 +34,10 @@ def predict_medsam(sam: nn.Module, image: np.ndarray, boxes: torch.Tensor) -> Te
 
 def predict_lite(sam: nn.Module, image: np.ndarray, boxes: torch.Tensor) -> Tensors:
     """CVPR24_LiteMedSAM_infer.py: longest side by area, stretched, padded; whole boxes; a mask is where logits are above 0."""
-    import cv2  # opencv-python-headless, which nothing else here needs
+    try:
+        import cv2  # which nothing else here needs
+    except ImportError:
+        raise SystemExit("OpenCV is missing; install it with: pip install opencv-python-headless") from None
 
     height, width, _ = image.shape
     side = sam.image_encoder.img_size
@@ -57,6 +60,8 @@ def predict_lite(sam: nn.Module, image: np.ndarray, boxes: torch.Tensor) -> Tens
 
 def predict_sam(sam: nn.Module, image: np.ndarray, boxes: torch.Tensor) -> Tensors:
     """SamPredictor: longest side, mean and deviation, padding; logits upsampled; a mask is where they are above 0."""
+    from PIL import Image  # which nothing else here needs
+
     height, width, _ = image.shape
     side = sam.image_encoder.img_size
     scale = side / max(height, width)

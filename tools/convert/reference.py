@@ -7,12 +7,17 @@ Compare with it:
 
     npx medsam parity --reference dump.safetensors --checkpoint medsam_vit_b.pth
 
+The image is read by Pillow, or is a `.npy` of bytes [H, W, 3]; then torch and numpy are all that is needed, beside
+the code of the model: `pip install --no-deps segment-anything==1.0`. A checkpoint of LiteMedSAM takes its own way
+(lite_medsam.py), for which segment-anything-hq and OpenCV are needed too. What is missing is named.
+
 The dump holds PyTorch's tensors by state_dict path (see sam.py, `capture`), inputs under `input.*`, and the maps of the
 image's size under `expected.*`. With `--train decoder` or `--train encoder+decoder` also what training does: the
 gradients of MedSAM's loss (`grad.*`), ten losses of AdamW (`train.losses`) and the weights after them (`after.*`); the
-object to be learnt is the ellipse in the box (`train.target`). All of ViT-B needs some 20 GB of memory for that. Needs torch, numpy, Pillow and scikit-image, and the code of the model: `pip install
---no-deps segment-anything==1.0`. `--image` may be a `.npy` file of bytes [H, W, 3] too. The second form writes a checkpoint of ViT-B at full size whose weights come from the
-generator of oracle.py, for parity checks that need no download.
+object to be learnt is the ellipse in the box (`train.target`). All of ViT-B needs some 20 GB of memory for that.
+
+The second form writes a checkpoint of ViT-B at full size whose weights come from the generator of oracle.py, for
+parity checks that need no download.
 """
 
 from __future__ import annotations
@@ -27,13 +32,12 @@ from pathlib import Path
 try:
     import numpy as np
     import torch
-    from PIL import Image
-    from skimage.transform import resize as _  # used by presets.py
 except ImportError as error:
-    raise SystemExit(f"{error.name} is missing; install it with: pip install torch numpy pillow scikit-image") from None
+    raise SystemExit(f"{error.name} is missing; install it with: pip install torch numpy") from None
 
+import lite_medsam
 import oracle
-from presets import predict_medsam
+from presets import predict_lite, predict_medsam
 from safetensors_file import save_file
 from sam import Config, build, capture, recognise
 from torch.nn import functional as F
@@ -82,15 +86,23 @@ def load(path: str) -> tuple[torch.nn.Module, Config]:
             state = state[key]
     if all(key.startswith("module.") for key in state):
         state = {key.removeprefix("module."): value for key, value in state.items()}
-    config = recognise(state)
-    sam = build(config)
+    is_lite = lite_medsam.is_its(state)
+    config = lite_medsam.CONFIG if is_lite else recognise(state)
+    sam = lite_medsam.build() if is_lite else build(config)
     sam.load_state_dict(state)
-    return sam, config
+    return sam.eval(), config
 
 
 def read_image(path: str) -> np.ndarray:
     """Bytes [H, W, 3]."""
     if not path.endswith(".npy"):
+        try:
+            from PIL import Image
+        except ImportError:
+            raise SystemExit(
+                f"{path}: reading it needs Pillow, which is missing; install it with: pip install pillow; or give the "
+                "pixels as a .npy file of bytes [height, width, 3]"
+            ) from None
         return np.array(Image.open(path).convert("RGB"))
     image = np.load(path)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
@@ -153,9 +165,13 @@ def dump(checkpoint: str, image_path: str, box: list[float], out: str, part: str
     sam, config = load(checkpoint)
     image = read_image(image_path)
     boxes = torch.tensor([box])
+    is_lite = config is lite_medsam.CONFIG
+    if is_lite and part is not None:
+        raise SystemExit(f"{checkpoint}: is LiteMedSAM, whose training is not recorded; leave --train out")
+    predict = predict_lite if is_lite else predict_medsam
     started = time.monotonic()
     with torch.no_grad(), capture(sam, attention=False) as record:
-        result = predict_medsam(sam, image, boxes)
+        result = predict(sam, image, boxes)
         record["prompt_encoder.dense_pe"] = sam.prompt_encoder.get_dense_pe()
     print(f"PyTorch {torch.__version__}: {time.monotonic() - started:.1f} s", file=sys.stderr)
     tensors = {
@@ -163,8 +179,9 @@ def dump(checkpoint: str, image_path: str, box: list[float], out: str, part: str
         "input.image": result["prepared"],
         "input.boxes": boxes,
         "expected.low_res_logits": result["low_res_logits"],
-        "expected.maps": result["maps"],
-        **record,
+        # As probabilities: LiteMedSAM has logits upsampled.
+        "expected.maps": result["maps"].sigmoid() if is_lite else result["maps"],
+        **(lite_medsam.as_here(record) if is_lite else record),
     }
     about = {"version": VERSION, "config": config, "torch": torch.__version__}
     if part is not None:

@@ -67,6 +67,17 @@ test.each(cases)(
   },
 );
 
+// Cut off to bytes, a value that is short of its integer by a last bit is one less.
+test.each(["reflect", "constant"] as const)(
+  "cubic, %s: an image of the size asked for stays as it is",
+  (boundary) => {
+    for (const { image } of cases) {
+      const same = resizeCubicAntialiased(image, image.width, image.height, boundary);
+      expect(Uint8Array.from(same)).toEqual(image.data);
+    }
+  },
+);
+
 test.each(cases)(
   "bilinear: $title is Pillow's to the bit",
   ({ image, outWidth, outHeight, pillowBilinear }) => {
