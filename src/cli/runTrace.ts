@@ -132,11 +132,21 @@ function pageOf(about: object, tensors: Collected["tensors"], made: readonly Tra
       ? []
       : [heading(section), pictures(own, section === SECTIONS.candidates ? "small" : "large")];
   });
+  const hasAttention = made.some(({ section }) => section === SECTIONS.attention);
   return htmlPage({
     title: "Inside the model",
     body: [
       table({ columns: ["", ""], rows: facts }),
       ...sections,
+      ...(hasAttention
+        ? []
+        : [
+            heading(SECTIONS.attention),
+            paragraph(
+              "Not drawn: this encoder is not SAM's vision transformer, whose blocks all share one grid. Where it has attention, its scores " +
+                "can be taken as values: --tap 'image_encoder.**.scores'.",
+            ),
+          ]),
       heading("Values"),
       paragraph("In trace.safetensors, with PyTorch's names and axes."),
       table({

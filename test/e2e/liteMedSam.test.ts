@@ -51,4 +51,18 @@ test("medsam segment takes LiteMedSAM's weights for what they are", { timeout: 1
   ) as SegmentResult;
   expect(provenance).toMatchObject({ preset: "LiteMedSAM", checkpoint: { name: "lite_medsam.safetensors" } });
   expect(objects).toHaveLength(1);
+
+  const traced = medsam([
+    "trace",
+    SAMPLE,
+    "--box",
+    "114,205,186,275",
+    "--checkpoint",
+    checkpoint,
+    "--out",
+    folder,
+  ]);
+  expect({ status: traced.status, stderr: traced.stderr }).toEqual({ status: 0, stderr: "" });
+  const page = readFileSync(join(folder, "index.html"), "utf8");
+  expect(page).toContain("Not drawn: this encoder is not");
 });
