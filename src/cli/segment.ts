@@ -41,6 +41,7 @@ Examples:
     $ medsam segment slice.tif --box 95,255,190,350 --preset pre_CT_MR --intensity ct-soft-tissue
 
 Presets: MedSAM_Inference, MedSAM_demo, pre_CT_MR, pre_grey_rgb, SamPredictor, LiteMedSAM (docs/presets.md).
+DICOM, NIfTI: medsam segment-volume, also for a single slice.
 Exit codes: 0 done, 1 failed for at least one image, 2 wrong use, 130 interrupted.
 Results are not for clinical use.`,
     )

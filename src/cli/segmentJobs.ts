@@ -68,7 +68,10 @@ export function collectJobs(images: readonly string[], options: PromptOptions): 
     throw new UsageError("no image: expected medsam segment IMAGE... --box x0,y0,x1,y1, or --boxes FILE");
   const targets = targetsOf(box, point);
   const other = images.find((image) => slice !== undefined && !isNpz(image));
-  if (other !== undefined) throw new UsageError(`--slice goes with .npz files, and ${other} is none`);
+  if (other !== undefined)
+    throw new UsageError(
+      `--slice goes with .npz files, and ${other} is none; medsam segment-volume takes other volumes`,
+    );
   return checked(
     images.map((image) => {
       const { name } = parse(image);

@@ -17,7 +17,11 @@ export function segmentVolumeCommand(signal: AbortSignal): Command {
     )
     .argument("<volume>", "NIfTI, DICOM (file or folder), or MedSAM's .npz")
     .option("--box <x0,y0,x1,y1>", "a box around an object in the slice --slice; many", collectBox)
-    .option("--slice <k>", "the slice of the boxes, counted from 0", parseSlice)
+    .option(
+      "--slice <k>",
+      "the slice of the boxes, counted from 0; of one slice it need not be said",
+      parseSlice,
+    )
     .option("--slice-box <k,x0,y0,x1,y1>", "boxes around one object, one a slice; many", collectSliceBox)
     .option(
       "--box3d <x0,y0,z0,x1,y1,z1>",
@@ -68,6 +72,8 @@ export function segmentVolumeCommand(signal: AbortSignal): Command {
 Examples:
   A lesion in slice 40 of a CT, up and down from there:
     $ medsam segment-volume ct.nii.gz --box 95,255,190,350 --slice 40
+  One DICOM image:
+    $ medsam segment-volume slice.dcm --box 95,255,190,350
   A DICOM series, with MedSAM's own weights; the result is also a DICOM segmentation:
     $ medsam segment-volume series/ --box 95,255,190,350 --slice 40 --checkpoint medsam_vit_b.pth
   Where the object begins and ends is known:

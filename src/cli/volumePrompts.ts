@@ -34,8 +34,8 @@ export function checkVolumePrompts(options: VolumePromptOptions): void {
     );
   if (promptsFrom !== undefined && typed)
     throw new UsageError("--prompts-from goes without --box, --slice-box and --box3d");
-  if ((box === undefined) !== (slice === undefined))
-    throw new UsageError("--box and --slice go together: the slice is the one that the boxes are drawn in");
+  if (slice !== undefined && box === undefined)
+    throw new UsageError("--slice goes with --box: it is the slice that the boxes are drawn in");
   const { everySlice, pieces, widen, jitter, seed } = options;
   const alone = Object.entries({ "--every-slice": everySlice, "--pieces": pieces, "--widen": widen, "--jitter": jitter, "--seed": seed }); // prettier-ignore
   const [flag] = alone.find(([, given]) => given !== undefined) ?? [];
@@ -106,7 +106,13 @@ export async function objectsOf(
   axis: Axis,
   options: VolumePromptOptions,
 ): Promise<VolumeObject[]> {
-  const { box = [], slice = 0, sliceBox = [], box3d = [], promptsFrom } = options;
+  const {
+    box = [],
+    slice = onlySlice(volume, axis, options),
+    sliceBox = [],
+    box3d = [],
+    promptsFrom,
+  } = options;
   if (promptsFrom !== undefined) {
     const labels = await readLabelVolumeFile(promptsFrom, volume);
     assertSameGeometry(volume, labels, promptsFrom);
@@ -122,6 +128,15 @@ export async function objectsOf(
   const followed = sliceBox.length === 0 ? [] : [{ boxes: new Map(sliceBox) }];
   const solid = box3d.map(solidObject);
   return [...flat, ...followed, ...solid].map((object, index) => ({ label: index + 1, ...object }));
+}
+
+/** Of a volume with one slice there is nothing to choose. */
+function onlySlice({ name, size }: Volume, axis: Axis, { box }: VolumePromptOptions): number {
+  if (box !== undefined && size[axis] > 1)
+    throw new UsageError(
+      `${name}: has ${size[axis]} slices; expected --slice 0 to ${size[axis] - 1}, the one that --box is drawn in`,
+    );
+  return 0;
 }
 
 /** A 3D box prompts its middle slice, and the object does not leave it. */

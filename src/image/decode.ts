@@ -57,10 +57,23 @@ export async function decodeLabels(bytes: Uint8Array, name: string): Promise<Lab
 async function readRaster(bytes: Uint8Array, name: string): Promise<{ raster: Raster; format: string }> {
   const found = FORMATS.find(({ magic }) => magic.every((byte, i) => bytes[i] === byte));
   if (found === undefined) {
+    const volume = volumeFormat(bytes);
+    if (volume !== undefined)
+      throw new ImageError(
+        `${name}: is a ${volume} file, not a PNG, JPEG or TIFF image; medsam segment-volume takes it, and in code readVolume`,
+      );
     const start = Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
     throw new ImageError(`${name}: is not a PNG, JPEG or TIFF image (it starts with: ${start || "nothing"})`);
   }
   return { raster: await found.read(bytes, name), format: found.format };
+}
+
+/** What people bring as an image although it is read as a volume: told apart by content alone. */
+function volumeFormat(bytes: Uint8Array): string | undefined {
+  const text = (start: number, end: number) => String.fromCharCode(...bytes.subarray(start, end));
+  if (text(128, 132) === "DICM") return "DICOM";
+  if (["n+1", "ni1"].includes(text(344, 347)) || ["n+2", "ni2"].includes(text(4, 7))) return "NIfTI";
+  return bytes[0] === 0x1f && bytes[1] === 0x8b ? "gzipped NIfTI" : undefined;
 }
 
 function applyPalette(indices: Samples, palette: Uint8Array, name: string): Uint8Array {

@@ -113,7 +113,8 @@ describe("medsam segment-volume", () => {
 
   test.each([
     [[], /no prompt: expected --box/],
-    [["--box", BOX], /--box and --slice go together/],
+    [["--box", BOX], /has \d+ slices; expected --slice 0 to \d+, the one that --box is drawn in/],
+    [["--slice", "3", "--box3d", "1,1,1,9,9,9"], /--slice goes with --box/],
     [["--prompts-from", "t.npz", "--box", BOX, "--slice", "1"], /goes without --box/],
     [["--every-slice", "--box", BOX, "--slice", "1"], /--every-slice goes with --prompts-from/],
     [["--slice-box", "3,1,1,9,9", "--slice-box", "3,2,2,9,9"], /slice 3 has two boxes/],

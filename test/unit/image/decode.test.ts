@@ -90,6 +90,22 @@ test.each([
   );
 });
 
+test.each([
+  ["DICOM", 128, "DICM"],
+  ["NIfTI", 344, "n+1\0"],
+  ["NIfTI", 4, "n+2\0"],
+  ["gzipped NIfTI", 0, "\x1f\x8b"],
+])("%s is told where to go", async (kind, at, mark) => {
+  const bytes = new Uint8Array(400);
+  bytes.set(
+    [...mark].map((letter) => letter.charCodeAt(0)),
+    at,
+  );
+  await expect(decodeImage(bytes, "x")).rejects.toThrow(
+    `x: is a ${kind} file, not a PNG, JPEG or TIFF image; medsam segment-volume takes it`,
+  );
+});
+
 test("files are read by path, and errors name the path", async () => {
   const folder = mkdtempSync(join(tmpdir(), "image-"));
   const path = join(folder, "some.png");
