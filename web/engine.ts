@@ -20,6 +20,9 @@ export class Engine {
   /** Hash of the model that answered last. */
   private before: string | undefined;
 
+  /** The preset of the weights that were loaded last. */
+  private usualPreset: string;
+
   /** What calls end with that were under way when another worker took the place of theirs. */
   private readonly replaced = new WorkerCrash("another backend takes its place");
 
@@ -30,7 +33,9 @@ export class Engine {
     private readonly app: App,
     /** Told when a backend and a model are in use, and whether it is the model that was in use before. */
     private readonly onReady: (what: { readonly sameModel: boolean }) => void,
-  ) {}
+  ) {
+    this.usualPreset = app.value.preset;
+  }
 
   /** The worker; undefined while none is ready. */
   get worker(): Remote<ModelMethods> | undefined {
@@ -131,7 +136,10 @@ export class Engine {
       remote.call("stored", undefined),
       remote.call("memory", undefined),
     ]);
-    this.app.update({ model, stored, memory, loading: undefined });
+    // Weights bring their preset, unless the user has chosen another than that of the weights before.
+    const isUsual = this.app.value.preset === this.usualPreset;
+    this.usualPreset = model.preset;
+    this.app.update({ model, stored, memory, loading: undefined, ...(isUsual && { preset: model.preset }) });
     if (model.notKept !== undefined)
       this.app.update({
         notice: {

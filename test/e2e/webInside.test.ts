@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { useBackend } from "../../src/backend/useBackend.node.js";
@@ -8,6 +9,8 @@ import { componentColours } from "../../src/inspect/heatmap.js";
 import { watch, WHOLE, type TracedTensor } from "../../src/inspect/trace.js";
 import { loadMedSam } from "../../src/loadMedSam.node.js";
 import { SamPredictor } from "../../src/predictor/samPredictor.js";
+import { saveSafetensors } from "../../src/weights/safetensors.node.js";
+import { liteMedSam } from "./liteWeights.js";
 import { SAMPLE } from "./medsam.js";
 import { accessibilityFaults, dragBox, maskArrives, PAGE_CAN_RUN, pageFixture, placer } from "./webPage.js";
 
@@ -137,6 +140,30 @@ describe.skipIf(!PAGE_CAN_RUN)("the panel 'Look inside'", () => {
     await maskArrives(page);
     await upscaling.click();
     await page.locator("#inside figcaption", { hasText: "[1, 16, 64, 64]" }).waitFor();
+    await page.context().close();
+  });
+
+  test("LiteMedSAM: its own preset comes with its weights, and its stages are shown", async () => {
+    const page = await site.open("wasm");
+    const weights = join(site.folder, "lite.safetensors");
+    saveSafetensors(weights, liteMedSam());
+    await page.locator("#weights-file").setInputFiles(weights);
+    await page.locator("#status", { hasText: "lite.safetensors on wasm" }).waitFor();
+    const preset = page.locator("#preset");
+    expect(await preset.inputValue()).toBe("LiteMedSAM");
+    await page.locator("#inside summary").click();
+    await page.locator('[data-path="image_encoder.layers.2"]').click();
+    await page.locator("#inside figcaption", { hasText: "[1, 64, 64, 320]" }).waitFor({ timeout: 60_000 });
+    // No block of it attends to the whole image.
+    expect(await page.getByRole("button", { name: "Pick a place" }).isVisible()).toBe(false);
+    await page.getByRole("button", { name: "Demonstration" }).click();
+    await page.locator("#status", { hasText: "medsam-tiny on wasm" }).waitFor();
+    expect(await preset.inputValue()).toBe("MedSAM_Inference");
+    // What the user has chosen stays.
+    await preset.selectOption("MedSAM_demo");
+    await page.locator("#weights-file").setInputFiles(weights);
+    await page.locator("#status", { hasText: "lite.safetensors on wasm" }).waitFor();
+    expect(await preset.inputValue()).toBe("MedSAM_demo");
     await page.context().close();
   });
 

@@ -7,7 +7,7 @@ import type { Sam } from "../../src/model/sam.js";
 import { ctWindow, intensityPreset } from "../../src/image/intensity.js";
 import { maskArea, maskBox, type PixelBox } from "../../src/image/mask.js";
 import type { PixelImage } from "../../src/image/pixels.js";
-import { findPreset, PRESETS, withIntensity } from "../../src/predictor/presetTable.js";
+import { defaultPreset, findPreset, PRESETS, withIntensity } from "../../src/predictor/presetTable.js";
 import { SamPredictor } from "../../src/predictor/samPredictor.js";
 import type { Preset } from "../../src/predictor/presets.js";
 import type { Point, Prediction, Prompt } from "../../src/predictor/types.js";
@@ -38,6 +38,8 @@ export interface ModelInfo {
   readonly notKept?: string;
   /** Names of the presets there are. */
   readonly presets: readonly string[];
+  /** The one that belongs to these weights. */
+  readonly preset: string;
 }
 
 /** Where weights come from. */
@@ -259,6 +261,7 @@ function use(next: Sam, facts: Pick<ModelInfo, "name" | "sha256" | "embedded" | 
     parameters,
     imageSize: next.config.imageSize,
     presets: PRESETS.map(({ name }) => name),
+    preset: defaultPreset(next.config).name,
   };
 }
 

@@ -6,7 +6,7 @@ import { editQuery, EMPTY_SESSION, placeBox, placePoint } from "../../../web/sta
 const IMAGE = { width: 512, height: 400, slices: 4 };
 const FACTS = {
   image: { file: "a.png", width: 512, height: 400, sha256: "00" },
-  model: { name: "m", architecture: "TINY", parameters: 1, imageSize: 128, sha256: "11", embedded: true, presets: [] }, // prettier-ignore
+  model: { name: "m", architecture: "TINY", parameters: 1, imageSize: 128, sha256: "11", embedded: true, presets: [], preset: "MedSAM_Inference" }, // prettier-ignore
   ...{ version: "0", backend: "wasm", preset: "MedSAM_Inference", intensity: "preset", crop: false },
 };
 const logits = { width: 2, height: 2, data: Float32Array.of(0.1, -3.5e-20, 7, -0) };
