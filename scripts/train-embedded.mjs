@@ -1,7 +1,10 @@
 // Trains the small checkpoint from nothing on generated pictures: npm run train:embedded -- [--minutes N] ...
 // Goes on with what is in the folder --out.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { TINY, useBackend } from "../dist/index.js";
+import { TINY, useBackend, writeFileAtomic } from "../dist/index.js";
+import { embeddedCurves } from "../dist/train/embedded/curves.js";
 import { trainEmbedded } from "../dist/train/embedded/train.node.js";
 
 const { values } = parseArgs({
@@ -54,4 +57,9 @@ const scores = await trainEmbedded({
   onScores: (step, { prompts, tight, jittered }) =>
     console.error(`step ${step}, Dice of ${prompts} prompts: ${JSON.stringify({ tight, jittered })}`),
 });
+const metrics = readFileSync(join(values.out, "metrics.jsonl"), "utf8").trim().split("\n");
+await writeFileAtomic(
+  join(values.out, "curves.svg"),
+  embeddedCurves(metrics.map((line) => JSON.parse(line))),
+);
 console.log(JSON.stringify(scores));
