@@ -49,7 +49,7 @@ export { npzBytes, type ArrayToWrite } from "./volume/npzWrite.js";
 export { readVolume } from "./volume/read.js";
 export type { VolumeOptions } from "./volume/dicomVolume.js";
 export { piecesOf, type Pieces } from "./volume/pieces.js";
-export { planeOf, realValues, volumeSlice, type Axis, type Plane } from "./volume/values.js";
+export { oneFrame, planeOf, realValues, volumeSlice, type Axis, type Plane } from "./volume/values.js";
 export type { Vector3 } from "./volume/vector.js";
 export { spacingOf, type Grid, type LabelVolume, type Palette, type Volume } from "./volume/volume.js";
 export { VolumeError } from "./volume/volumeError.js";

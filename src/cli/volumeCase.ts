@@ -12,7 +12,7 @@ import type { Margin } from "../predictor/volumeTrack.js";
 import { axisAcross, axisCodes, type PlaneName } from "../volume/affine.js";
 import { eightBitVolume, type EightBitVolume } from "../volume/eightBit.js";
 import { readVolumeWithSource, type VolumeWithSource } from "../volume/read.node.js";
-import type { Axis } from "../volume/values.js";
+import { oneFrame, type Axis } from "../volume/values.js";
 import { spacingOf, type LabelVolume, type Volume } from "../volume/volume.js";
 import { UsageError } from "./errors.js";
 import type { Provenance } from "./provenance.js";
@@ -25,6 +25,7 @@ import { slicesPicture } from "./volumePicture.js";
 export interface VolumeReading {
   readonly plane?: PlaneName;
   readonly series?: number;
+  readonly frame?: number;
   readonly intensity?: string;
 }
 
@@ -34,6 +35,8 @@ export interface OpenedVolume {
   readonly source: VolumeWithSource;
   readonly eightBit: EightBitVolume;
   readonly axis: Axis;
+  /** Which one of several. */
+  readonly frame?: number;
   readonly objects: readonly VolumeObject[];
   readonly files: VolumeFiles;
 }
@@ -75,15 +78,30 @@ export function slicePreset(name: string | undefined, config: SamConfig): Preset
  */
 export async function openVolumeCase(
   { path, name, out }: { readonly path: string; readonly name: string; readonly out: string },
-  { plane, series, intensity }: VolumeReading,
+  { plane, series, frame, intensity }: VolumeReading,
   objectsIn: (volume: Volume, axis: Axis) => Promise<readonly VolumeObject[]> | readonly VolumeObject[],
   call: LongCall,
 ): Promise<OpenedVolume> {
-  const source = await readVolumeWithSource(path, { ...call, ...(series !== undefined && { series }) });
+  const read = await readVolumeWithSource(path, { ...call, ...(series !== undefined && { series }) });
+  const { frames } = read.volume;
+  if (frame === undefined && frames > 1)
+    throw new UsageError(`${path}: has ${frames} frames; expected --frame 0 to ${frames - 1}`);
+  const source = toBeSegmented(oneFrame(read.volume, frame ?? 0), frames, read.images);
   const axis = axisOf(source.volume, plane);
   const objects = await objectsIn(source.volume, axis);
   const files = volumeFiles(path, name, source.images !== undefined, out);
-  return { path, source, axis, objects, files, eightBit: eightBitVolume(source.volume, intensity) };
+  const eightBit = eightBitVolume(source.volume, intensity);
+  return { path, source, axis, ...(frame !== undefined && { frame }), objects, files, eightBit };
+}
+
+/** A DICOM segmentation refers to its images by their place, so there is none of films and of images without one. */
+function toBeSegmented(volume: Volume, frames: number, images: VolumeWithSource["images"]): VolumeWithSource {
+  if (images === undefined) return { volume };
+  if (volume.affine !== undefined && frames === 1) return { volume, images };
+  const reason =
+    frames > 1 ? "its frames share a place" : "its images do not say where they lie in the patient";
+  const warning = `${volume.name}: no DICOM segmentation is written, as ${reason}; the NIfTI labels are`;
+  return { volume: { ...volume, warnings: [...volume.warnings, warning] } };
 }
 
 /** @throws UsageError when the volume does not say which way it lies. */
@@ -97,7 +115,7 @@ function axisOf({ name, affine }: Volume, plane: PlaneName | undefined): Axis {
 /** Segments what is to be found and writes the files; all of them or, when it fails or is interrupted, none. */
 export async function segmentVolumeCase(
   predictor: SamPredictor,
-  { path, source, eightBit, axis, objects, files }: OpenedVolume,
+  { path, source, eightBit, axis, frame, objects, files }: OpenedVolume,
   settings: VolumeSettings,
   { signal, onProgress }: LongCall & { readonly signal: AbortSignal },
 ): Promise<{ readonly document: VolumeDocument; readonly written: VolumeFiles }> {
@@ -114,13 +132,14 @@ export async function segmentVolumeCase(
     volume: { file: basename(resolve(path)), size: volume.size, ...placeOf(volume) },
     objects: byLabel(found),
     prompts: toPrompts(objects),
-    warnings: volume.warnings,
+    // As in all that is written, without the folder, which may be named after a patient.
+    warnings: volume.warnings.map((warning) => warning.replaceAll(volume.name, basename(volume.name))),
     files: Object.fromEntries(
       Object.entries<string>({ ...written }).map(([what, file]) => [what, basename(file)]),
     ),
     provenance: {
       ...{ package: "medsam-tfjs", version: PACKAGE_VERSION, ...others },
-      ...{ intensity: eightBit.intensity, axis, margin },
+      ...{ intensity: eightBit.intensity, axis, ...(frame !== undefined && { frame }), margin },
     },
   };
   signal.throwIfAborted();

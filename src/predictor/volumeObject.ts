@@ -17,7 +17,7 @@ export interface VolumeObject {
 export function checkObjects(volume: Volume, objects: readonly VolumeObject[], axis: Axis): void {
   const { name, size, frames } = volume;
   if (frames !== 1)
-    throw new PromptError(`${name}: has ${frames} frames; expected one volume: take one of them first`);
+    throw new PromptError(`${name}: has ${frames} frames; expected one: take it with oneFrame(volume, 0)`);
   const { width, height } = planeOf(size, axis, 0);
   if (objects.length === 0) throw new PromptError(`${name}: no object to segment; give a box`);
   for (const { label, boxes, within: [first, last] = [0, size[axis] - 1] } of objects) {

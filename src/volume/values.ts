@@ -42,6 +42,19 @@ function paint(indices: ArrayLike<number>, { first, colours }: Palette): Uint8Ar
   return out;
 }
 
+/**
+ * One frame of a film or of a 4D volume, counted from 0, as a volume of its own. Its values are the film's, not copied.
+ *
+ * @throws VolumeError when there is no such frame.
+ */
+export function oneFrame(volume: Volume, frame: number): Volume {
+  const { name, frames, data } = volume;
+  if (!Number.isInteger(frame) || frame < 0 || frame >= frames)
+    throw new VolumeError(`${name}: has no frame ${frame}; expected 0..${frames - 1}`);
+  const length = data.length / frames;
+  return { ...volume, frames: 1, data: data.subarray(frame * length, (frame + 1) * length) };
+}
+
 /** Axis that is looked along: slices as stored lie along 2. */
 export type Axis = 0 | 1 | 2;
 

@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { IMAGE, makeDicom } from "../unit/volume/makeDicom.js";
+import { IMAGE, makeDicom, type Elements } from "../unit/volume/makeDicom.js";
 import { medsam, temporaryFolder } from "./medsam.js";
 
 const SIDE = 32;
@@ -19,7 +19,7 @@ const SECRETS = [
 ];
 
 /** A bright disc on dark, in three slices. */
-function slice(z: number): Uint8Array {
+function slice(z: number, others: Elements = {}): Uint8Array {
   const pixels = Uint16Array.from({ length: SIDE * SIDE }, (_, i) => {
     const [x, y] = [i % SIDE, Math.floor(i / SIDE)];
     return (x - 15) ** 2 + (y - 17) ** 2 < 64 ? 900 : 100 + ((7 * x + 3 * y) % 40);
@@ -36,6 +36,7 @@ function slice(z: number): Uint8Array {
     "00280010 US": [SIDE],
     "00280011 US": [SIDE],
     "7FE00010 OW": new Uint8Array(pixels.buffer),
+    ...others,
   });
 }
 
@@ -53,8 +54,12 @@ const textOf = (file: string): string => {
 test("what is written of a DICOM series names nobody", { timeout: 300_000 }, () => {
   const folder = temporaryFolder();
   const series = join(folder, "series");
+  // Where a folder is named after the patient, that name stays there too.
+  const named = join(folder, "Secret");
   mkdirSync(series);
+  mkdirSync(named);
   for (let z = 0; z < SLICES; z++) writeFileSync(join(series, `${z}.dcm`), slice(z));
+  writeFileSync(join(named, "us.dcm"), slice(0, { "00080060 CS": "US", "00200032 DS": undefined }));
   expect(SECRETS.filter((secret) => textOf(join(series, "0.dcm")).includes(secret))).toEqual(SECRETS);
   writeFileSync(
     join(folder, "cases.csv"),
@@ -76,11 +81,13 @@ test("what is written of a DICOM series names nobody", { timeout: 300_000 }, () 
     ],
     ["segment-volume", "series", ...box, "--slice", "1", "--json", "--out", "written/json"],
     ["segment-volume", "series/1.dcm", ...box, "--out", "written/slice"],
+    ["segment-volume", "Secret/us.dcm", ...box, "--out", "written/us"],
     ["batch", "cases.csv", "--workers", "1", "--out", "written/batch"],
   ].map((args) => {
     const { status, stdout, stderr } = medsam(args, folder);
     expect(status, stderr).toBe(0);
-    return stdout + stderr;
+    // The terminal shows the paths as they were typed.
+    return (stdout + stderr).replaceAll("Secret/us.dcm", "");
   });
   // The result as ground truth of itself: a segmentation object, which carries the patient as the standard asks.
   mkdirSync(join(folder, "truth"));

@@ -11,6 +11,7 @@ import { readNiftiLabels } from "../../src/volume/nifti.js";
 import { niftiLabelBytes } from "../../src/volume/niftiWrite.js";
 import { npzBytes } from "../../src/volume/npzWrite.js";
 import type { LabelVolume } from "../../src/volume/volume.js";
+import { IMAGE, makeDicom } from "../unit/volume/makeDicom.js";
 import { MAIN, medsam, ROOT, temporaryFolder } from "./medsam.js";
 
 /** A bright ellipsoid near one corner of a volume of unequal sides. */
@@ -216,6 +217,42 @@ describe("medsam segment-volume", () => {
     } finally {
       spawnSync("umount", [out]);
     }
+  });
+
+  test("ultrasound and films: an image without a place, and one frame of several", () => {
+    const folder = temporaryFolder();
+    const side = 48;
+    const pixels = Uint16Array.from({ length: 2 * side * side }, (_, i) => {
+      const [x, y, frame] = [i % side, Math.floor(i / side) % side, Math.floor(i / side / side)];
+      return (x - 14 - 16 * frame) ** 2 + (y - 24) ** 2 < 81 ? 900 : 100 + ((7 * x + 3 * y) % 40);
+    });
+    const size = { "00280010 US": [side], "00280011 US": [side] };
+    const image = { ...IMAGE, ...size, "7FE00010 OW": new Uint8Array(pixels.buffer, 0, 2 * side * side) };
+    writeFileSync(join(folder, "us.dcm"), makeDicom(image));
+    const film = { ...IMAGE, ...size, "00280008 IS": "2", "7FE00010 OW": new Uint8Array(pixels.buffer) };
+    writeFileSync(join(folder, "film.dcm"), makeDicom(film));
+
+    const said = /no DICOM segmentation is written, as its images do not say where they lie/;
+    const single = run(folder, "us.dcm", "--box", "4,14,24,34");
+    expect(single).toMatchObject({ status: 0, stderr: expect.stringMatching(said) as string });
+    expect(readdirSync(join(folder, "out"))).toEqual(["us.json", "us_labels.nii.gz", "us_slices.png"]);
+
+    const asked = run(folder, "film.dcm", "--box", "20,14,40,34");
+    expect(asked).toMatchObject({ status: 2, stderr: expect.stringContaining("film.dcm: has 2 frames; expected --frame 0 to 1") as string }); // prettier-ignore
+    const second = run(folder, "film.dcm", "--frame", "1", "--box", "20,14,40,34", "--json");
+    expect(second).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining("its frames share a place") as string,
+    });
+    const { objects, provenance } = JSON.parse(second.stdout) as {
+      objects: { voxels: number }[];
+      provenance: object;
+    };
+    expect(provenance).toMatchObject({ frame: 1 });
+    // The disc of the second frame, and not of the first.
+    expect(objects[0].voxels).toBeGreaterThan(180);
+    const none = run(folder, "film.dcm", "--frame", "2", "--box", "20,14,40,34");
+    expect(none).toMatchObject({ status: 1, stderr: expect.stringContaining("film.dcm: has no frame 2; expected 0..1") as string }); // prettier-ignore
   });
 
   const SERIES = join(ROOT, "..", "shared", "data", "dicom-series");
