@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
 import { expect } from "vitest";
-import { dragBox, maskArrives, type pageFixture } from "./webPage.js";
+import { dragBox, maskArrives, save, type pageFixture } from "./webPage.js";
 
 /** Two things of the sample. */
 export const BOX = [114, 205, 186, 275];
@@ -23,11 +23,18 @@ export async function notice(page: Page): Promise<string> {
   return (await text.textContent())!;
 }
 
-/** The object and its mask are still there, and another one can be drawn. */
+/** The object and its mask are still there, another one can be drawn, and both can be saved. */
 export async function goesOn(page: Page, said: string): Promise<void> {
+  await anotherIsDrawn(page, said);
+  // The volume gets its place from the reader of images, which must still have the image that is shown.
+  expect((await save(page, "save-nifti")).length).toBeGreaterThan(0);
+  await page.context().close();
+}
+
+/** The object and its mask are still there, and another one can be drawn. */
+export async function anotherIsDrawn(page: Page, said: string): Promise<void> {
   expect(await page.locator("#score").textContent()).toBe(said);
   await dragBox(page, OTHER);
   await expect.poll(() => page.locator("#objects li").count()).toBe(2);
   expect(await maskArrives(page)).not.toBe(said);
-  await page.context().close();
 }
