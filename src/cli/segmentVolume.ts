@@ -45,7 +45,7 @@ export function segmentVolumeCommand(signal: AbortSignal): Command {
     )
     .addOption(wholeNumber("--seed <n>", "with --jitter: the same seed draws the same boxes", 1))
     .addOption(new Option("--plane <name>", "which slices (default: as they are stored)").choices(PLANES))
-    .option("--frame <k>", "which frame of a film or of a 4D volume, counted from 0", parseFrame)
+    .addOption(wholeNumber("--frame <k>", "which frame of a film or of a 4D volume, counted from 0", 0))
     .option("--series <n>", "which series of a DICOM folder, from 1", parseSeries)
     .option(
       "--margin <n>",
@@ -92,11 +92,6 @@ Results are not for clinical use.`,
       const { runSegmentVolume } = await import("./runSegmentVolume.js");
       await runSegmentVolume(path, options, signal);
     });
-}
-
-function parseFrame(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("Expected the number of a frame, counted from 0.");
-  return Number(text);
 }
 
 function parseSeries(text: string): number {

@@ -13,16 +13,8 @@ test("medsam segment takes LiteMedSAM's weights for what they are", { timeout: 1
   const inspected = medsam(["inspect", checkpoint]);
   expect(inspected.stdout).toContain("configuration LITE_MEDSAM");
 
-  const run = medsam([
-    "segment",
-    SAMPLE,
-    "--box",
-    "114,205,186,275",
-    "--checkpoint",
-    checkpoint,
-    "--out",
-    folder,
-  ]);
+  const options = ["--box", "114,205,186,275", "--checkpoint", checkpoint, "--out", folder];
+  const run = medsam(["segment", SAMPLE, ...options]);
   expect({ status: run.status, stderr: run.stderr }).toEqual({ status: 0, stderr: "" });
   const { provenance, objects } = JSON.parse(
     readFileSync(join(folder, "sample.json"), "utf8"),
@@ -30,16 +22,7 @@ test("medsam segment takes LiteMedSAM's weights for what they are", { timeout: 1
   expect(provenance).toMatchObject({ preset: "LiteMedSAM", checkpoint: { name: "lite_medsam.safetensors" } });
   expect(objects).toHaveLength(1);
 
-  const traced = medsam([
-    "trace",
-    SAMPLE,
-    "--box",
-    "114,205,186,275",
-    "--checkpoint",
-    checkpoint,
-    "--out",
-    folder,
-  ]);
+  const traced = medsam(["trace", SAMPLE, ...options]);
   expect({ status: traced.status, stderr: traced.stderr }).toEqual({ status: 0, stderr: "" });
   const page = readFileSync(join(folder, "index.html"), "utf8");
   expect(page).toContain("Not drawn: this encoder is not");

@@ -95,8 +95,10 @@ describe.skipIf(!PAGE_CAN_RUN)("what goes wrong is said, and the page goes on", 
       quotaSize: used + 1_000_000,
     });
     await page.locator("#weights-file").setInputFiles(TINY);
-    // Chromium ends a write that finds no room in one way or the other.
-    expect(await notice(page)).toMatch(/in use, but could not be kept .*(quota|Failed to write data)/i);
+    // In brackets are the browser's words: of its quota, or of a pipe that broke when that was reached.
+    expect(await notice(page)).toMatch(
+      /^medsam-tiny\.safetensors is in use, but could not be kept for the next time: its 8 MB could not be written \((.*quota.*|Failed to write data .*)\)\. Delete other models, or open the file again then\.$/i,
+    );
     await page.locator("#status", { hasText: "medsam-tiny.safetensors on wasm" }).waitFor();
     expect(await page.locator("#stored li").count()).toBe(0);
     // Nothing half written is left to take up room.

@@ -101,7 +101,7 @@ def check() -> None:
     from skimage.transform import resize as original
 
     random = np.random.default_rng(1)
-    for height, width, side in [(50, 40, 64), (64, 64, 64), (7, 300, 129), (300, 260, 96), (2000, 33, 64), (64, 200, 64)]:
+    for height, width, side in [(50, 40, 64), (64, 64, 64), (7, 300, 129), (300, 260, 96), (2000, 33, 64), (64, 200, 64), (512, 512, 128), (330, 512, 640)]:
         for image in (random.integers(0, 256, (height, width, 3)), random.integers(7, 9, (height, width, 3))):
             wanted = original(image.astype(np.uint8), (side, side), order=3, preserve_range=True, anti_aliasing=True)
             assert np.array_equal(resize(image.astype(np.uint8), side), wanted), (height, width, side)

@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 import oracle
-from sam import Config, Record, modeling
+from sam import SAM_DECODER, Config, Record, modeling
 
 # TypeScript's `LITE_MEDSAM`.
 CONFIG: Config = {
@@ -30,14 +30,7 @@ CONFIG: Config = {
     "patchSize": 4,
     "promptEmbedDim": 256,
     "maskInChans": 16,
-    "maskDecoder": {
-        "depth": 2,
-        "numHeads": 8,
-        "mlpDim": 2048,
-        "numMultimaskOutputs": 3,
-        "iouHeadDepth": 3,
-        "iouHeadHiddenDim": 256,
-    },
+    "maskDecoder": SAM_DECODER,
     "imageEncoder": {
         "embedDims": [64, 128, 160, 320],
         "depths": [2, 2, 6, 2],

@@ -39,7 +39,7 @@ import lite_medsam
 import oracle
 from presets import predict_lite, predict_medsam
 from safetensors_file import save_file
-from sam import Config, build, capture, recognise
+from sam import SAM_DECODER, Config, build, capture, recognise
 from torch.nn import functional as F
 
 # Of the dump's layout; src/inspect/reference.ts reads this one.
@@ -58,14 +58,7 @@ VIT_B: Config = {
     },
     "promptEmbedDim": 256,
     "maskInChans": 16,
-    "maskDecoder": {
-        "depth": 2,
-        "numHeads": 8,
-        "mlpDim": 2048,
-        "numMultimaskOutputs": 3,
-        "iouHeadDepth": 3,
-        "iouHeadHiddenDim": 256,
-    },
+    "maskDecoder": SAM_DECODER,
 }
 
 

@@ -35,6 +35,16 @@ prompt_encoder = importlib.import_module("segment_anything.modeling.prompt_encod
 
 Config = dict[str, Any]
 
+# Of SAM's mask decoder, whatever the encoder; at the widths of `build_sam.py`.
+SAM_DECODER: Config = {
+    "depth": 2,
+    "numHeads": 8,
+    "mlpDim": 2048,
+    "numMultimaskOutputs": 3,
+    "iouHeadDepth": 3,
+    "iouHeadHiddenDim": 256,
+}
+
 
 def build(config: Config) -> nn.Module:
     """A SAM of this configuration (TypeScript's `SamConfig`), as `build_sam.py` puts it together."""

@@ -39,12 +39,18 @@ export async function storedModels(): Promise<StoredModel[]> {
 /**
  * Keeps a model. What is not written to its end leaves nothing behind.
  *
- * @throws DOMException when there is no room.
+ * @throws what the browser gives when there is no room; it has several words for that.
  */
 export async function keepModel(model: StoredModel, weights: Uint8Array<ArrayBuffer>): Promise<void> {
-  await write(weightsOf(model.sha256), weights);
-  // Last, so that a model is only listed when its weights are there.
-  await write(factsOf(model.sha256), new TextEncoder().encode(JSON.stringify(model)));
+  try {
+    await write(weightsOf(model.sha256), weights);
+    // Last, so that a model is only listed when its weights are there.
+    await write(factsOf(model.sha256), new TextEncoder().encode(JSON.stringify(model)));
+  } catch (error) {
+    // What is not listed could not be deleted either.
+    if (!(await has(await folder(), factsOf(model.sha256)))) await deleteModel(model.sha256);
+    throw error;
+  }
 }
 
 async function write(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {

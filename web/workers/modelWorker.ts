@@ -127,8 +127,12 @@ const methods = {
       await keepModel({ name, sha256, half, bytes: bytes.length }, bytes);
       return info;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      return { ...info, notKept: reason || "the browser gave no reason" };
+      const words = (error instanceof Error ? error.message : String(error)).replace(/\.+$/, "");
+      const size = `${Math.ceil(bytes.length / 1e6)} MB`;
+      return {
+        ...info,
+        notKept: `its ${size} could not be written (${words || "the browser gave no reason"})`,
+      };
     }
   },
 
