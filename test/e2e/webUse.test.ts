@@ -20,8 +20,27 @@ describe.skipIf(!PAGE_CAN_RUN)("prompts", () => {
     await maskArrives(page);
     await page.getByLabel("Name of Object 2, selected").fill("vessel");
     await page.getByLabel("Name of Object 2, selected").press("Tab");
-    const names = () => page.locator("#objects input").evaluateAll((list) => list.map((item) => (item as HTMLInputElement).value)); // prettier-ignore
+    const names = () => page.locator("#objects .name > *").evaluateAll((list) => list.map((item) => (item instanceof HTMLInputElement ? item.value : item.textContent))); // prettier-ignore
     expect(await names()).toEqual(["Object 1", "vessel"]);
+    // Only the selected object's name is a field, and one click or the Tab key leads into it.
+    const focused = () => page.evaluate(() => document.activeElement?.getAttribute("aria-label"));
+    await page.getByLabel("Select Object 1").click();
+    expect(await focused()).toBe("Name of Object 1, selected");
+    for (const label of [
+      "Hide Object 1",
+      "Delete Object 1",
+      "Colour of vessel: change it",
+      "Name of vessel, selected",
+    ]) {
+      await page.keyboard.press("Tab");
+      expect(await focused()).toBe(label);
+    }
+    await page.keyboard.press("Shift+Tab");
+    await page.keyboard.press("Shift+Tab");
+    await page.keyboard.press("Shift+Tab");
+    await page.keyboard.press("Shift+Tab");
+    expect(await focused()).toBe("Name of Object 1, selected");
+    expect(await page.locator("#objects input").count()).toBe(1);
     for (const [key, left] of [
       ["Control+z", ["Object 1", "Object 2"]],
       ["Control+z", ["Object 1"]],

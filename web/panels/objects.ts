@@ -36,9 +36,9 @@ function row(app: App, { id }: SegmentObject): HTMLElement {
       title: "Another colour",
       onclick: () => change({ colour: ((current()?.colour ?? 0) + 1) % COLOUR_COUNT }),
     }),
-    make("input", {
-      type: "text",
-      maxlength: 80,
+    // Its name comes with updateRow.
+    make("span", {
+      class: "name",
       onchange: (event) => change({ name: (event.target as HTMLInputElement).value }),
     }),
     make("button", { class: "square", onclick: () => change({ visible: current()?.visible !== true }) }),
@@ -58,22 +58,33 @@ function row(app: App, { id }: SegmentObject): HTMLElement {
 }
 
 function updateRow(element: HTMLElement, { name, colour, visible }: SegmentObject, selected: boolean): void {
-  const [swatch, input, show, remove] = element.children as unknown as [
-    HTMLButtonElement,
-    HTMLInputElement,
-    HTMLButtonElement,
-    HTMLButtonElement,
-  ];
+  const [swatch, place, show, remove] = element.children as unknown as HTMLElement[];
   element.classList.toggle("selected", selected);
   element.classList.toggle("veiled", !visible);
-  input.setAttribute("aria-label", `Name of ${name}${selected ? ", selected" : ""}`);
-  if (document.activeElement !== input) input.value = name;
+  updateName(place, name, selected);
   swatch.setAttribute("aria-label", `Colour of ${name}: change it`);
   swatch.replaceChildren(disc(css(colourOf(colour))));
   show.replaceChildren(icon(visible ? "shown" : "hidden"));
   show.title = visible ? "Hide" : "Show";
   show.setAttribute("aria-label", `${show.title} ${name}`);
   remove.setAttribute("aria-label", `Delete ${name}`);
+}
+
+/**
+ * The name of the selected object is a field, the others' are buttons: each time a field appears or changes, the
+ * browser's form filling looks at all fields of the page, which takes the longer the more there are.
+ */
+function updateName(place: HTMLElement, name: string, selected: boolean): void {
+  const before = place.firstElementChild;
+  if (before?.matches(selected ? "input" : "button") !== true) {
+    const focused = before !== null && document.activeElement === before;
+    place.replaceChildren(selected ? make("input", { type: "text", maxlength: 80 }) : make("button"));
+    if (focused) (place.firstElementChild as HTMLElement).focus();
+  }
+  const shown = place.firstElementChild as HTMLElement;
+  shown.setAttribute("aria-label", selected ? `Name of ${name}, selected` : `Select ${name}`);
+  if (!(shown instanceof HTMLInputElement)) shown.textContent = name;
+  else if (shown !== before || document.activeElement !== shown) shown.value = name;
 }
 
 function disc(fill: string): SVGElement {
