@@ -142,6 +142,7 @@ export class GridScores {
 /** Attention on a grid, in the form that fits backend and size. Gives [G, N, d]. */
 export function gridAttention(heads: Heads, positions: RelativePositions): tf.Tensor3D {
   const [groups, tokens] = heads.q.shape;
-  const plain = tf.getBackend() !== "wasm" && scoresFit(groups, tokens);
-  return plain ? gridAttentionPlain(heads, positions) : gridAttentionBlocked(heads, positions, BLOCK_ROWS);
+  return scoresFit(groups, tokens)
+    ? gridAttentionPlain(heads, positions)
+    : gridAttentionBlocked(heads, positions, BLOCK_ROWS);
 }

@@ -31,10 +31,84 @@ describe("the slice kernel on WASM", () => {
     expect([...part.dataSync()]).toEqual([3, 4]);
     tf.dispose([x, part]);
   });
+});
+
+describe("the kernel of many products on WASM", () => {
+  beforeAll(() => useBackend("wasm"));
+
+  const SIDES = { rows: 24, inner: 40, columns: 32 };
+  it.each([
+    { of: "a batch", a: [6], b: [6], ...SIDES },
+    { of: "two axes of batches", a: [2, 3], b: [2, 3], ...SIDES },
+    { of: "one left matrix for all", a: [1], b: [6], ...SIDES },
+    { of: "one right matrix for all", a: [6], b: [1], ...SIDES },
+    { of: "one right matrix without an axis", a: [2, 3], b: [], ...SIDES },
+    { of: "two matrices", a: [], b: [], ...SIDES },
+    {
+      of: "few rows and many columns, which are turned",
+      a: [2, 3],
+      b: [2, 3],
+      rows: 3,
+      inner: 16,
+      columns: 600,
+    },
+    { of: "few rows for many matrices, which are turned", a: [1], b: [6], rows: 3, inner: 16, columns: 600 },
+    { of: "many rows and few columns", a: [6], b: [6], rows: 600, inner: 16, columns: 3 },
+    { of: "products too small for a call", a: [6], b: [6], rows: 2, inner: 3, columns: 4 },
+  ])("multiplies $of, in whatever way they lie, and keeps nothing", ({ a, b, rows, inner, columns }) => {
+    const before = [tf.memory().numTensors, tf.backend().numDataIds()];
+    for (const [transposeA, transposeB] of [
+      [false, false],
+      [false, true],
+      [true, false],
+      [true, true],
+    ]) {
+      const shapes = [
+        transposeA ? [inner, rows] : [rows, inner],
+        transposeB ? [columns, inner] : [inner, columns],
+      ];
+      const [product, expected] = tf.tidy(() => {
+        // Whole numbers, which float32 adds exactly in any order.
+        const [x, y] = [a, b].map((batch, n) =>
+          tf.randomUniform([...batch, ...shapes[n]], -8, 8, "int32", n).toFloat(),
+        );
+        const z = tf.matMul(x, y, transposeA, transposeB);
+        return [[...z.dataSync()], products(x, y, transposeA, transposeB, z.shape)];
+      });
+      expect(product).toEqual(expected);
+    }
+    expect([tf.memory().numTensors, tf.backend().numDataIds()]).toEqual(before);
+  });
 
   it("is registered once, however often it is asked for", () => {
-    const before = tf.getKernel("Slice", "wasm");
+    const before = ["Slice", "BatchMatMul"].map((name) => tf.getKernel(name, "wasm"));
     registerWasmKernels();
-    expect(tf.getKernel("Slice", "wasm")).toBe(before);
+    expect(["Slice", "BatchMatMul"].map((name) => tf.getKernel(name, "wasm"))).toEqual(before);
   });
 });
+
+/** What the products are by definition. */
+function products(
+  x: tf.Tensor,
+  y: tf.Tensor,
+  transposeA: boolean,
+  transposeB: boolean,
+  shape: number[],
+): number[] {
+  const [rows, columns] = shape.slice(-2);
+  const inner = x.shape.at(transposeA ? -2 : -1)!;
+  const batch = shape.slice(0, -2);
+  const [left, right] = [x, y].map((t) => [...t.broadcastTo([...batch, ...t.shape.slice(-2)]).dataSync()]);
+  const out: number[] = [];
+  for (let n = 0; n < tf.util.sizeFromShape(batch); n++)
+    for (let r = 0; r < rows; r++)
+      for (let c = 0; c < columns; c++) {
+        let sum = 0;
+        for (let k = 0; k < inner; k++)
+          sum +=
+            left[n * rows * inner + (transposeA ? k * rows + r : r * inner + k)] *
+            right[n * inner * columns + (transposeB ? c * inner + k : k * columns + c)];
+        out.push(sum);
+      }
+  return out;
+}
