@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { useBackend } from "../../../src/backend/useBackend.js";
+import { gelu } from "../../../src/ops/activation.js";
+import { LINEAR, linear, linearGelu } from "../../../src/ops/linear.js";
 import { registerWasmKernels } from "../../../src/ops/wasmKernels.js";
 
 describe("the slice kernel on WASM", () => {
@@ -33,7 +35,7 @@ describe("the slice kernel on WASM", () => {
   });
 });
 
-describe("the kernel of many products on WASM", () => {
+describe("the kernels of products on WASM", () => {
   beforeAll(() => useBackend("wasm"));
 
   const SIDES = { rows: 24, inner: 40, columns: 32 };
@@ -80,10 +82,29 @@ describe("the kernel of many products on WASM", () => {
     expect([tf.memory().numTensors, tf.backend().numDataIds()]).toEqual(before);
   });
 
+  it("adds the bias, and takes the GELU within float32's last bits of erf's, from far below 0 to far above", () => {
+    const before = [tf.memory().numTensors, tf.backend().numDataIds()];
+    tf.tidy(() => {
+      const [rows, weight] = [tf.linspace(-9, 9, 3001).reshape([-1, 1]), tf.tensor2d([[1, -1, 12, 0.001]])];
+      const bias = tf.tensor1d([0, 0.3, -1, -6]);
+      const plain = tf.matMul(rows, weight).add(bias);
+      expect(linear(rows, weight, bias).dataSync()).toEqual(plain.dataSync());
+      const [got, expected] = [linearGelu(rows, weight, bias), gelu(plain)].map((x) => x.dataSync());
+      const worst = [...got].reduce((most, value, n) => Math.max(most, Math.abs(value - expected[n])), 0);
+      expect(worst).toBeLessThan(5e-7);
+      expect(linearGelu(tf.tensor2d([[-100]]), tf.ones([1, 1]), tf.zeros([1])).dataSync()[0]).toBeCloseTo(
+        0,
+        12,
+      );
+      expect(linearGelu(tf.tensor2d([[NaN]]), tf.ones([1, 1]), tf.zeros([1])).dataSync()[0]).toBeNaN();
+    });
+    expect([tf.memory().numTensors, tf.backend().numDataIds()]).toEqual(before);
+  });
+
   it("is registered once, however often it is asked for", () => {
-    const before = ["Slice", "BatchMatMul"].map((name) => tf.getKernel(name, "wasm"));
+    const before = ["Slice", "BatchMatMul", LINEAR].map((name) => tf.getKernel(name, "wasm"));
     registerWasmKernels();
-    expect(["Slice", "BatchMatMul"].map((name) => tf.getKernel(name, "wasm"))).toEqual(before);
+    expect(["Slice", "BatchMatMul", LINEAR].map((name) => tf.getKernel(name, "wasm"))).toEqual(before);
   });
 });
 
