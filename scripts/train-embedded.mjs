@@ -37,7 +37,7 @@ const scores = await trainEmbedded({
   out: values.out,
   seed: number("seed"),
   pictures: 8,
-  prompts: 4,
+  prompts: 8,
   learningRate: 6e-4,
   decay:
     values["decay-from"] === undefined
