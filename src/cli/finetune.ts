@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { ScheduleChoice } from "../train/settings.js";
 import type { FinetuneOptions } from "./runFinetune.js";
-import { backendOption } from "./modelOptions.js";
+import { backendOption, cropOption } from "./modelOptions.js";
 import { wholeNumber } from "./synthesize.js";
 
 /** `medsam finetune`: trains on images and masks. */
@@ -58,6 +58,7 @@ export function finetuneCommand(signal: AbortSignal): Command {
     .addOption(wholeNumber("--keep-every <n>", "keep the weights of every so many steps too", 1))
     .option("--preset <name>", "what is done to images, as in medsam segment (default: the weights' own)")
     .option("--intensity <name>", "how values become 0..255, such as ct-soft-tissue")
+    .addOption(cropOption())
     .option("--resume", "go on with the run in --out, bit for bit as if it had never stopped")
     .option("--strict", "stop at the first file that cannot be used, rather than leave it out")
     .addOption(wholeNumber("--seed <n>", "another seed, another run", 0).default(0))
@@ -75,6 +76,8 @@ Examples:
     $ medsam finetune data --checkpoint medsam_vit_b.pth --epochs 20
   MedSAM's own recipe (needs the native backend, and a GPU to be quick):
     $ medsam finetune data --checkpoint medsam_vit_b.pth --train encoder+decoder --batch 2 --learning-rate 1e-4
+  Small objects in large images, as medsam segment --crop 2 will show them to the model:
+    $ medsam finetune data --crop 2 --out cropped
   Go on after Ctrl-C or a crash:
     $ medsam finetune data --out run --resume
 

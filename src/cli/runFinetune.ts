@@ -39,6 +39,7 @@ export interface FinetuneOptions {
   readonly keepEvery?: number;
   readonly preset?: string;
   readonly intensity?: string;
+  readonly crop?: number;
   readonly resume?: boolean;
   readonly strict?: boolean;
   readonly seed: number;
@@ -134,6 +135,7 @@ function settingsOf(options: FinetuneOptions, images: number): TrainingSettings 
     return completeSettings({
       ...{ steps, batch, learningRate, schedule, warmUp, loss, seed },
       promptsPerImage: objectsPerImage,
+      ...(options.crop !== undefined && { crop: options.crop }),
       train: trainOf(options.train),
       lora: { rank: loraRank, alpha: loraRank, targets: ["image_encoder.blocks.*.attn.qkv"] },
     });
@@ -159,7 +161,7 @@ function viewOf(
   data: OpenedData,
   { path, backend, weights }: { readonly path: string; readonly backend: string; readonly weights: string },
 ): TrainingView {
-  const { train, steps, batch, promptsPerImage, learningRate, schedule, loss, seed } = settings;
+  const { train, steps, batch, promptsPerImage, crop, learningRate, schedule, loss, seed } = settings;
   const words = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
   return new TrainingView({
     out,
@@ -172,7 +174,12 @@ function viewOf(
       ["what trains", words(train)],
       ["steps", steps],
       ["images a step", batch],
-      ["objects of an image", promptsPerImage],
+      crop === 0
+        ? ["objects of an image", promptsPerImage]
+        : [
+            "what the model sees",
+            `one object in a square of ${crop} times its box, ${promptsPerImage} boxes`,
+          ],
       ["learning rate", String(learningRate)],
       ["schedule", words(schedule)],
       ["loss", loss],
@@ -192,7 +199,7 @@ function report(
   { bestDice, validation }: FinetuneResult,
   view: TrainingView,
   data: OpenedData,
-  { json, out }: FinetuneOptions,
+  { json, out, crop }: FinetuneOptions,
 ): void {
   const first = view.firstDice();
   const weights = bestDice === undefined ? join(out, RUN_FILES.last) : join(out, RUN_FILES.best);
@@ -207,7 +214,10 @@ function report(
     console.log(`Mean Dice of the validation masks: ${score(first)} before, ${score(bestDice)} at best`);
   console.log(
     columns([
-      [`  ${weights}`, "for medsam segment --checkpoint, and for PyTorch"],
+      [
+        `  ${weights}`,
+        `for medsam segment${crop === undefined ? "" : ` --crop ${crop}`} --checkpoint, and for PyTorch`,
+      ],
       [`  ${page}`, "to look at"],
       [`  ${join(out, RUN_FILES.metrics)}`, "every step, as JSON lines"],
     ]),

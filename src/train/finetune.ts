@@ -87,8 +87,15 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
     const { settings } = trainer;
     const cache = options.cache ?? new MemoryEmbeddingCache(DEFAULT_CACHE_BYTES);
     const frozen = trainer.trainsEncoder ? undefined : await FrozenEncoder.of(model, preset, cache);
-    const { promptsPerImage, jitter, flips } = settings;
-    const sampler = new Sampler({ preset, side: model.config.imageSize, promptsPerImage, jitter, flips });
+    const { promptsPerImage, jitter, crop, flips } = settings;
+    const sampler = new Sampler({
+      preset,
+      side: model.config.imageSize,
+      promptsPerImage,
+      jitter,
+      crop,
+      flips,
+    });
     const reader = new BatchReader(data, model, sampler, settings, frozen);
 
     const score = async (): Promise<Validation | undefined> => {

@@ -1,3 +1,4 @@
+import { cropImage, cropMask, regionAround } from "../image/crop.js";
 import { maskBox, type Mask } from "../image/mask.js";
 import type { PixelImage } from "../image/pixels.js";
 import { resizeNearest } from "../image/resizeNearest.js";
@@ -20,6 +21,8 @@ export interface SampleOptions {
   readonly promptsPerImage: number;
   /** Most pixels, in an input of side 1024, that a side of a box moves outwards. MedSAM's is 20. */
   readonly jitter: number;
+  /** Show a square around one object, so many times its box's longer side; 0 shows whole images. */
+  readonly crop: number;
   /** Turn half of the images over, each way. */
   readonly flips: boolean;
 }
@@ -54,8 +57,9 @@ export class Sampler {
 
   constructor(readonly options: SampleOptions) {}
 
-  sample({ id, image, objects }: TrainingCase, random: Random): TrainingSample {
-    const { promptsPerImage, flips } = this.options;
+  sample(found: TrainingCase, random: Random): TrainingSample {
+    const { promptsPerImage, crop, flips } = this.options;
+    const { id, image, objects } = crop === 0 ? found : aroundOne(found, crop, random);
     const flip = flips ? randomFlip(random) : { horizontal: false, vertical: false };
     const turned = flips ? flipImage(image, flip) : image;
     const frame = this.frameOf(turned);
@@ -90,6 +94,13 @@ export class Sampler {
     const point = firstPoint(target, random) ?? { x: 0, y: 0, label: 1 };
     return { box, point, target };
   }
+}
+
+/** One of a case's objects, each as likely, and what the image shows around it. */
+function aroundOne({ id, image, objects }: TrainingCase, factor: number, random: Random): TrainingCase {
+  const object = random.pick(objects);
+  const region = regionAround(maskBox(object) ?? [0, 0, 0, 0], factor, image);
+  return { id, image: cropImage(image, region), objects: [cropMask(object, region)] };
 }
 
 /** The numbers below `count` in a random order, each order as likely. */

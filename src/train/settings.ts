@@ -35,6 +35,11 @@ export interface TrainingSettings {
   readonly prompts: "box" | "point" | "either";
   /** Most pixels of 1024 that the sides of a box move outwards. Default 20, MedSAM's. */
   readonly jitter: number;
+  /**
+   * Show the model not whole images but a square around one object, of this many times the longer side of its box, as
+   * `SamPredictor` does with its `crop`. Default 0: whole images.
+   */
+  readonly crop: number;
   /** Default false. */
   readonly flips: boolean;
   /** Default 0. Every random choice comes from it. */
@@ -61,6 +66,7 @@ export const DEFAULT_SETTINGS = {
   loss: "medsam",
   prompts: "box",
   jitter: 20,
+  crop: 0,
   flips: false,
   seed: 0,
 } as const satisfies Omit<TrainingSettings, "steps">;
@@ -90,6 +96,10 @@ export function completeSettings(input: SettingsInput): TrainingSettings {
   for (const name of ["loss", "prompts"] as const)
     if (!(choices[name] as readonly string[]).includes(settings[name]))
       fail(name, settings[name], `one of ${choices[name].join(", ")}`);
+  if (!(settings.crop === 0 || (settings.crop >= 1 && Number.isFinite(settings.crop))))
+    fail("crop", settings.crop, "at least 1, the times of the box's longer side, or 0 for whole images");
+  if (settings.crop > 0 && settings.prompts !== "box")
+    fail("prompts", settings.prompts, '"box" with crop, which is cut around boxes');
   if (settings.warmUp >= settings.steps)
     fail("warmUp", settings.warmUp, `less than steps, ${settings.steps}`);
   scheduleOf(settings);

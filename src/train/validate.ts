@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { dice } from "../evaluate/overlap.js";
 import { flatMask } from "../evaluate/voxelMask.js";
-import { wholeOf } from "../image/crop.js";
+import { cropImage, pasteInto, regionAround, wholeOf, type Region } from "../image/crop.js";
 import { maskBox, type Mask } from "../image/mask.js";
 import type { PixelImage } from "../image/pixels.js";
 import type { Sam } from "../model/sam.js";
@@ -45,7 +45,7 @@ export interface Validation {
 
 export interface ValidationOptions {
   readonly preset: Preset;
-  readonly settings: Pick<TrainingSettings, "seed" | "jitter" | "prompts">;
+  readonly settings: Pick<TrainingSettings, "seed" | "jitter" | "prompts" | "crop">;
   /** Where the encoder does not train. */
   readonly frozen?: FrozenEncoder;
   readonly signal?: AbortSignal;
@@ -57,7 +57,8 @@ const TOGETHER = 8;
 
 /**
  * Dice of every object of a data set, segmented as the predictor does, from a box with the training's jitter (or a
- * point, where only points train): the same prompts for the same seed, whenever it is asked.
+ * point, where only points train), each in a crop around it where the training crops: the same prompts for the same
+ * seed, whenever it is asked.
  */
 export async function validate(
   model: Sam,
@@ -72,7 +73,7 @@ export async function validate(
     const { id, image, objects } = checkCase(await data.read(index));
     const own = random.split(id);
     const prompts = objects.map((mask) => promptOf(mask, settings, own));
-    const predictions = await segment(model, preset, image, prompts, frozen);
+    const predictions = await segment({ model, preset, frozen }, image, prompts, settings.crop);
     for (const [object, truth] of objects.entries()) {
       const predicted = predictions[object];
       const score = { id, object, dice: dice(flatMask(truth), flatMask(predicted)) };
@@ -91,25 +92,46 @@ interface ObjectPrompt {
 
 function promptOf(
   mask: Mask,
-  { jitter, prompts }: ValidationOptions["settings"],
+  { jitter, prompts, crop }: ValidationOptions["settings"],
   random: Random,
 ): ObjectPrompt {
-  const { width, height } = mask;
-  const most = Math.round((jitter * Math.max(width, height)) / 1024);
-  const box = jitterBox(maskBox(mask) ?? [0, 0, 0, 0], [width, height], most, random);
+  const tight = maskBox(mask) ?? [0, 0, 0, 0];
+  const seen = crop === 0 ? mask : regionAround(tight, crop, mask);
+  const most = Math.round((jitter * Math.max(seen.width, seen.height)) / 1024);
+  const box = jitterBox(tight, [mask.width, mask.height], most, random);
   const point = firstPoint(mask, random);
   if (prompts !== "point" || point === undefined) return { box, prompt: { box } };
   return { box, prompt: { pointCoords: [[point.x, point.y]], pointLabels: [1] } };
 }
 
+interface Segmenter {
+  readonly model: Sam;
+  readonly preset: Preset;
+  readonly frozen: FrozenEncoder | undefined;
+}
+
 async function segment(
-  model: Sam,
-  preset: Preset,
+  by: Segmenter,
   image: PixelImage,
   prompts: readonly ObjectPrompt[],
-  frozen: FrozenEncoder | undefined,
+  crop: number,
+): Promise<Mask[]> {
+  if (crop === 0) return segmentRegion(by, image, wholeOf(image), prompts);
+  const masks: Mask[] = [];
+  for (const prompt of prompts)
+    masks.push(...(await segmentRegion(by, image, regionAround(prompt.box, crop, image), [prompt])));
+  return masks;
+}
+
+/** Masks of the image's size, from what the model sees of the region alone. */
+async function segmentRegion(
+  { model, preset, frozen }: Segmenter,
+  whole: PixelImage,
+  region: Region,
+  prompts: readonly ObjectPrompt[],
 ): Promise<Mask[]> {
   const { imageSize: side } = model.config;
+  const image = cropImage(whole, region);
   const { pixels, frame } = prepareImage(preset, image, side);
   const known = await frozen?.embed(image, () => pixels);
   const embedding =
@@ -121,7 +143,7 @@ async function segment(
     for (let start = 0; start < prompts.length; start += TOGETHER) {
       const part = prompts.slice(start, start + TOGETHER).map(({ prompt }) => prompt);
       const maps = tf.tidy(() => {
-        const { masks: low } = model.decode(embedding, promptTensors(part, frame, wholeOf(image)), false);
+        const { masks: low } = model.decode(embedding, promptTensors(part, frame, region), false);
         const [count, , height, width] = low.shape;
         const logits = low.reshape<tf.Tensor3D>([count, height ?? 0, width ?? 0]);
         return preset.upsample(logits, frame).greater(preset.threshold);
@@ -130,8 +152,8 @@ async function segment(
       maps.dispose();
       const { width, height } = image;
       for (let n = 0; n < part.length; n++) {
-        const data = Uint8Array.from(inside.subarray(n * width * height, (n + 1) * width * height));
-        masks.push({ width, height, data });
+        const found = Uint8Array.from(inside.subarray(n * width * height, (n + 1) * width * height));
+        masks.push({ width: whole.width, height: whole.height, data: pasteInto(found, region, whole, 0) });
       }
     }
     return masks;

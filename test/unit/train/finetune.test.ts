@@ -90,6 +90,24 @@ describe("a training", () => {
     model.dispose();
   });
 
+  it("trains on crops around objects, and scores as the predictor does with the same crop", async () => {
+    const model = smallestSam();
+    const result = await finetune({ ...BASE, model, crop: 2, steps: 40, validation: rectangles(2, 50), learningRate: 5e-3 }); // prettier-ignore
+    const cropping = new SamPredictor(model, { preset: MEDSAM_INFERENCE, crop: 2 });
+    const whole = new SamPredictor(model, { preset: MEDSAM_INFERENCE });
+    let differ = false;
+    for (const { image, box, predicted } of result.validation!.shown) {
+      for (const predictor of [cropping, whole]) await predictor.setImage(image);
+      expect((await cropping.predict({ box })).masks[0]).toEqual(predicted);
+      const { masks } = await whole.predict({ box });
+      differ ||= masks[0].data.some((value, n) => value !== predicted.data[n]);
+    }
+    expect(differ).toBe(true);
+    cropping.dispose();
+    whole.dispose();
+    model.dispose();
+  });
+
   it("computes the embedding of a frozen encoder once, and trains the decoder alone", async () => {
     const cache = new MemoryEmbeddingCache(2 ** 20);
     let misses = 0;

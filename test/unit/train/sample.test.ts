@@ -30,8 +30,28 @@ const OPTIONS: SampleOptions = {
   side: 64,
   promptsPerImage: 1,
   jitter: 20,
+  crop: 0,
   flips: false,
 };
+
+it("shows one object in a square around it, where it is asked to", () => {
+  const sampler = new Sampler({ ...OPTIONS, side: 32, jitter: 0, crop: 2, promptsPerImage: 2 });
+  const found = caseOf(64, 48, [[4, 6, 11, 11], [40, 20, 55, 35]]); // prettier-ignore
+  const seen = new Set<number>();
+  for (let seed = 0; seed < 20; seed++) {
+    const { image, prompts } = sampler.sample(found, new Random(seed));
+    seen.add(image.width);
+    const [first, second] = prompts;
+    expect([second.box, second.target]).toEqual([first.box, first.target]);
+    if (image.width === 14) {
+      // Twice the longer side, columns 1 to 15 and rows 2 to 16, at 32/14 of its size: the object's columns are 3 to 10 of 14.
+      expect(image.height).toBe(14);
+      expect(maskBox(first.target)).toEqual([7, 9, 24, 22]);
+      expect(image.data.filter((value) => value > 0)).toHaveLength(48);
+    }
+  }
+  expect([...seen].sort()).toEqual([14, 30]);
+});
 
 it("scales masks and boxes to the encoder's input, moved outwards by at most MedSAM's share", () => {
   const sampler = new Sampler(OPTIONS);
