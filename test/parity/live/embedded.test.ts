@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { useBackend } from "../../../src/backend/useBackend.node.js";
@@ -14,7 +15,9 @@ import {
   readRealPrompts,
 } from "../../../src/train/embedded/realPrompts.node.js";
 import { openCheckpointFile } from "../../../src/weights/open.node.js";
-import { cached, DATA, missing, python, TINY_PTH } from "./python.js";
+import { EMBEDDED_CHECKPOINT } from "../../../src/loadMedSam.node.js";
+import { temporaryFolder } from "../../e2e/medsam.js";
+import { DATA, missing, python } from "./python.js";
 
 /** What PyTorch gives for one prompt: `score_images.py`. */
 interface Score {
@@ -40,12 +43,11 @@ function fromRuns(runs: readonly number[]): Uint8Array {
 
 describe.skipIf(missing() !== undefined)("the embedded checkpoint on real images equals PyTorch", () => {
   it("every prompt of the data folder", { timeout: 600_000 }, async () => {
-    const scores = cached("tiny_scores.json", (path) =>
-      python("score_images.py", "--checkpoint", TINY_PTH, "--data", DATA, "--out", path),
-    );
+    const scores = join(temporaryFolder(), "scores.json");
+    python("score_images.py", "--checkpoint", EMBEDDED_CHECKPOINT, "--data", DATA, "--out", scores);
     const expected = JSON.parse(readFileSync(scores, "utf8")) as Score[];
     await useBackend("wasm");
-    const checkpoint = openCheckpointFile(TINY_PTH);
+    const checkpoint = openCheckpointFile(EMBEDDED_CHECKPOINT);
     const { model } = buildSam(checkpoint);
     checkpoint.close();
     const predictor = new SamPredictor(model);
