@@ -84,6 +84,13 @@ export default tseslint.config(
     rules: {
       "import-x/no-restricted-paths": ["error", { zones }],
       "no-console": "error",
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector: "MemberExpression[object.property.name='image'][property.name='resizeBilinear']",
+          message: "Its gradient ignores half-pixel centres: use resizeBilinear of src/ops/resize.ts.",
+        },
+      ],
     },
   },
   {

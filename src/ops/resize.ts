@@ -28,20 +28,19 @@ export function resizeRows(table: tf.Tensor2D, to: number): tf.Tensor2D {
  * Bilinear resize of the last two axes: maps [..., h, w] give [..., height, width], as PyTorch's
  * `interpolate(mode="bilinear", align_corners=False)`.
  *
- * Written as `Rh · x · Rwᵀ`, since the gradient of `tf.image.resizeBilinear` ignores half-pixel centres.
+ * Written as `Rh · x · Rwᵀ`, since the gradient of `tf.image.resizeBilinear` ignores half-pixel centres; as two plain
+ * products for all maps together.
  */
 export function resizeBilinear(maps: tf.Tensor, [height, width]: readonly [number, number]): tf.Tensor {
   return tf.tidy(() => {
     const [h, w] = maps.shape.slice(-2);
     const outer = maps.shape.slice(0, -2);
-    const columns = interpolationMatrix(w, width).transpose<tf.Tensor2D>(); // [w, width]
-    const wide = tf.matMul(maps.reshape<tf.Tensor2D>([-1, w]), columns); // [n·h, width]
-    const rows = interpolationMatrix(h, height);
-    // One product a map, each of plain matrices, since a batched product is slow on WASM; and slices rather than
-    // `unstack`, whose gradient fails for a single map.
-    const resized: tf.Tensor2D[] = [];
-    for (let start = 0; start < wide.shape[0]; start += h)
-      resized.push(tf.matMul(rows, wide.slice([start, 0], [h, -1])));
-    return tf.concat(resized, 0).reshape([...outer, height, width]);
+    const [rows, columns] = [interpolationMatrix(h, height), interpolationMatrix(w, width)];
+    const upright = maps.reshape<tf.Tensor3D>([-1, h, w]).transpose<tf.Tensor3D>([0, 2, 1]); // [n, w, h]
+    const tall = tf.matMul(upright.reshape<tf.Tensor2D>([-1, h]), rows.transpose()); // [n·w, height]
+    const turned = tall.reshape<tf.Tensor3D>([-1, w, height]).transpose<tf.Tensor3D>([0, 2, 1]); // [n, height, w]
+    return tf
+      .matMul(turned.reshape<tf.Tensor2D>([-1, w]), columns.transpose())
+      .reshape([...outer, height, width]);
   });
 }

@@ -1,10 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import { Linear } from "../../layers/linear.js";
+import { resizeBilinear } from "../../ops/resize.js";
 import { gridSize } from "../../model/config.js";
 import type { Sam } from "../../model/sam.js";
 import { seededParameters } from "../../weights/paramScope.js";
 import { crossEntropies, diceLoss, maskIous } from "../losses.js";
-import type { BatchShape, EmbeddedBatch } from "./samples.js";
+import { fineSide, type BatchShape, type EmbeddedBatch } from "./samples.js";
 
 /** What the auxiliary head's loss counts beside the masks'. */
 const AUXILIARY_WEIGHT = 0.3;
@@ -22,7 +23,7 @@ export function auxiliaryHead({ config }: Sam): Linear {
 }
 
 /**
- * Loss of a batch: Dice and balanced cross-entropy of the masks at the input's size, the score's error, and the
+ * Loss of a batch: Dice and balanced cross-entropy of the masks at the targets' size, the score's error, and the
  * auxiliary head's.
  */
 export function embeddedLoss(
@@ -33,10 +34,11 @@ export function embeddedLoss(
 ): tf.Scalar {
   const count = pictures * prompts;
   const grid = gridSize(model.config);
+  const fine = fineSide(side);
   return tf.tidy(() => {
     const embeddings = model.imageEncoder.call(tf.tensor4d(batch.pixels, [pictures, side, side, 3]));
     const boxes = tf.tensor2d(batch.boxes, [count, 4]);
-    const inBox = boxMasks(boxes, side); // [count, side, side, 1]
+    const inBox = boxMasks(boxes, side, fine); // [count, fine, fine, 1]
     const { points } = batch;
     const given =
       points === undefined
@@ -52,10 +54,10 @@ export function embeddedLoss(
       .reshape([count, grid, grid, -1]);
     const { masks, iouPredictions } = model.decode(shared, given, false);
 
-    const low = masks.reshape<tf.Tensor4D>([count, 4 * grid, 4 * grid, 1]);
-    const logits = tf.image.resizeBilinear(low, [side, side], false, true);
-    const target = tf.tensor4d(batch.targets, [count, side, side, 1], "float32");
-    const channel = [count, 1, side, side];
+    const low = masks.reshape([count, 4 * grid, 4 * grid]);
+    const logits = resizeBilinear(low, [fine, fine]).expandDims(3);
+    const target = tf.tensor4d(batch.targets, [count, fine, fine, 1], "float32");
+    const channel = [count, 1, fine, fine];
     const maps = [logits.reshape(channel), target.reshape(channel)] as const; // one channel: no transpose needed
     const iou = iouPredictions.sub(maskIous(...maps)).square();
     return diceLoss(...maps)
@@ -84,14 +86,18 @@ function auxiliaryLoss(head: Linear, embeddings: tf.Tensor, foreground: Uint8Arr
   return crossEntropies(head.call(embeddings), wanted).mean();
 }
 
-/** 1 inside the boxes, corners included, 0 outside: [n, 4] to [n, side, side, 1]. */
-function boxMasks(boxes: tf.Tensor2D, side: number): tf.Tensor {
+/** 1 inside boxes on an input of `side`, corners included, 0 outside: [n, 4] to [n, fine, fine, 1]. */
+function boxMasks(boxes: tf.Tensor2D, side: number, fine: number): tf.Tensor {
   const [x0, y0, x1, y1] = [0, 1, 2, 3].map((corner) => boxes.slice([0, corner], [-1, 1]));
-  const centres = tf.range(0, side).add(0.5).expandDims(0);
+  const centres = tf
+    .range(0, fine)
+    .add(0.5)
+    .mul(side / fine)
+    .expandDims(0);
   const between = (low: tf.Tensor, high: tf.Tensor) =>
     centres
       .greaterEqual(low)
       .logicalAnd(centres.lessEqual(high.add(1)))
-      .cast("float32"); // [n, side]
+      .cast("float32"); // [n, fine]
   return between(y0, y1).expandDims(2).mul(between(x0, x1).expandDims(1)).expandDims(3);
 }

@@ -23,11 +23,14 @@ export interface EmbeddedBatch {
   readonly boxes: Float32Array;
   /** [pictures · prompts, n, 2] and [pictures · prompts, n] instead of the boxes in some batches. */
   readonly points?: { readonly coords: Float32Array; readonly labels: Float32Array };
-  /** [pictures · prompts, side, side], 0 and 1. */
+  /** [pictures · prompts, fine, fine], 0 and 1; see `fineSide`. */
   readonly targets: Uint8Array;
   /** All objects together, [pictures, side, side]. */
   readonly foreground: Uint8Array;
 }
+
+/** Side of the targets, for a model's input of `side`: as fine as the whole pictures are, which the input is not. */
+export const fineSide = (side: number) => 2 * side;
 
 /** Steps over which the task grows from one object in the middle of a crop of twice its size to any about there. */
 const CENTRED_STEPS = 500;
@@ -52,9 +55,10 @@ export function embeddedBatch(
   const growth: Growth = { loose: Math.min(1, step / CENTRED_STEPS), grown: grownAt(step) };
   const { loose, grown } = growth;
   const count = pictures * prompts;
+  const fine = fineSide(side);
   const pixels = new Float32Array(pictures * side * side * 3);
   const boxes = new Float32Array(count * 4);
-  const targets = new Uint8Array(count * side * side);
+  const targets = new Uint8Array(count * fine * fine);
   const foreground = new Uint8Array(pictures * side * side);
   const pointCount = grown === 1 && random.chance(POINT_SHARE) ? random.integer(1, 3) : 0;
   const coords = new Float32Array(count * pointCount * 2);
@@ -73,14 +77,17 @@ export function embeddedBatch(
       const others = k > 0 && visible.length > 0 && own.chance(loose);
       const object = others ? own.pick([first, ...visible]) : first;
       const at = n * prompts + k;
-      const target = scaled(object.mask, region, side);
-      targets.set(target, at * side ** 2);
+      const target = scaled(object.mask, region, fine);
+      targets.set(target, at * fine ** 2);
       boxes.set(toInput(drawBox(object, own), region, side), at * 4);
       for (let p = 0; p < pointCount; p++) {
         const wanted = p === 0 || own.chance(0.6) ? 1 : 0;
-        const [x, y] = drawPoint(target, side, wanted, own);
-        coords.set([x, y], (at * pointCount + p) * 2);
-        labels[at * pointCount + p] = target[y * side + x];
+        const [x, y] = drawPoint(target, fine, wanted, own);
+        coords.set(
+          [x, y].map((place) => Math.floor((place * side) / fine)),
+          (at * pointCount + p) * 2,
+        );
+        labels[at * pointCount + p] = target[y * fine + x];
       }
     }
   }
@@ -143,7 +150,7 @@ function drawPoint(
   return [at % side, Math.floor(at / side)];
 }
 
-/** A region of a mask at the input's size, bilinear and cut at one half. */
+/** A region of a mask as a square of `side`, bilinear and cut at one half. */
 function scaled(mask: Mask, region: Region, side: number): Uint8Array {
   const { width, height, data } = cropMask(mask, region);
   const out = new Uint8Array(side * side);

@@ -4,13 +4,20 @@ import { TINY } from "../../../src/model/config.js";
 import { Sam } from "../../../src/model/sam.js";
 import { auxiliaryHead, embeddedLoss } from "../../../src/train/embedded/objective.js";
 import { TrainingPictures } from "../../../src/train/embedded/pictures.js";
-import { embeddedBatch } from "../../../src/train/embedded/samples.js";
+import { embeddedBatch, fineSide } from "../../../src/train/embedded/samples.js";
 import { AdamW } from "../../../src/train/adamw.js";
 import { disposeGradients, lossAndGradients } from "../../../src/train/gradients.js";
 import { chooseTrainable } from "../../../src/train/select.js";
 import { seededParameters } from "../../../src/weights/paramScope.js";
 
 const SHAPE = { side: 64, pictures: 2, prompts: 2 };
+const FINE = fineSide(SHAPE.side);
+const SMALL = {
+  ...TINY,
+  imageSize: 64,
+  imageEncoder: { ...TINY.imageEncoder, embedDim: 32, depth: 2, numHeads: 2, globalAttnIndexes: [1] },
+  promptEmbedDim: 32,
+};
 /** A step after all growth. */
 const LATE = 6000;
 
@@ -36,18 +43,20 @@ describe("batches of the small checkpoint's training", () => {
         expect(x1).toBeGreaterThan(x0);
         expect(y1).toBeGreaterThan(y0);
         let [inside, outside, missed] = [0, 0, 0];
-        for (let i = 0; i < side * side; i++) {
-          if (!targets[k * side * side + i]) continue;
-          const [x, y] = [i % side, Math.floor(i / side)];
+        for (let i = 0; i < FINE * FINE; i++) {
+          if (!targets[k * FINE * FINE + i]) continue;
+          const [x, y] = [i % FINE, Math.floor(i / FINE)].map((place) => (place * side) / FINE);
           // Boxes are drawn up to 2 % too tight, and here in whole pixels.
           if (x >= x0 - 3 && x <= x1 + 3 && y >= y0 - 3 && y <= y1 + 3) inside++;
           else outside++;
-          if (!foreground[Math.floor(k / prompts) * side * side + i]) missed++;
+          // The foreground has the input's size: its edge may lie a pixel further in.
+          const own = foreground.subarray(Math.floor(k / prompts) * side * side);
+          const near = [-1, 0, 1].flatMap((dy) => [-1, 0, 1].map((dx) => (Math.floor(y) + dy) * side + Math.floor(x) + dx)); // prettier-ignore
+          if (!near.some((cell) => own[cell] === 1)) missed++;
         }
         expect(outside).toBe(0);
-        expect(missed).toBe(0);
         // An object of a few pixels in 256 may vanish in 64.
-        if ((x1 - x0) * (y1 - y0) > 60) expect(inside).toBeGreaterThan(0);
+        if ((x1 - x0) * (y1 - y0) > 60) expect([missed, inside > 0]).toEqual([0, true]);
       }
     }
   });
@@ -63,7 +72,9 @@ describe("batches of the small checkpoint's training", () => {
       const each = (points?.labels.length ?? 0) / SHAPE.prompts;
       points?.labels.forEach((label, n) => {
         const [x, y] = points.coords.subarray(2 * n);
-        expect(targets[Math.floor(n / each) * 64 * 64 + y * 64 + x]).toBe(label);
+        const target = targets.subarray(Math.floor(n / each) * FINE * FINE);
+        const around = [0, 1, FINE, FINE + 1].map((step) => target[2 * y * FINE + 2 * x + step]);
+        expect(around).toContain(label);
       });
     }
   });
@@ -75,14 +86,8 @@ describe("the loss of the small checkpoint's training", () => {
   });
 
   it("falls when it is followed, and leaves no tensor behind", () => {
-    const config = {
-      ...TINY,
-      imageSize: 64,
-      imageEncoder: { ...TINY.imageEncoder, embedDim: 32, depth: 2, numHeads: 2, globalAttnIndexes: [1] },
-      promptEmbedDim: 32,
-    };
     const before = tf.memory().numTensors;
-    const model = new Sam(seededParameters(1), config);
+    const model = new Sam(seededParameters(1), SMALL);
     const head = auxiliaryHead(model);
     const parameters = new Map([
       ...chooseTrainable(model, "all"),
