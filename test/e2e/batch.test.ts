@@ -163,7 +163,8 @@ describe("medsam batch", () => {
     const out = join(folder, "out");
     const args = ["batch", generate(folder, 8), "--out", out, "--workers", "1"];
     const child = spawn(process.execPath, [MAIN, ...args], { env: ENV, stdio: "ignore" });
-    while (!existsSync(join(out, "log.jsonl"))) await sleep(10);
+    // The file is there a moment before its first line.
+    while (!existsSync(join(out, "log.jsonl")) || logOf(out).length === 0) await sleep(10);
     process.kill(logOf(out)[0].worker, "SIGKILL");
     await exited(child);
     const failed = logOf(out).filter(({ error }) => error !== undefined);
