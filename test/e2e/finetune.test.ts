@@ -52,6 +52,23 @@ test("its weights segment", async () => {
   expect(existsSync(join(folder, "ring", "0000_mask.png"))).toBe(true);
 });
 
+test("trains on crops around objects with --crop, keeps that in its configuration, and says so", () => {
+  const cropped = medsam(["finetune", "rings", "--out", "cropped", "--steps", "2", "--crop", "2"], folder);
+  expect(cropped).toMatchObject({ status: 0 });
+  expect(cropped.stdout).toContain("for medsam segment --crop 2 --checkpoint");
+  const { settings } = JSON.parse(readFileSync(join(folder, "cropped", "config.json"), "utf8")) as { settings: object }; // prettier-ignore
+  expect(settings).toMatchObject({ crop: 2 });
+  expect(readFileSync(join(folder, "cropped", "report.html"), "utf8")).toContain(
+    "a square of 2 times its box",
+  );
+  const other = medsam(
+    ["finetune", "rings", "--out", "cropped", "--steps", "4", "--crop", "3", "--resume"],
+    folder,
+  );
+  expect(other.status).toBe(1);
+  expect(other.stderr).toContain("settings.crop: 2, now 3");
+});
+
 /** Loads a checkpoint into segment-anything's own modules, nothing missing and nothing left. */
 const LOAD_STRICTLY = `
 import sys

@@ -57,6 +57,12 @@ describe("the kernels of products on WASM", () => {
     { of: "few rows for many matrices, which are turned", a: [1], b: [6], rows: 3, inner: 16, columns: 600 },
     { of: "many rows and few columns", a: [6], b: [6], rows: 600, inner: 16, columns: 3 },
     { of: "products too small for a call", a: [6], b: [6], rows: 2, inner: 3, columns: 4 },
+    { of: "small products of one right matrix", a: [6], b: [1], rows: 2, inner: 3, columns: 4 },
+    { of: "small products of one left matrix", a: [1], b: [6], rows: 2, inner: 3, columns: 4 },
+    { of: "batches that are repeated along different axes", a: [3, 1], b: [1, 2], ...SIDES },
+    { of: "small ones that are", a: [3, 1], b: [2], rows: 2, inner: 3, columns: 4 },
+    { of: "a batch for each of several", a: [2, 3], b: [3], ...SIDES },
+    { of: "such few rows, which are turned", a: [3, 1], b: [2], rows: 3, inner: 16, columns: 600 },
   ])("multiplies $of, in whatever way they lie, and keeps nothing", ({ a, b, rows, inner, columns }) => {
     const before = [tf.memory().numTensors, tf.backend().numDataIds()];
     for (const [transposeA, transposeB] of [
