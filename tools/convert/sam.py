@@ -14,6 +14,25 @@ import torch
 from torch import nn
 
 
+# What ATen's cpu/vml.h hands to MKL.
+ELEMENTWISE = "acos asin atan cos cosh erf erfc erfinv exp expm1 log log10 log1p log2 sin sinh sqrt tan tanh".split()
+
+
+def _settle() -> None:
+    """Calls each elementwise function of Intel's MKL once, on one element, hence in one thread.
+
+    MKL chooses a function's kernel when it is first called. Where two threads do that at once, one of them may take the
+    kernel of low accuracy for its share (pytorch/pytorch#188792): one first `sqrt` in hundreds was wrong by 3e-4.
+    """
+    for dtype in (torch.float32, torch.float64):
+        one = torch.full((1,), 0.5, dtype=dtype)
+        for name in ELEMENTWISE:
+            getattr(torch, name)(one)
+
+
+_settle()
+
+
 def _modeling() -> types.ModuleType:
     """`segment_anything.modeling` without the package's `__init__`, which imports torchvision."""
     if "segment_anything" not in sys.modules:
