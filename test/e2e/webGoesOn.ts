@@ -26,9 +26,13 @@ export async function notice(page: Page): Promise<string> {
 /** The object and its mask are still there, another one can be drawn, and both can be saved. */
 export async function goesOn(page: Page, said: string): Promise<void> {
   await anotherIsDrawn(page, said);
-  // The volume gets its place from the reader of images, which must still have the image that is shown.
-  expect((await save(page, "save-nifti")).length).toBeGreaterThan(0);
+  await volumeIsSaved(page);
   await page.context().close();
+}
+
+/** A volume gets its place from the reader of images, which must still have the image that is shown. */
+export async function volumeIsSaved(page: Page): Promise<void> {
+  expect((await save(page, "save-nifti")).length).toBeGreaterThan(0);
 }
 
 /** The object and its mask are still there, and another one can be drawn. */

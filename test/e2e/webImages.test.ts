@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decodeImage } from "../../src/image/decode.js";
 import { readNiftiLabels } from "../../src/volume/nifti.js";
 import { readVolume } from "../../src/volume/read.js";
@@ -11,22 +12,28 @@ describe.skipIf(!PAGE_CAN_RUN || !existsSync(SHARED_DATA))("images (these need .
   const site = pageFixture();
   const files = (folder: string) => readdirSync(join(SHARED_DATA, folder)).map((name) => join(SHARED_DATA, folder, name)); // prettier-ignore
 
-  test.each([
-    ["images/polyp_a.jpg", "colour"],
-    ["images/nuclei2d_16bit.tif", "grey; values"],
-    ["images/ct1_hu_plus_32768_16bit.png", "grey; values"],
-    ["dicom/CT_small.dcm", "CT"],
-    ["dicom/MR_small_jpeg_ls_lossless.dcm", "MR"],
-    ["dicom/examples_jpeg2k.dcm", "colour"],
-    ["ct-lesion/CT_Lesion_000001_02_01_008-023.npz", "512 × 512 × 16"],
-  ])("%s opens, and a click gives a mask", async (name, shown) => {
-    const page = await site.open("wasm");
-    await openFiles(page, join(SHARED_DATA, name), shown);
-    const canvas = (await page.locator("#canvas").boundingBox())!;
-    await page.mouse.click(canvas.x + canvas.width / 2, canvas.y + canvas.height / 2);
-    await maskArrives(page);
-    expect(await page.locator("#notice").isVisible()).toBe(false);
-    await page.context().close();
+  describe("one after the other in the same page", () => {
+    let page: Page;
+    beforeAll(async () => {
+      page = await site.open("wasm");
+    }, 120_000);
+    afterAll(() => page?.context().close());
+
+    test.each([
+      ["images/polyp_a.jpg", "colour"],
+      ["images/nuclei2d_16bit.tif", "grey; values"],
+      ["images/ct1_hu_plus_32768_16bit.png", "grey; values"],
+      ["dicom/CT_small.dcm", "CT"],
+      ["dicom/MR_small_jpeg_ls_lossless.dcm", "MR"],
+      ["dicom/examples_jpeg2k.dcm", "colour"],
+      ["ct-lesion/CT_Lesion_000001_02_01_008-023.npz", "512 × 512 × 16"],
+    ])("%s opens, and a click gives a mask", async (name, shown) => {
+      await openFiles(page, join(SHARED_DATA, name), shown);
+      const canvas = (await page.locator("#canvas").boundingBox())!;
+      await page.mouse.click(canvas.x + canvas.width / 2, canvas.y + canvas.height / 2);
+      await maskArrives(page);
+      expect(await page.locator("#notice").isVisible()).toBe(false);
+    });
   });
 
   test("a DICOM series: sorted slices, a ruler, a label volume in its place", async () => {

@@ -1,18 +1,35 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { describe, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { crc32 } from "../../src/image/crc32.js";
 import { safetensorsBytes } from "../../src/weights/safetensorsWriter.js";
 import { ROOT, SAMPLE } from "./medsam.js";
-import { BOX, goesOn, notice, openWithMask } from "./webGoesOn.js";
+import { anotherIsDrawn, BOX, notice, openWithMask, volumeIsSaved } from "./webGoesOn.js";
 import { dragBox, maskArrives, PAGE_CAN_RUN, pageFixture } from "./webPage.js";
 
 const TINY = join(ROOT, "models", "medsam-tiny.safetensors");
 
 describe.skipIf(!PAGE_CAN_RUN)("what goes wrong is said, and the page goes on", () => {
   const site = pageFixture();
-  const withMask = (backend: string) => openWithMask(site, backend);
+  /** One page for what it refuses: as it goes on each time, with its image and object. */
+  let [page, said]: [Page, string] = [undefined as unknown as Page, ""];
+  beforeAll(async () => {
+    ({ page, said } = await openWithMask(site, "wasm"));
+  }, 120_000);
+  afterAll(() => page?.context().close());
+
+  /** Another object can be drawn and taken back, all can be saved, and what was said goes when it is closed. */
+  async function goesOnAsBefore(): Promise<void> {
+    await page.locator("#notice-close").click();
+    await page.locator("#notice").waitFor({ state: "hidden" });
+    await anotherIsDrawn(page, said);
+    await volumeIsSaved(page);
+    await page.locator("#canvas").press("Control+z");
+    await page.locator("#score", { hasText: said }).waitFor();
+    expect(await page.locator("#objects li").count()).toBe(1);
+  }
 
   const sample = readFileSync(SAMPLE);
 
@@ -30,11 +47,10 @@ describe.skipIf(!PAGE_CAN_RUN)("what goes wrong is said, and the page goes on", 
     ["JSON that holds no prompts", "a.json", Buffer.from("{}"), /^a\.json: .*expected "format"/],
     ["an empty file", "empty.png", Buffer.alloc(0), /^empty\.png: has no DICOM header/],
   ])("%s", async (_, name, buffer, expected) => {
-    const { page, said } = await withMask("wasm");
     await page.locator("#file").setInputFiles({ name, mimeType: "application/octet-stream", buffer });
     expect(await notice(page)).toMatch(expected);
     expect(await page.locator("#image-facts").textContent()).toMatch(/^sample\.png/);
-    await goesOn(page, said);
+    await goesOnAsBefore();
   });
 
   const other = safetensorsBytes([{ name: "fc.weight", dtype: "F32", shape: [1], bytes: () => new Uint8Array(4) }]); // prettier-ignore
@@ -43,15 +59,13 @@ describe.skipIf(!PAGE_CAN_RUN)("what goes wrong is said, and the page goes on", 
     ["another model", "other.safetensors", Buffer.from(other), /other\.safetensors: .*SAM/],
     ["a cut one", "cut.safetensors", readFileSync(TINY).subarray(0, 1e6), /^cut\.safetensors: truncated: /],
   ])("a wrong checkpoint: %s", async (_, name, buffer, expected) => {
-    const { page, said } = await withMask("wasm");
     await page.locator("#weights-file").setInputFiles({ name, mimeType: "application/octet-stream", buffer });
     expect(await notice(page)).toMatch(expected);
     expect(await page.locator("#status").textContent()).toBe("medsam-tiny on wasm");
-    await goesOn(page, said);
+    await goesOnAsBefore();
   });
 
   test("an address on another origin is refused with what to do", async () => {
-    const { page, said } = await withMask("wasm");
     // It would answer, and its server permits it: here too it is the page's own policy that refuses.
     const asked: string[] = [];
     await page.context().route("https://example.org/**", (route) => {
@@ -62,11 +76,11 @@ describe.skipIf(!PAGE_CAN_RUN)("what goes wrong is said, and the page goes on", 
     await page.locator("#url-form button").click();
     expect(await notice(page)).toMatch(/example\.org.*cannot be fetched.*medsam web --allow/);
     expect(asked).toEqual([]);
-    await goesOn(page, said);
+    await goesOnAsBefore();
   });
 
   test("weights are kept under their hash, used again, deleted; and cancelled by nobody's harm", async () => {
-    const { page } = await withMask("wasm");
+    const { page } = await openWithMask(site, "wasm");
     const weights = join(site.folder, "mine.safetensors");
     writeFileSync(weights, readFileSync(TINY));
     await page.locator("#weights-file").setInputFiles(weights);
@@ -83,7 +97,7 @@ describe.skipIf(!PAGE_CAN_RUN)("what goes wrong is said, and the page goes on", 
   });
 
   test("a full private file system: the weights are used, and the page says that they are not kept", async () => {
-    const { page } = await withMask("wasm");
+    const { page } = await openWithMask(site, "wasm");
     // Room to begin the file, not for all of it. What opens the page without a network takes room too, once it is kept.
     const used = await page.evaluate(async () => {
       await navigator.serviceWorker.ready;
