@@ -1,6 +1,6 @@
-// node scripts/score-embedded.mjs NAME [CHECKPOINT]: scores a small checkpoint on generated pictures and on the sample
-// files with ground truth, keeps the scores under its name in models/scores.json, and writes the tables of
-// models/README.md. CHECKPOINT is the one in the package unless said; 'none' only writes the tables.
+// node scripts/score-embedded.mjs NAME [CHECKPOINT]: scores a small checkpoint, the package's unless said, on generated
+// pictures and on the sample files with ground truth, keeps the scores under its name in models/scores.json, and writes
+// the tables of models/README.md. Without a name it only writes the tables.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { format, resolveConfig } from "prettier";
@@ -16,9 +16,8 @@ const DATA = join(ROOT, "..", "shared", "data");
 const GENERATED_PROMPTS = 1000;
 
 const [name, checkpoint = EMBEDDED_CHECKPOINT] = process.argv.slice(2);
-if (name === undefined) throw new Error("usage: node scripts/score-embedded.mjs NAME [CHECKPOINT | none]");
-const entries = existsSync(SCORES) ? JSON.parse(readFileSync(SCORES, "utf8")) : [];
-if (checkpoint !== "none") {
+const known = () => (existsSync(SCORES) ? JSON.parse(readFileSync(SCORES, "utf8")) : []);
+if (name !== undefined) {
   if (!existsSync(DATA)) throw new Error(`${DATA} is missing: the sample files are there`);
   await useBackend();
   const model = await loadMedSam(checkpoint);
@@ -31,12 +30,14 @@ if (checkpoint !== "none") {
     generated,
     real: await scoreReal(model, PROMPTS, DATA),
   };
-  const at = entries.findIndex((other) => other.name === name);
-  entries.splice(at < 0 ? entries.length : at, 1, entry);
+  const all = known();
+  const at = all.findIndex((other) => other.name === name);
+  all.splice(at < 0 ? all.length : at, 1, entry);
   const rounded = (_, value) => (typeof value === "number" ? Number(value.toFixed(4)) : value);
-  await write(SCORES, JSON.stringify(entries, rounded));
+  await write(SCORES, JSON.stringify(all, rounded));
 }
 
+const entries = known();
 const show = (value) => value.toFixed(3);
 const table = (head, rows) =>
   [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
@@ -62,12 +63,20 @@ const real = table(
     }),
   ),
 );
-const { real: latest, name: latestName } = entries.at(-1);
+const boxAlone = ways.filter((way) => way !== "whole" && way !== "crop");
 const each = table(
-  [`${latestName}: each of them, tight box`, ...ways.map((way) => WAYS[way])],
-  latest
+  [
+    "each of them, tight box",
+    ...entries.flatMap(({ name }) => [`${name}, ${WAYS.whole}`, `${name}, ${WAYS.crop}`]),
+    ...boxAlone.map((way) => WAYS[way]),
+  ],
+  entries[0].real
     .filter(({ box }) => box === "tight")
-    .map((score) => [score.id.replaceAll("_", " "), ...ways.map((way) => show(score[way]))]),
+    .map((first) => {
+      const own = entries.map(({ real }) => real.find(({ id, box }) => id === first.id && box === first.box));
+      const scores = own.flatMap(({ whole, crop }) => [whole, crop]);
+      return [first.id.replaceAll("_", " "), ...[...scores, ...boxAlone.map((way) => first[way])].map(show)];
+    }),
 );
 
 const [start, end] = ["<!-- scores: by scripts/score-embedded.mjs -->", "<!-- end of scores -->"];

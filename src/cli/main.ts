@@ -26,6 +26,12 @@ const interruption = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const)
   process.once(name, () => interruption.abort(new Error("interrupted")));
 
+// A reader that has seen enough, such as `head`, is no failure: the work goes on, and says no more.
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+
 const program = new Command("medsam")
   .description("Segments medical images by boxes and points, with MedSAM on TensorFlow.js.")
   .version(PACKAGE_VERSION)

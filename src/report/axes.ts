@@ -80,7 +80,9 @@ function roundTicks(low: number, high: number): number[] {
 export function drawAcross(axis: Axis, { left, right, top, bottom }: Frame): Markup {
   const ticks = axis.ticks.map((tick) => {
     const x = rounded(axis.place(tick));
-    return markup`<line class="grid" x1="${x}" x2="${x}" y1="${top}" y2="${bottom}"/><text class="tick" x="${x}" y="${bottom + 17}" text-anchor="middle">${axis.text(tick)}</text>`;
+    // At the picture's edge there is no room for half of a long number.
+    const anchor = x > right - 20 ? "end" : "middle";
+    return markup`<line class="grid" x1="${x}" x2="${x}" y1="${top}" y2="${bottom}"/><text class="tick" x="${x}" y="${bottom + 17}" text-anchor="${anchor}">${axis.text(tick)}</text>`;
   });
   const label = markup`<text x="${(left + right) / 2}" y="${bottom + 36}" text-anchor="middle">${axis.label}</text>`;
   return markup`${ticks}<line class="axis" x1="${left}" x2="${right}" y1="${bottom}" y2="${bottom}"/>${label}`;

@@ -1,8 +1,10 @@
-import { writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { PACKAGE_VERSION } from "../../src/cli/version.js";
-import { medsam, ROOT, SAMPLE, temporaryFolder } from "./medsam.js";
+import { ENV, MAIN, medsam, ROOT, SAMPLE, temporaryFolder } from "./medsam.js";
 
 const EMBEDDED = join(ROOT, "models", "medsam-tiny.safetensors");
 
@@ -17,6 +19,18 @@ describe("medsam", () => {
     const { status, stdout, stderr } = medsam(args.filter((arg) => arg !== undefined));
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(stdout).toContain("$ medsam ");
+  });
+
+  test("ends its work though nobody reads what it says, as with `| head`", async () => {
+    const out = temporaryFolder();
+    const args = ["segment", SAMPLE, "--box", "114,205,186,275", "--out", out];
+    const run = spawn(process.execPath, [MAIN, ...args], { env: ENV });
+    run.stdout.destroy();
+    let said = "";
+    run.stderr.on("data", (bytes) => (said += String(bytes)));
+    const [status] = (await once(run, "exit")) as [number];
+    expect(status, said).toBe(0);
+    expect(existsSync(join(out, "sample_mask.png"))).toBe(true);
   });
 
   test("knows its version", () => {

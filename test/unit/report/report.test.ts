@@ -170,6 +170,16 @@ test("a long line keeps its extremes, in a page that stays small", () => {
   );
 });
 
+test("a long number at the end of an axis stays inside the picture", () => {
+  const points = [
+    [0, 1],
+    [20_000, 2],
+  ] as const;
+  const plot = linePlot({ title: "t", x: { label: "step", from: 0 }, y: { label: "y" }, series: [{ name: "a", points }] }); // prettier-ignore
+  const last = /<text class="tick" x="([\d.]+)"[^>]* text-anchor="(\w+)">20,000</.exec(plot.text)!;
+  expect([Number(last[1]), last[2]]).toEqual([704, "end"]);
+});
+
 test("axes have few round ticks around any values", () => {
   const finite = fc.double({ noNaN: true, min: -1e12, max: 1e12 });
   fc.assert(
