@@ -50,9 +50,11 @@ describe.skipIf(!PAGE_CAN_RUN)("what ends in the middle is said, and the work go
     await device.send("Page.setWebLifecycleState", { state: "active" });
     // It slept indeed: where a tab may not, nothing says so.
     expect(await told.jsonValue()).toEqual(["freeze", "resume"]);
+    // Awake, it is still hidden until its window turns from another tab to it.
+    await page.context().newPage();
     await page.bringToFront();
+    await page.waitForFunction(() => document.visibilityState === "visible", undefined, { polling: 100 });
     await anotherIsDrawn(page, await maskArrives(page));
-    await page.context().close();
   });
 
   test("a tab that was thrown away while it slept comes back with its prompts", async () => {
