@@ -200,9 +200,12 @@ describe.skipIf(!PAGE_CAN_RUN)("the panel 'Look inside'", () => {
   });
 });
 
-/** What the viewer shows, to be compared. */
+/** What the viewer shows, to be compared; it draws in the frame after a change. */
 function shown(page: Page): Promise<string> {
-  return page.locator("#canvas").evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
+  return page.locator("#canvas").evaluate(async (canvas) => {
+    for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
+    return (canvas as HTMLCanvasElement).toDataURL();
+  });
 }
 
 /** Scripts that the page itself has loaded. */

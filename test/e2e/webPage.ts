@@ -30,6 +30,9 @@ export const SHARED_DATA = join(ROOT, "..", "shared", "data");
 export function pageFixture() {
   let browser: Browser;
   let address: string;
+  /** Backends whose self-test was passed, and where the browser keeps that. */
+  const passed = new Set<string>();
+  let kept: Awaited<ReturnType<BrowserContext["storageState"]>> | undefined;
   const server = new AbortController();
   const folder = mkdtempSync(join(tmpdir(), "medsam-web-"));
 
@@ -51,11 +54,16 @@ export function pageFixture() {
     /** A context with nothing kept from before. */
     context: (options: Parameters<Browser["newContext"]>[0] = {}): Promise<BrowserContext> =>
       browser.newContext({ viewport: { width: 1100, height: 800 }, ...options }),
-    /** The page on a backend, ready. */
+    /** The page on a backend, ready; in a context of its own, it knows of the self-tests that were passed before. */
     async open(backend: string, context?: BrowserContext): Promise<Page> {
-      const page = await (context ?? (await this.context())).newPage();
+      const own = context ?? (await this.context({ storageState: kept }));
+      const page = await own.newPage();
       await page.goto(`${address}?backend=${backend}`);
       await ready(page, backend);
+      if (context === undefined && !passed.has(backend)) {
+        kept = await own.storageState();
+        passed.add(backend);
+      }
       return page;
     },
   };
