@@ -117,13 +117,23 @@ export async function maskArrives(page: Page): Promise<string> {
   return (await score.textContent()) ?? "";
 }
 
-/** What axe finds wrong, a line each; the context needs `bypassCSP`. */
-export async function accessibilityFaults(page: Page): Promise<string[]> {
+/** What axe finds wrong with the page in each of these looks, a line each; the context needs `bypassCSP`. */
+export async function accessibilityFaults(
+  page: Page,
+  looks: readonly (readonly [colorScheme: "dark" | "light", width: number])[],
+): Promise<string[]> {
   await page.addScriptTag({ path: join(ROOT, "node_modules", "axe-core", "axe.min.js") });
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } }; // prettier-ignore
-    return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`);
-  });
+  const faults: string[] = [];
+  for (const [colorScheme, width] of looks) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width, height: 800 });
+    const found = await page.evaluate(async () => {
+      const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } }; // prettier-ignore
+      return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`);
+    });
+    faults.push(...found.map((fault) => `${colorScheme}, ${width} pixels wide: ${fault}`));
+  }
+  return faults;
 }
 
 /** Saves by the menu. */
