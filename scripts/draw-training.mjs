@@ -1,5 +1,5 @@
-// node scripts/draw-training.mjs: draws docs/images/training.svg, the curves of the training that made the checkpoint in
-// the package, from models/training.jsonl, which is the metrics.jsonl of npm run train:embedded. Run it after a build.
+// node scripts/draw-training.mjs: draws docs/images/training.svg, the curves of the project's own training in
+// models/README.md, from models/training.jsonl, the metrics of its npm run train:embedded. Run it after a build.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { embeddedCurves } from "../dist/train/embedded/curves.js";
