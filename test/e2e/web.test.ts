@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { decodeImage } from "../../src/image/decode.js";
 import { commandLineMask, DEMO, DEMO_BOX as BOX } from "./demoImage.js";
-import { dice, dragBox, maskArrives, openFiles, PAGE_CAN_RUN, pageFixture, save } from "./webPage.js"; // prettier-ignore
+import { dice, dragBox, maskArrives, openFiles, PAGE_CAN_RUN, pageFixture, save, started } from "./webPage.js"; // prettier-ignore
 
 if (!existsSync(DEMO)) console.warn(`skipped: the main path needs ${DEMO}`);
 
@@ -13,7 +13,7 @@ describe.skipIf(!PAGE_CAN_RUN || !existsSync(DEMO))(
 
     test.each(["wasm", "cpu", "webgl", "webgpu"])("%s gives the command line's mask", async (backend) => {
       const context = await site.context();
-      const page = await site.open(backend, context);
+      const page = await site.open(backend, { context, until: started });
       const [width, height] = await openFiles(page, DEMO, "img_demo.png").then(() => demoSize());
       await dragBox(page, BOX, [width, height]);
       await maskArrives(page);
@@ -28,7 +28,7 @@ describe.skipIf(!PAGE_CAN_RUN || !existsSync(DEMO))(
         expect(Math.abs(value - BOX[side])).toBeLessThanOrEqual(1);
 
       await page.close();
-      const again = await site.open(backend, context);
+      const again = await site.open(backend, { context, until: started });
       await openFiles(again, DEMO, "img_demo.png");
       const file = { name: "prompts.json", mimeType: "application/json", buffer: Buffer.from(json) };
       await again.locator("#file").setInputFiles(file);

@@ -6,7 +6,7 @@ import { encodePng } from "../../src/image/encode.js";
 import { SAMPLE } from "./medsam.js";
 import { sleepyBrowser } from "./sleepyBrowser.js";
 import { anotherIsDrawn, BOX, goesOn, notice, openWithMask } from "./webGoesOn.js";
-import { dragBox, maskArrives, openFiles, PAGE_CAN_RUN, pageFixture, ready } from "./webPage.js";
+import { dragBox, maskArrives, openFiles, PAGE_CAN_RUN, pageFixture, ready, started } from "./webPage.js";
 
 /** TensorFlow.js's own table of backends, in a worker. */
 declare const _tfengine: {
@@ -23,9 +23,6 @@ describe.skipIf(!PAGE_CAN_RUN)("what ends in the middle is said, and the work go
   const site = pageFixture();
   const workerOf = (page: Page, name: string): Worker => page.workers().find((worker) => worker.url().includes(name))!; // prettier-ignore
 
-  /** Begins to encode the image anew, which asks for the mask again. */
-  const encodeAnew = (page: Page) => page.locator("#preset").selectOption("MedSAM_demo");
-
   /** The next backend is offered, not one that failed; taking it brings the mask, and more can be drawn. */
   async function goesOnElsewhere(page: Page, backend: "wasm" | "cpu"): Promise<void> {
     expect(await page.locator("#objects li").count()).toBe(1);
@@ -35,14 +32,13 @@ describe.skipIf(!PAGE_CAN_RUN)("what ends in the middle is said, and the work go
   }
 
   test("a tab that sleeps in the middle goes on when it wakes", async () => {
-    const page = await site.open("cpu", await sleepyBrowser());
+    const page = await site.open("cpu", { context: await sleepyBrowser(), until: started });
     const told = await page.evaluateHandle(() => {
       const events: string[] = [];
       for (const name of ["freeze", "resume"]) document.addEventListener(name, () => events.push(name));
       return events;
     });
     const device = await page.context().newCDPSession(page);
-    await encodeAnew(page);
     await page.locator("#activity").waitFor();
     await dragBox(page, BOX);
     await device.send("Page.setWebLifecycleState", { state: "frozen" });
@@ -78,8 +74,8 @@ describe.skipIf(!PAGE_CAN_RUN)("what ends in the middle is said, and the work go
   });
 
   test("a WebGL context that is lost in the middle", async () => {
-    const { page } = await openWithMask(site, "webgl");
-    await encodeAnew(page);
+    const page = await site.open("webgl", { until: started });
+    await dragBox(page, BOX);
     await workerOf(page, "modelWorker").evaluate(() =>
       _tfengine.registry.webgl.gpgpu.gl.getExtension("WEBGL_lose_context")!.loseContext(),
     );
@@ -88,7 +84,7 @@ describe.skipIf(!PAGE_CAN_RUN)("what ends in the middle is said, and the work go
   });
 
   test("a WebGPU device that is lost in the middle", async () => {
-    const page = await site.open("webgpu");
+    const page = await site.open("webgpu", { until: started });
     await dragBox(page, BOX);
     await workerOf(page, "modelWorker").evaluate(() => _tfengine.registry.webgpu.device.destroy());
     expect(await notice(page)).toMatch(/^The webgpu backend stopped: the WebGPU device was lost .*prompts are kept/); // prettier-ignore
@@ -96,7 +92,7 @@ describe.skipIf(!PAGE_CAN_RUN)("what ends in the middle is said, and the work go
   });
 
   test("WebGPU that refuses an order, here for more memory than there is", async () => {
-    const page = await site.open("webgpu");
+    const page = await site.open("webgpu", { until: started });
     await workerOf(page, "modelWorker").evaluate(() => _tfengine.registry.webgpu.device.createBuffer({ size: 2 ** 45, usage: 128 })); // prettier-ignore
     await dragBox(page, BOX);
     expect(await notice(page)).toMatch(/^The webgpu backend stopped: WebGPU refused an order: .*prompts are kept/); // prettier-ignore
@@ -116,7 +112,7 @@ describe.skipIf(!PAGE_CAN_RUN)("what ends in the middle is said, and the work go
       };
       for (let bytes = 2 ** 28; bytes >= 2 ** 16; bytes /= 8) take(bytes);
     });
-    await encodeAnew(page);
+    await page.locator("#preset").selectOption("MedSAM_demo"); // encodes anew, which asks for the mask again
     expect(await notice(page)).toMatch(/^The wasm backend stopped: out of memory: .* bytes more.*prompts are kept/); // prettier-ignore
     await goesOnElsewhere(page, "cpu");
   });

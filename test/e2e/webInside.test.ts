@@ -12,7 +12,15 @@ import { SamPredictor } from "../../src/predictor/samPredictor.js";
 import { saveSafetensors } from "../../src/weights/safetensors.node.js";
 import { liteMedSam } from "./liteWeights.js";
 import { SAMPLE } from "./medsam.js";
-import { accessibilityFaults, dragBox, maskArrives, PAGE_CAN_RUN, pageFixture, placer } from "./webPage.js";
+import {
+  accessibilityFaults,
+  dragBox,
+  maskArrives,
+  PAGE_CAN_RUN,
+  pageFixture,
+  placer,
+  started,
+} from "./webPage.js";
 
 const BLOCK = "image_encoder.blocks.1";
 const SIDE = 16;
@@ -168,7 +176,7 @@ describe.skipIf(!PAGE_CAN_RUN)("the panel 'Look inside'", () => {
   });
 
   test("computing is cancelled, and goes on with the next choice", async () => {
-    const page = await site.open("cpu");
+    const page = await site.open("cpu", { until: started });
     await page.locator("#inside summary").click();
     await page.locator(`[data-path="${BLOCK}"]`).click();
     await page.locator("#activity-what", { hasText: `Looking inside ${BLOCK}` }).waitFor();
@@ -183,7 +191,7 @@ describe.skipIf(!PAGE_CAN_RUN)("the panel 'Look inside'", () => {
   });
 
   test("axe finds nothing with it open, dark and wide, light and narrow", async () => {
-    const page = await site.open("wasm", await site.context({ bypassCSP: true }));
+    const page = await site.open("wasm", { context: await site.context({ bypassCSP: true }) });
     await page.locator("#inside summary").click();
     await page.locator(`[data-path="${BLOCK}"]`).click();
     await page.getByRole("button", { name: "Pick a place" }).click();

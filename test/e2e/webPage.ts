@@ -54,12 +54,16 @@ export function pageFixture() {
     /** A context with nothing kept from before. */
     context: (options: Parameters<Browser["newContext"]>[0] = {}): Promise<BrowserContext> =>
       browser.newContext({ viewport: { width: 1100, height: 800 }, ...options }),
-    /** The page on a backend, ready; in a context of its own, it knows of the self-tests that were passed before. */
-    async open(backend: string, context?: BrowserContext): Promise<Page> {
+    /**
+     * The page on a backend; in a context of its own, it knows of the self-tests that were passed before.
+     *
+     * @param until `started`: it encodes its sample still; default `ready`.
+     */
+    async open(backend: string, { context, until = ready }: OpenOptions = {}): Promise<Page> {
       const own = context ?? (await this.context({ storageState: kept }));
       const page = await own.newPage();
       await page.goto(`${address}?backend=${backend}`);
-      await ready(page, backend);
+      await until(page, backend);
       if (context === undefined && !passed.has(backend)) {
         kept = await own.storageState();
         passed.add(backend);
@@ -69,8 +73,19 @@ export function pageFixture() {
   };
 }
 
-export async function ready(page: Page, backend: string): Promise<void> {
+interface OpenOptions {
+  readonly context?: BrowserContext;
+  readonly until?: typeof started;
+}
+
+/** The model is there; an image is encoded next. */
+export async function started(page: Page, backend: string): Promise<void> {
   await page.locator("#status", { hasText: `on ${backend}` }).waitFor({ timeout: 100_000 });
+}
+
+/** The model is there, and the image is encoded. */
+export async function ready(page: Page, backend: string): Promise<void> {
+  await started(page, backend);
   await page.locator("#activity").waitFor({ state: "hidden", timeout: 100_000 });
 }
 

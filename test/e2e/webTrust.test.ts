@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Golden } from "../../src/backend/selfTest.js";
 import { encodePng } from "../../src/image/encode.js";
 import { BOX, goesOn, notice, openWithMask } from "./webGoesOn.js";
-import { dragBox, maskArrives, openFiles, PAGE_CAN_RUN, pageFixture, ready } from "./webPage.js";
+import { dragBox, maskArrives, openFiles, PAGE_CAN_RUN, pageFixture, ready, started } from "./webPage.js";
 
 describe.skipIf(!PAGE_CAN_RUN)("what the page says of itself", () => {
   const site = pageFixture();
@@ -62,21 +62,22 @@ describe.skipIf(!PAGE_CAN_RUN)("what the page says of itself", () => {
   });
 
   test("encoding is cancelled, and goes on with the next prompt", async () => {
-    const page = await site.open("cpu");
-    await page.locator("#preset").selectOption("MedSAM_demo");
+    const page = await site.open("cpu", { until: started });
     await page.locator("#activity-what", { hasText: /^Encoding with/ }).waitFor();
     await page.getByRole("button", { name: "Cancel" }).click();
     await page.locator("#activity").waitFor({ state: "hidden" });
     await page.waitForTimeout(500);
     expect(await page.locator("#activity").isVisible()).toBe(false);
+    const encoded = () => page.evaluate(() => performance.getEntriesByName("medsam encode").length);
+    expect(await encoded()).toBe(0);
     await dragBox(page, BOX);
     await maskArrives(page);
+    expect(await encoded()).toBe(1);
     await page.context().close();
   });
 
   test("another backend is chosen while the one before encodes", async () => {
-    const page = await site.open("cpu");
-    await page.locator("#preset").selectOption("MedSAM_demo");
+    const page = await site.open("cpu", { until: started });
     await page.locator("#activity-what", { hasText: /^Encoding with/ }).waitFor();
     await page.locator("#backend").selectOption("wasm");
     await ready(page, "wasm");

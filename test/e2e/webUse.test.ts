@@ -61,7 +61,7 @@ describe.skipIf(!PAGE_CAN_RUN)("prompts", () => {
 
   test("points by click and Shift, candidates with scores, refining; all of it comes back from JSON", async () => {
     const context = await site.context();
-    const page = await site.open("wasm", context);
+    const page = await site.open("wasm", { context });
     await dragBox(page, BOX);
     await maskArrives(page);
     const place = await placer(page, 512, 512);
@@ -81,7 +81,7 @@ describe.skipIf(!PAGE_CAN_RUN)("prompts", () => {
     const [slice] = (JSON.parse(json.toString()) as { objects: { slices: { points: object[]; maskInput: object }[] }[] }).objects[0].slices; // prettier-ignore
     expect(slice.points).toMatchObject([{ label: 1 }, { label: 0 }]);
 
-    const other = await site.open("wasm", context);
+    const other = await site.open("wasm", { context });
     await other
       .locator("#file")
       .setInputFiles({ name: "a.json", mimeType: "application/json", buffer: json });
@@ -93,7 +93,7 @@ describe.skipIf(!PAGE_CAN_RUN)("prompts", () => {
 
   test("the zoom shows the model a box's surroundings only, as --crop 2 does; JSON brings it back", async () => {
     const context = await site.context();
-    const page = await site.open("wasm", context);
+    const page = await site.open("wasm", { context });
     await dragBox(page, SMALL);
     const whole = await maskArrives(page);
     await page.locator("#crop").check();
@@ -112,7 +112,7 @@ describe.skipIf(!PAGE_CAN_RUN)("prompts", () => {
     await page.locator("#notice-text", { hasText: "with crop, each needs one to be cut around" }).waitFor();
     await page.close();
 
-    const again = await site.open("wasm", context);
+    const again = await site.open("wasm", { context });
     await again
       .locator("#file")
       .setInputFiles({ name: "a.json", mimeType: "application/json", buffer: json });
@@ -147,7 +147,7 @@ describe.skipIf(!PAGE_CAN_RUN)("prompts", () => {
 
   test("touch draws with one finger and zooms with two", async () => {
     const context = await site.context({ hasTouch: true, viewport: { width: 390, height: 800 } });
-    const page = await site.open("wasm", context);
+    const page = await site.open("wasm", { context });
     const place = await placer(page, 512, 512);
     const device = await context.newCDPSession(page);
     const touch = (type: "touchStart" | "touchMove" | "touchEnd", ...points: (readonly [number, number])[]) =>
@@ -184,7 +184,7 @@ describe.skipIf(!PAGE_CAN_RUN)("the page by itself", () => {
         return route.abort();
       },
     );
-    const page = await site.open("wasm", context);
+    const page = await site.open("wasm", { context });
     await dragBox(page, BOX);
     await maskArrives(page);
     await save(page, "save-json");
@@ -200,18 +200,18 @@ describe.skipIf(!PAGE_CAN_RUN)("the page by itself", () => {
 
   test("opens without a network after the first visit, and segments", async () => {
     const context = await site.context();
-    const page = await site.open("wasm", context);
+    const page = await site.open("wasm", { context });
     await page.evaluate(async () => (await navigator.serviceWorker.ready).active?.state);
     await page.close();
     await context.setOffline(true);
-    const again = await site.open("wasm", context);
+    const again = await site.open("wasm", { context });
     await dragBox(again, BOX);
     expect(await maskArrives(again)).toMatch(/pixels/);
     await context.close();
   });
 
   test("axe finds nothing, dark and light, wide and narrow", async () => {
-    const page = await site.open("wasm", await site.context({ bypassCSP: true }));
+    const page = await site.open("wasm", { context: await site.context({ bypassCSP: true }) });
     await dragBox(page, BOX);
     await maskArrives(page);
     await page.locator("#multimask").check();
