@@ -50,9 +50,9 @@ const scores = await trainEmbedded({
   onStep(step, loss) {
     first ??= step - 1;
     if (step % 20 !== 0) return;
-    const rate = ((step - first) * 8) / ((Date.now() - started) / 1000);
+    const rate = (step - first) / ((Date.now() - started) / 1000);
     const memory = (process.memoryUsage().rss / 1e9).toFixed(1);
-    console.error(`step ${step}  loss ${loss.toFixed(4)}  ${rate.toFixed(1)} pictures/s  ${memory} GB`);
+    console.error(`step ${step}  loss ${loss.toFixed(4)}  ${rate.toFixed(2)} steps/s  ${memory} GB`);
   },
   onScores: (step, { prompts, tight, jittered }) =>
     console.error(`step ${step}, Dice of ${prompts} prompts: ${JSON.stringify({ tight, jittered })}`),

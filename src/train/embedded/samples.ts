@@ -15,6 +15,16 @@ export interface BatchShape {
   readonly prompts: number;
 }
 
+/** Steps at the beginning, when any picture teaches much, that take half the pictures and half the prompts each. */
+const SMALL_STEPS = 1000;
+
+/** Shape of the batch of a step, in a training that comes to `shape`. */
+export function shapeAt(step: number, shape: BatchShape): BatchShape {
+  if (step >= SMALL_STEPS) return shape;
+  const half = (count: number) => Math.ceil(count / 2);
+  return { ...shape, pictures: half(shape.pictures), prompts: half(shape.prompts) };
+}
+
 /** Pictures with prompts, in the frame of the model's input; all prompts of a batch have the same parts. */
 export interface EmbeddedBatch {
   /** [pictures, side, side, 3]. */
@@ -36,7 +46,7 @@ export const fineSide = (side: number) => 2 * side;
 const CENTRED_STEPS = 500;
 const POINT_SHARE = 0.12;
 /** Of the pictures that the model sees whole, once the task has grown: the harder way, since objects are smaller. */
-const WHOLE_SHARE = 0.8;
+const WHOLE_SHARE = 0.9;
 
 /** Scales to the input in a straight line, and stretches to 0..1: as MedSAM's cubic one to the eye, in a fifth of the time. */
 const INPUT = LITE_MEDSAM_INFERENCE;
@@ -118,11 +128,14 @@ function isInside({ box }: SyntheticObject, { x, y, width, height }: Region): bo
   return box[0] >= x && box[1] >= y && box[2] < x + width && box[3] < y + height;
 }
 
-/** A third tight, a third as people draw, a third loose, as if drawn in a hurry around something small. */
+/**
+ * Mostly tight or as people draw; some loose, as if drawn in a hurry around something small. Were there more of these,
+ * a tight box would tell the model little.
+ */
 function drawBox({ box }: SyntheticObject, random: Random): PromptBox {
   const kind = random.next();
-  if (kind < 0.3) return box;
-  if (kind < 0.7) return handDrawnBox(box, [PICTURE_SIZE, PICTURE_SIZE], random);
+  if (kind < 0.45) return box;
+  if (kind < 0.85) return handDrawnBox(box, [PICTURE_SIZE, PICTURE_SIZE], random);
   const [w, h] = [box[2] - box[0] + 1, box[3] - box[1] + 1];
   const most = random.uniform(0.05, 0.4);
   const out = (side: number) => Math.min(side * most * random.uniform(0.5, 1), 16);

@@ -18,7 +18,7 @@ import { warmUp } from "../schedule.js";
 import { chooseTrainable } from "../select.js";
 import { batchesFrom } from "./batches.node.js";
 import { auxiliaryHead, embeddedLoss } from "./objective.js";
-import type { BatchShape } from "./samples.js";
+import { shapeAt, type BatchShape } from "./samples.js";
 import { validateEmbedded, type EmbeddedScores } from "./validate.js";
 
 export interface EmbeddedTraining {
@@ -26,6 +26,7 @@ export interface EmbeddedTraining {
   /** Folder of the run; what is there is gone on with. */
   readonly out: string;
   readonly seed: number;
+  /** A step, after the first ones. */
   readonly pictures: number;
   readonly prompts: number;
   readonly learningRate: number;
@@ -94,7 +95,10 @@ export async function trainEmbedded(training: EmbeddedTraining): Promise<Embedde
   let next = Date.now() + training.validateEvery * 60_000;
   let [sum, count] = [0, 0];
   for await (const batch of batchesFrom(step, { seed, shape })) {
-    const { loss, gradients } = lossAndGradients(() => embeddedLoss(model, head, batch, shape), parameters);
+    const { loss, gradients } = lossAndGradients(
+      () => embeddedLoss(model, head, batch, shapeAt(step, shape)),
+      parameters,
+    );
     const clipped = clipByGlobalNorm(gradients, MAX_NORM);
     const [value] = await loss.data();
     const [norm] = await clipped.norm.data();
@@ -112,7 +116,7 @@ export async function trainEmbedded(training: EmbeddedTraining): Promise<Embedde
     step++;
     training.onStep?.(step, value);
     if (step % 50 === 0) {
-      await log({ loss: sum / count, pictures: step * pictures });
+      await log({ loss: sum / count });
       [sum, count] = [0, 0];
     }
     const stop = Date.now() > end || training.signal?.aborted === true || step >= lastStep;

@@ -4,7 +4,7 @@ import { TINY } from "../../../src/model/config.js";
 import { Sam } from "../../../src/model/sam.js";
 import { auxiliaryHead, embeddedLoss } from "../../../src/train/embedded/objective.js";
 import { TrainingPictures } from "../../../src/train/embedded/pictures.js";
-import { embeddedBatch, fineSide } from "../../../src/train/embedded/samples.js";
+import { embeddedBatch, fineSide, shapeAt } from "../../../src/train/embedded/samples.js";
 import { AdamW } from "../../../src/train/adamw.js";
 import { disposeGradients, lossAndGradients } from "../../../src/train/gradients.js";
 import { chooseTrainable } from "../../../src/train/select.js";
@@ -59,6 +59,14 @@ describe("batches of the small checkpoint's training", () => {
         if ((x1 - x0) * (y1 - y0) > 60) expect([missed, inside > 0]).toEqual([0, true]);
       }
     }
+  });
+
+  it("are small at first, and whole once the task has grown", () => {
+    const whole = { side: 64, pictures: 8, prompts: 8 };
+    expect(shapeAt(0, whole)).toEqual({ side: 64, pictures: 4, prompts: 4 });
+    expect(shapeAt(LATE, whole)).toEqual(whole);
+    const one = { side: 64, pictures: 1, prompts: 1 };
+    expect(shapeAt(0, one)).toEqual(one);
   });
 
   it("give points in place of boxes at times, with what the target is there", () => {
