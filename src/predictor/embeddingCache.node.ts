@@ -62,7 +62,10 @@ export class DiskEmbeddingCache {
     return new Float32Array(Uint8Array.from(payload).buffer);
   }
 
-  /** Stores values, unless all space is taken by entries that are in use; the oldest others make room. */
+  /**
+   * Stores values, unless all space is taken by entries that are in use, or the disk takes no more; the oldest others
+   * make room.
+   */
   async set(key: string, values: Float32Array): Promise<void> {
     const name = nameOf(key);
     const payload = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
@@ -78,7 +81,13 @@ export class DiskEmbeddingCache {
     const file = new Uint8Array(size);
     file.set(digestOf(payload));
     file.set(payload, DIGEST);
-    await writeFileAtomic(join(this.folder, name), file);
+    try {
+      await writeFileAtomic(join(this.folder, name), file);
+    } catch (error) {
+      // A full disk is no reason to stop: what is not kept is computed again.
+      if (error instanceof Error && "syscall" in error) return;
+      throw error;
+    }
     this.sizes.set(name, size);
     this.bytes += size;
     this.used.add(name);

@@ -15,6 +15,8 @@ export interface TrainingData {
   readonly length: number;
   /** What decides how the cases are read, where there is a choice: a resumed training must have the same. */
   readonly reading?: Readonly<Record<string, string>>;
+  /** Tells data of the same names apart, by the sizes of their files: a resumed training must have the same. */
+  readonly contents?: string;
   /** `id` of case `index`, from 0, without reading it. */
   idOf(index: number): string;
   /** Case `index`, from 0. Rejects with a DataError where it cannot be read. */

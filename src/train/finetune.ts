@@ -44,7 +44,10 @@ export interface FinetuneOptions extends SettingsInput {
   readonly saveEvery?: number;
   /** What a checkpoint's `state` and `metadata` were written to: goes on bit for bit, with the same settings. */
   readonly resume?: Checkpoint;
-  /** Stops after the present step, once `onCheckpoint` has had it; the call then rejects with the signal's reason. */
+  /**
+   * Stops after the present step, once `onCheckpoint` has had it; the call then rejects with the signal's reason. A
+   * validation that was due is made when the training is resumed.
+   */
   readonly signal?: AbortSignal;
   /** Told of each step when it is made. */
   readonly onStep?: (step: TrainingStep) => void | Promise<void>;
@@ -63,6 +66,7 @@ export interface FinetuneResult {
   readonly bestDice?: number;
 }
 
+export const DEFAULT_SAVE_EVERY = 100;
 const DEFAULT_CACHE_BYTES = 2 ** 30;
 
 /**
@@ -74,7 +78,7 @@ const DEFAULT_CACHE_BYTES = 2 ** 30;
  * range or nothing to train; ImageError for a case that cannot be used; the signal's reason when stopped.
  */
 export async function finetune(options: FinetuneOptions): Promise<FinetuneResult> {
-  const { model, data, validation, signal, validateEvery = 100, saveEvery = 100 } = options;
+  const { model, data, validation, signal, validateEvery = 100, saveEvery = DEFAULT_SAVE_EVERY } = options;
   for (const [name, value] of Object.entries({ validateEvery, saveEvery }))
     if (!(Number.isInteger(value) && value >= 1))
       throw new RangeError(`training: ${name} is ${value}; expected a whole number of at least 1`);
@@ -109,11 +113,22 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
       await options.onValidation?.(trainer.steps, made);
       return made;
     };
-    const save = async (isBest: boolean) =>
+    /** @returns whether no validation before was as good. */
+    const scoreAndCompare = async (): Promise<boolean> => {
+      scored = await score();
+      const isBest = scored !== undefined && scored.dice > (best ?? -Infinity);
+      if (isBest) best = scored?.dice;
+      return isBest;
+    };
+    const save = async (isBest: boolean, awaits?: "validation") =>
       options.onCheckpoint?.({
         step: trainer.steps,
         state: trainer.state(),
-        metadata: { step: String(trainer.steps), ...(best !== undefined && { bestDice: String(best) }) },
+        metadata: {
+          step: String(trainer.steps),
+          ...(best !== undefined && { bestDice: String(best) }),
+          ...(awaits && { awaits }),
+        },
         model: plainTensors(model),
         isBest,
         ...(best !== undefined && { bestDice: best }),
@@ -122,6 +137,7 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
     let last: TrainingStep | undefined;
     let scored: Validation | undefined;
     if (trainer.steps === 0) scored = await score();
+    else if (options.resume?.metadata["awaits"] === "validation") await save(await scoreAndCompare());
     let next = ahead(reader, trainer.steps);
     while (trainer.steps < settings.steps) {
       const loaded = await next;
@@ -137,21 +153,18 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
       await new Promise((resolve) => setTimeout(resolve));
 
       const isLast = trainer.steps === settings.steps;
-      const stop = signal?.aborted === true;
       const due = (every: number) => isLast || trainer.steps % every === 0;
+      const validates = validation !== undefined && validation.length > 0 && due(validateEvery);
       let isBest = false;
-      if (!stop && due(validateEvery)) {
-        try {
-          scored = await score();
-        } catch (error) {
-          if (options.signal?.aborted) await save(false); // stopped in the middle of a validation
-          throw error;
-        }
-        isBest = scored !== undefined && scored.dice > (best ?? -Infinity);
-        if (isBest) best = scored?.dice;
+      try {
+        if (validates || !isLast) signal?.throwIfAborted();
+        if (validates) isBest = await scoreAndCompare();
+      } catch (error) {
+        // Where a stop took the validation away, it is made first when the training goes on.
+        if (signal?.aborted) await save(false, validates ? "validation" : undefined);
+        throw error;
       }
-      if (stop || isBest || due(saveEvery)) await save(isBest);
-      if (stop && !isLast) signal?.throwIfAborted();
+      if (isBest || due(saveEvery)) await save(isBest);
     }
     return {
       ...(last && { last }),

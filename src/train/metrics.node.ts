@@ -17,9 +17,15 @@ export type Metric =
 export class Metrics {
   private constructor(readonly path: string) {}
 
-  /** Takes up a file after `step`: later lines, and one that a kill cut off, are dropped. */
-  static async open(path: string, step: number): Promise<Metrics> {
-    const kept = (await readMetrics(path)).filter((metric) => metric.step <= step);
+  /**
+   * Takes up a file after `step`: later lines, and one that a kill cut off, are dropped.
+   *
+   * @param awaitsValidation that of `step` is to be made, again if a kill came before it counted.
+   */
+  static async open(path: string, step: number, awaitsValidation: boolean): Promise<Metrics> {
+    const isKept = (metric: Metric) =>
+      metric.step < step || (metric.step === step && !(awaitsValidation && "scores" in metric));
+    const kept = (await readMetrics(path)).filter(isKept);
     await writeFileAtomic(path, kept.map(lineOf).join(""));
     return new Metrics(path);
   }

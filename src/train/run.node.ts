@@ -6,7 +6,13 @@ import { defaultPreset } from "../predictor/presetTable.js";
 import type { Checkpoint } from "../weights/checkpoint.js";
 import { openCheckpointFile } from "../weights/open.node.js";
 import { saveSafetensors } from "../weights/safetensors.node.js";
-import { finetune, type FinetuneOptions, type FinetuneResult, type TrainingCheckpoint } from "./finetune.js";
+import {
+  DEFAULT_SAVE_EVERY,
+  finetune,
+  type FinetuneOptions,
+  type FinetuneResult,
+  type TrainingCheckpoint,
+} from "./finetune.js";
 import { Metrics } from "./metrics.node.js";
 import { configurationDifferences, runConfiguration } from "./runConfiguration.js";
 import { TrainingError } from "./trainer.js";
@@ -40,19 +46,26 @@ export interface RunOptions extends Omit<FinetuneOptions, "resume"> {
  * `state.safetensors` is one file, so a kill at any moment loses no more than the steps since it was written. Node only.
  *
  * @throws as `finetune`; TrainingError when the folder holds a run and `resume` is not set, when it is and the
- * configuration differs, or when the disk takes no checkpoint: the last one is then still whole.
+ * configuration differs, or when the disk takes no checkpoint: the last one is then still whole; RangeError when
+ * `keepEvery` is no multiple of `saveEvery`.
  */
 export async function finetuneInFolder(options: RunOptions): Promise<FinetuneResult> {
   const { out, resume = false, keepEvery, ...training } = options;
-  const { model, preset = defaultPreset(model.config) } = training;
+  const { model, preset = defaultPreset(model.config), saveEvery = DEFAULT_SAVE_EVERY } = training;
   const at = (name: string) => join(out, name);
   const configuration = await runConfiguration({ ...training, preset });
   await mkdir(out, { recursive: true });
   await removeTemporary(out);
 
-  const before = await readConfiguration(at(RUN_FILES.configuration));
+  if (keepEvery !== undefined && keepEvery % saveEvery !== 0)
+    throw new RangeError(
+      `training: keepEvery is ${keepEvery}; expected a multiple of saveEvery, ${saveEvery}`,
+    );
   const hasState = existsSync(at(RUN_FILES.state));
-  if (before !== undefined && !resume)
+  // One that failed before it saved anything left nothing to go on with, and nothing to lose.
+  const holdsRun = hasState || existsSync(at(RUN_FILES.last));
+  const before = holdsRun ? await readRunConfiguration(out) : undefined;
+  if (holdsRun && !resume)
     throw new TrainingError(`${out}: holds a training already; resume it, or choose another folder`);
   if (before === undefined && hasState)
     throw new TrainingError(
@@ -87,7 +100,8 @@ export async function finetuneInFolder(options: RunOptions): Promise<FinetuneRes
     );
     // Without a state all begins anew, the validation before the first step too.
     const kept = saved === undefined ? -1 : savedStep;
-    const metrics = await saving(() => Metrics.open(at(RUN_FILES.metrics), kept));
+    const awaitsValidation = saved?.metadata["awaits"] === "validation";
+    const metrics = await saving(() => Metrics.open(at(RUN_FILES.metrics), kept, awaitsValidation));
     const now = () => new Date().toISOString();
 
     const write = (checkpoint: TrainingCheckpoint) => {
@@ -123,7 +137,9 @@ export async function finetuneInFolder(options: RunOptions): Promise<FinetuneRes
   }
 }
 
-async function readConfiguration(path: string): Promise<unknown> {
+/** The configuration in a run's folder; `undefined` where there is none. @throws TrainingError when it is damaged. */
+export async function readRunConfiguration(out: string): Promise<unknown> {
+  const path = join(out, RUN_FILES.configuration);
   const text = existsSync(path) ? await readFile(path, "utf8") : undefined;
   try {
     return text === undefined ? undefined : (JSON.parse(text) as unknown);

@@ -1,3 +1,4 @@
+import * as tf from "@tensorflow/tfjs";
 import type { SamConfig } from "../model/config.js";
 import { digest, weightsDigest } from "../predictor/embeddingCache.js";
 import type { TrainingData } from "./cases.js";
@@ -9,6 +10,8 @@ export interface RunConfiguration {
   readonly settings: TrainingSettings;
   readonly validateEvery: number;
   readonly preset: string;
+  /** Two backends round differently. */
+  readonly backend: string;
   readonly model: { readonly config: SamConfig; readonly weights: string };
   readonly data: DataIdentity;
   readonly validation?: DataIdentity;
@@ -19,6 +22,8 @@ interface DataIdentity {
   readonly cases: number;
   /** SHA-256 of their names. */
   readonly ids: string;
+  /** SHA-256 of what tells data of the same names apart. */
+  readonly contents?: string;
   readonly reading?: TrainingData["reading"];
 }
 
@@ -31,6 +36,7 @@ export async function runConfiguration(
     settings: completeSettings(options),
     validateEvery,
     preset: preset.name,
+    backend: tf.getBackend(),
     model: { config: model.config, weights: await weightsDigest(model.namedParameters()) },
     data: await identityOf(data),
     ...(validation && validation.length > 0 && { validation: await identityOf(validation) }),
@@ -39,9 +45,11 @@ export async function runConfiguration(
 
 async function identityOf(data: TrainingData): Promise<DataIdentity> {
   const ids = Array.from({ length: data.length }, (_, index) => data.idOf(index));
+  const hash = (text: string) => digest([new TextEncoder().encode(text)]);
   return {
     cases: data.length,
-    ids: await digest([new TextEncoder().encode(JSON.stringify(ids))]),
+    ids: await hash(JSON.stringify(ids)),
+    ...(data.contents !== undefined && { contents: await hash(data.contents) }),
     ...(data.reading && { reading: data.reading }),
   };
 }

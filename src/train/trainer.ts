@@ -109,18 +109,20 @@ export class Trainer {
     }
   }
 
-  /** Everything that going on bit for bit takes, besides the parameters that do not train. */
+  /**
+   * Everything that going on bit for bit takes, besides the parameters that do not train.
+   *
+   * @throws TrainingError when a parameter is not finite: nothing of such a model is to be written.
+   */
   state(): TensorToWrite[] {
+    for (const [path, { value }] of this.parameters)
+      if (!value.dataSync().every(Number.isFinite))
+        throw new TrainingError(`after step ${this.made}, ${path} is not finite; lower the learning rate`);
     const parameters = [...this.parameters].map(([path, parameter]): TensorToWrite => ({
       name: `model.${path}`,
       dtype: "F32",
       shape: parameter.shape,
-      bytes: () => {
-        const values = parameter.toTorch();
-        if (!values.every(Number.isFinite))
-          throw new TrainingError(`after step ${this.made}, ${path} is not finite; lower the learning rate`);
-        return fromFloat32(values, "F32");
-      },
+      bytes: () => fromFloat32(parameter.toTorch(), "F32"),
     }));
     return [...parameters, ...this.optimiser.state()];
   }

@@ -1,3 +1,5 @@
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
 import { intensityPreset } from "../../image/intensity.js";
 import type { TrainingCase, TrainingData } from "../cases.js";
 import { DataError, isAboutFile, type CaseFile, type FoundCases, type Problem } from "./caseFile.js";
@@ -62,10 +64,10 @@ export async function openData(path: string, options: DataOptions = {}): Promise
     const sides =
       typeof validation === "number"
         ? splitCases(own.cases, { share: validation, seed })
-        : { train: own.cases, validation: other?.cases ?? [] };
+        : { train: casesApartFrom(other?.cases ?? [], own.cases), validation: other?.cases ?? [] };
     return {
-      train: dataOf(sides.train, source, readOptions),
-      validation: dataOf(sides.validation, source, readOptions),
+      train: await dataOf(sides.train, source, readOptions),
+      validation: await dataOf(sides.validation, source, readOptions),
       problems: [...own.problems, ...(other?.problems ?? [])],
       close,
     };
@@ -75,14 +77,36 @@ export async function openData(path: string, options: DataOptions = {}): Promise
   }
 }
 
-function dataOf(
+/**
+ * What trains beside a data set of its own that validates: all but what the data themselves put aside to validate or
+ * to test, and what is in both.
+ *
+ * @throws DataError when nothing is left.
+ */
+function casesApartFrom(validation: readonly CaseFile[], all: readonly CaseFile[]): CaseFile[] {
+  const where = ({ image, slice = 0 }: CaseFile) => `${slice} of ${resolve(image)}`;
+  const aside = new Set(validation.map(where));
+  const train = all.filter((found) => (found.split ?? "train") === "train" && !aside.has(where(found)));
+  if (train.length === 0)
+    throw new DataError(
+      `${all.length} cases give 0 to train on: all of them are there to test or to validate with; add data`,
+    );
+  return train;
+}
+
+async function dataOf(
   cases: readonly CaseFile[],
   source: CaseSource,
   reading: TrainingData["reading"] & object,
-): TrainingData {
+): Promise<TrainingData> {
+  // Two data sets may have the same names, as generated ones do.
+  const sizes = await Promise.all(
+    cases.flatMap(({ image, labels }) => [image, labels]).map(async (path) => (await stat(path)).size),
+  );
   return {
     length: cases.length,
     reading,
+    contents: sizes.join(),
     idOf: (index) => cases[index].id,
     read: (index): Promise<TrainingCase> => source.read(cases[index]),
   };

@@ -1,4 +1,5 @@
 import {
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -33,6 +34,18 @@ test("gives back what was stored, also to another process", async () => {
     expect(await reader.get("b")).toEqual(values(2).subarray(3));
     expect(await reader.get("c")).toBeUndefined();
   }
+});
+
+test("what the disk does not take is not kept, and no error", async () => {
+  const folder = temporaryFolder();
+  const cache = await DiskEmbeddingCache.open(folder, 10 * SIZE);
+  await cache.set("a", values(1));
+  const [name] = readdirSync(folder);
+  rmSync(join(folder, name));
+  mkdirSync(join(folder, name, "in the way"), { recursive: true });
+  await cache.set("a", values(1));
+  expect(await cache.get("a")).toBeUndefined();
+  expect(readdirSync(folder)).toEqual([name]);
 });
 
 test("a damaged or cut off entry is a miss, and can be stored again", async () => {

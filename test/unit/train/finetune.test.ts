@@ -59,6 +59,55 @@ describe("a training", () => {
     for (const model of [whole, second]) model.dispose();
   });
 
+  it.each([
+    ["before it", "step"],
+    ["in the middle of it", "reading"],
+  ])("makes a validation later that a stop took away, %s", async (_, moment) => {
+    const options = { ...BASE, saveEvery: 1, validateEvery: 2 } as const;
+    async function train(stopAt?: number, resume?: Checkpoint) {
+      const model = smallestSam();
+      const stop = new AbortController();
+      const told = { validations: [] as [number, number][], bests: [] as number[] };
+      let saved: Checkpoint | undefined;
+      let [step, reached] = [0, false];
+      const validation = rectangles(2, 50);
+      const result = await finetune({
+        ...options,
+        ...{ model, signal: stop.signal, ...(resume && { resume }) },
+        validation: {
+          ...validation,
+          read: (index) => {
+            if (moment === "reading" && step === stopAt && index === 0) stop.abort(new Error("enough"));
+            return validation.read(index);
+          },
+        },
+        onStep: (made) => {
+          step = made.step;
+          if (moment === "step" && step === stopAt) stop.abort(new Error("enough"));
+        },
+        onValidation: (at, { dice }) => void told.validations.push([at, dice]),
+        onCheckpoint: (checkpoint) => {
+          saved = written(checkpoint.state, checkpoint.metadata);
+          if (checkpoint.isBest) told.bests.push(checkpoint.step);
+        },
+      }).catch((error: unknown) => {
+        reached = String(error) === "Error: enough";
+      });
+      model.dispose();
+      return { ...told, result, saved: saved!, reached };
+    }
+    const whole = await train();
+    for (const stopAt of [4, 6]) {
+      const first = await train(stopAt);
+      expect(first.reached).toBe(true);
+      const second = await train(undefined, first.saved);
+      expect([...first.validations, ...second.validations]).toEqual(whole.validations);
+      expect([...first.bests, ...second.bests]).toEqual(whole.bests);
+      expect(second.result).toMatchObject({ bestDice: (whole.result as { bestDice: number }).bestDice });
+      expect(second.saved.metadata).toEqual(whole.saved.metadata);
+    }
+  });
+
   it("learns, validates before and after, and scores as the predictor does", async () => {
     const model = smallestSam();
     const validation = rectangles(2, 50);

@@ -116,6 +116,8 @@ describe("a run's folder", () => {
     expect(await run(out, { resume: true, batch: 3, train: "all", data: rectangles(4), seed: 9 })).toMatch(
       /cannot resume with another configuration \(settings.train: "decoder", now "all"; settings.batch: 2, now 3; settings.seed: 0, now 9; data.cases: 5, now 4; data.ids: /,
     );
+    const others = { ...rectangles(5), contents: "other sizes" };
+    expect(await run(out, { resume: true, data: others })).toMatch(/\(data.contents: not there, now "/);
     const otherwise = { ...rectangles(5), reading: { objects: "components" } };
     expect(await run(out, { resume: true, data: otherwise })).toMatch(
       /\(data.reading.objects: not there, now "components"\)/,
@@ -124,6 +126,32 @@ describe("a run's folder", () => {
     const result = await run(out, { resume: true, steps: 3 });
     expect(result).toMatchObject({ last: { step: 3 } });
     expect((await readMetrics(join(out, RUN_FILES.metrics))).map(({ step }) => step)).toEqual([1, 2, 3]);
+  });
+
+  it("begins anew after a start that failed, whose settings bind nobody", async () => {
+    const out = temporaryFolder();
+    expect(await run(out, { train: { train: ["nothing.*"] } })).toMatch(/matches no trainable parameter/);
+    expect(await run(out)).toMatchObject({ last: { step: 2 } });
+  });
+
+  it("makes a validation once that a stop took away, whatever came before it counted", async () => {
+    const out = temporaryFolder();
+    const options = { steps: 4, validateEvery: 2, validation: rectangles(1, 50) };
+    const stop = new AbortController();
+    const onStep = ({ step }: { step: number }) => void (step === 2 && stop.abort(new Error("enough")));
+    expect(await run(out, { ...options, signal: stop.signal, onStep })).toBe("Error: enough");
+    // As a kill leaves it after the line was written, and before the state.
+    const killed = () => Promise.reject(new Error("killed"));
+    expect(await run(out, { ...options, resume: true, onValidation: killed })).toBe("Error: killed");
+    await run(out, { ...options, resume: true });
+    const lines = await readMetrics(join(out, RUN_FILES.metrics));
+    expect(lines.filter((line) => "scores" in line).map(({ step }) => step)).toEqual([0, 2, 4]);
+  });
+
+  it("keeps models only at steps that are saved, and says so", async () => {
+    expect(await run(temporaryFolder(), { saveEvery: 2, keepEvery: 3 })).toMatch(
+      /keepEvery is 3; expected a multiple of saveEvery, 2/,
+    );
   });
 
   it("says what is broken in it", async () => {

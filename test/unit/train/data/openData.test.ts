@@ -1,3 +1,4 @@
+import { join, relative } from "node:path";
 import { expect, test } from "vitest";
 import { connectedComponents } from "../../../../src/image/components.js";
 import { maskArea } from "../../../../src/image/mask.js";
@@ -99,6 +100,14 @@ test("validation may be a data set of its own", async () => {
   const other = folderOf({ "b.png": image, "b_mask.png": labels });
   const { train, validation } = await open(folder, { validation: other });
   expect([train.idOf(0), validation.idOf(0)]).toEqual(["a.png", "b.png"]);
+});
+
+test("what is put aside, or validates, does not train, where validation is a data set of its own", async () => {
+  const sides = ["train", "val", "test", "kept"];
+  const folder = folderOf(Object.fromEntries(sides.flatMap((side) => [[`${side}/a.png`, image], [`${side}/a_mask.png`, labels]]))); // prettier-ignore
+  const { train, validation } = await open(folder, { validation: relative(".", join(folder, "kept")) });
+  expect([train.length, train.idOf(0), validation.length]).toEqual([1, "train/a.png", 1]);
+  await expect(open(join(folder, "test"), { validation: join(folder, "test") })).rejects.toThrow("give 0 to train on"); // prettier-ignore
 });
 
 const soft = Uint8Array.from(LABELS, (label, i) =>
