@@ -54,8 +54,20 @@ export function finetuneCommand(signal: AbortSignal): Command {
       "share of patients or volumes kept to validate with, or a data set of its own",
       "0.1",
     )
-    .addOption(wholeNumber("--validate-every <n>", "steps; checkpoints too (default: a tenth of the run)", 1))
-    .addOption(wholeNumber("--keep-every <n>", "keep the weights of every so many steps too", 1))
+    .addOption(
+      wholeNumber(
+        "--validate-every <n>",
+        "steps; checkpoints too (default: a tenth of the run, or --keep-every)",
+        1,
+      ),
+    )
+    .addOption(
+      wholeNumber(
+        "--keep-every <n>",
+        "keep the weights of every so many steps too, a multiple of --validate-every",
+        1,
+      ),
+    )
     .option("--preset <name>", "what is done to images, as in medsam segment (default: the weights' own)")
     .option("--intensity <name>", "how values become 0..255, such as ct-soft-tissue")
     .addOption(cropOption())
@@ -70,12 +82,12 @@ export function finetuneCommand(signal: AbortSignal): Command {
 Examples:
   Try it on generated pictures:
     $ medsam synthesize --out rings --count 200 --domain rings --size 128
-    $ medsam finetune rings --out run
-    $ medsam segment rings/images/0000.png --box 20,20,90,90 --checkpoint run/best.safetensors
+    $ medsam finetune rings --out run --crop 2 --learning-rate 1e-3
+    $ medsam segment rings/images/0000.png --box 20,20,90,90 --crop 2 --checkpoint run/best.safetensors
   MedSAM's weights, the decoder only: the encoder's work is done once and kept on disk:
     $ medsam finetune data --checkpoint medsam_vit_b.pth --epochs 20
   MedSAM's own recipe (needs the native backend, and a GPU to be quick):
-    $ medsam finetune data --checkpoint medsam_vit_b.pth --train encoder+decoder --batch 2 --learning-rate 1e-4
+    $ medsam finetune data --checkpoint medsam_vit_b.pth --train encoder+decoder --batch 2 --objects-per-image 1 --learning-rate 1e-4
   Small objects in large images, as medsam segment --crop 2 will show them to the model:
     $ medsam finetune data --crop 2 --out cropped
   Go on after Ctrl-C or a crash:

@@ -9,7 +9,8 @@ import type { ObjectRule } from "../train/data/objects.js";
 import { DiskEmbeddingCache } from "../predictor/embeddingCache.node.js";
 import type { FinetuneResult } from "../train/finetune.js";
 import { readMetrics, type Metric } from "../train/metrics.node.js";
-import { finetuneInFolder, RUN_FILES } from "../train/run.node.js";
+import { finetuneInFolder, readRunConfiguration, RUN_FILES } from "../train/run.node.js";
+import type { RunConfiguration } from "../train/runConfiguration.js";
 import { validationPicture } from "../train/runPage.js";
 import { TRAINABLE_PRESETS, type TrainableChoice, type TrainablePreset } from "../train/select.js";
 import { completeSettings, type ScheduleChoice, type TrainingSettings } from "../train/settings.js";
@@ -73,7 +74,15 @@ export async function runFinetune(
     const history = options.resume === true ? await readMetrics(join(options.out, RUN_FILES.metrics)) : [];
     const view = viewOf(options.out, history, settings, data, { path, backend, weights: checkpoint.name });
     const cache = await DiskEmbeddingCache.open(join(options.out, "embeddings"), EMBEDDINGS);
-    const every = options.validateEvery ?? Math.max(1, Math.round(settings.steps / 10));
+    const every =
+      options.validateEvery ??
+      (options.resume === true ? await validatedEvery(options.out) : undefined) ??
+      options.keepEvery ??
+      Math.max(1, Math.round(settings.steps / 10));
+    if (options.keepEvery !== undefined && options.keepEvery % every !== 0)
+      throw new UsageError(
+        `--keep-every ${options.keepEvery}: expected a multiple of ${every}, the steps between checkpoints (--validate-every)`,
+      );
     try {
       const result = await finetuneInFolder({
         ...settings,
@@ -90,13 +99,19 @@ export async function runFinetune(
       report(result, view, data, options);
     } catch (error) {
       await view.end();
-      if (!signal.aborted || !existsSync(join(options.out, RUN_FILES.state))) throw error;
+      if (error !== signal.reason || !existsSync(join(options.out, RUN_FILES.state))) throw error;
       throw new Error(`stopped and saved; the same command with --resume goes on`, { cause: error });
     }
   } finally {
     model.dispose();
     await data.close();
   }
+}
+
+/** Of the run that goes on: what was drawn from its number of steps stays, however many follow. */
+async function validatedEvery(out: string): Promise<number | undefined> {
+  const before = (await readRunConfiguration(out)) as Partial<RunConfiguration> | undefined;
+  return before?.validateEvery;
 }
 
 async function openedData(path: string, options: FinetuneOptions, signal: AbortSignal): Promise<OpenedData> {

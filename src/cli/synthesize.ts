@@ -28,7 +28,7 @@ Examples:
     $ medsam synthesize --out synthetic --count 100
   Hollow objects, which the weights in the package do not know, to try fine-tuning on:
     $ medsam synthesize --out rings --count 200 --domain rings --size 128
-    $ medsam finetune rings --out run
+    $ medsam finetune rings --out run --crop 2 --learning-rate 1e-3
 
 Results are not for clinical use.`,
     )

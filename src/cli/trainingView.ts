@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { writeFileAtomic } from "../image/encode.node.js";
 import type { Picture } from "../report/pictures.js";
 import { runPage, type RunPage, type RunValidation } from "../train/runPage.js";
+import { messageOf } from "./errors.js";
 import { inMinutes } from "./format.js";
 import { Progress } from "./progress.js";
 
@@ -29,6 +30,7 @@ export class TrainingView {
   private done = 0;
   private pictures: readonly Picture[] = [];
   private lastWrite = 0;
+  private isToldOf = false;
 
   constructor(private readonly options: TrainingViewOptions) {
     this.steps = [...(options.steps ?? [])];
@@ -85,7 +87,14 @@ export class TrainingView {
       ...{ title, settings, running, steps, validations, pictures },
       status: `${running ? "Running: step" : "Step"} ${last} of ${totalSteps}${bestOf(validations)}.`,
     });
-    await writeFileAtomic(join(out, "report.html"), page);
+    try {
+      await writeFileAtomic(join(out, "report.html"), page);
+    } catch (error) {
+      // Weights and metrics are what the training is for; they tell of a full disk themselves.
+      if (!this.isToldOf)
+        console.error(`medsam: ${out}: cannot write report.html (${messageOf(error)}); the training goes on`);
+      this.isToldOf = true;
+    }
   }
 }
 

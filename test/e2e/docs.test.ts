@@ -29,6 +29,8 @@ const TRIED_ELSEWHERE: readonly (readonly [start: string, file: string])[] = [
   ["npx medsam web", "test/e2e/webServer.test.ts"],
   ["npx medsam native", "test/e2e/nativeInstall.test.ts"],
   ["npx medsam doctor", "test/e2e/native.test.ts"],
+  ["npx medsam finetune rings", "test/e2e/finetune.test.ts"],
+  ["npx medsam segment rings", "test/e2e/finetune.test.ts"],
   ["python3 -m venv", ".ci/run"],
   [".cache/venv/bin/pip", ".ci/run"],
   ["pip install", ".ci/run"],
