@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
-import { ROOT } from "./medsam.js";
+import { afterAll, describe, expect, test } from "vitest";
+import { medsam, ROOT } from "./medsam.js";
 
 // Many calls in one process leave tensors and memory flat. Takes many minutes, so only where it is asked for.
 const backend = process.env.MEDSAM_TEST_STABILITY;
@@ -19,22 +20,21 @@ interface Growth {
   readonly bytes: readonly [number, number];
 }
 
-/** Runs `call` this many times in a process of its own, after `setup` with a model and an image. */
-function measure(setup: string, call: string, times: number, checkpoint?: string): Growth {
+/**
+ * Runs `work` in a process of its own, with a model and an image: it tells `counted` of each of this many calls, from 1 on.
+ */
+function measure(work: string, times: number, checkpoint?: string): Growth {
   const script = `
     import * as tf from "@tensorflow/tfjs";
-    const { SamPredictor, Trainer, loadMedSam, readImageFile, useBackend } = await import("./dist/index.js");
+    const { finetuneInFolder, loadMedSam, openData, readImageFile, SamPredictor, Trainer, useBackend } = await import("./dist/index.js");
     await useBackend(${JSON.stringify(backend)});
     const image = await readImageFile("examples/sample/sample.png");
     const model = await loadMedSam(${JSON.stringify(checkpoint)});
-    ${setup};
     const measured = [];
     // What JavaScript could free is not growth.
     const measure = () => (gc(), measured.push([tf.memory().numTensors, process.memoryUsage().rss]));
-    for (let n = 1; n <= ${times}; n++) {
-      ${call};
-      if (n === ${times / 10} || n === ${times}) measure();
-    }
+    const counted = (n) => (n === ${times / 10} || n === ${times}) && measure();
+    ${work};
     console.log(JSON.stringify(measured));
     process.exit(0);`;
   const args = ["--expose-gc", "--input-type=module", "-e", script];
@@ -45,6 +45,8 @@ function measure(setup: string, call: string, times: number, checkpoint?: string
 }
 
 describe.skipIf(backend === undefined)(`on ${backend}, tensors and memory stay flat`, () => {
+  const repeated = (setup: string, call: string, times: number) =>
+    `${setup}; for (let n = 1; n <= ${times}; n++) { ${call}; counted(n) }`;
   const predictor = "const predictor = new SamPredictor(model); await predictor.setImage(image)";
   const encode = "await predictor.setImage(image)";
   const decode = "await predictor.predict({ box: [114, 205, 186, 275] })";
@@ -56,13 +58,28 @@ describe.skipIf(backend === undefined)(`on ${backend}, tensors and memory stay f
       target: tf.ones([2, 1, model.config.imageSize, model.config.imageSize]),
     }`;
   const step = "await trainer.step([batch])";
+  const folder = mkdtempSync(join(tmpdir(), "medsam-stability-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const rings = join(folder, "rings");
+  // With reading threads, kept embeddings, validations and checkpoints.
+  const run = `
+    const { train, validation, close } = await openData(${JSON.stringify(rings)}, { validation: 0.2 });
+    const settings = { train: "decoder", steps: 300, validateEvery: 30, saveEvery: 30 };
+    const onStep = ({ step }) => counted(step);
+    await finetuneInFolder({ model, data: train, validation, ...settings, onStep, out: ${JSON.stringify(join(folder, "run"))} });
+    await close()`;
   test.each([
-    ["500 encodes", predictor, encode, 500, undefined],
-    ["5000 decodes", predictor, decode, 5000, undefined],
-    ["300 steps of training", trainer, step, 300, undefined],
-    ...(existsSync(VIT_B) ? [["20 encodes of ViT-B", predictor, encode, 20, VIT_B] as const] : []),
-  ] as const)("%s", { timeout: 1_800_000 }, (name, setup, call, times, checkpoint) => {
-    const { tensors, bytes } = measure(setup, call, times, checkpoint);
+    ["500 encodes", repeated(predictor, encode, 500), 500, undefined],
+    ["5000 decodes", repeated(predictor, decode, 5000), 5000, undefined],
+    ["300 steps of training", repeated(trainer, step, 300), 300, undefined],
+    ["a training run of 300 steps", run, 300, undefined],
+    ...(existsSync(VIT_B)
+      ? [["20 encodes of ViT-B", repeated(predictor, encode, 20), 20, VIT_B] as const]
+      : []),
+  ] as const)("%s", { timeout: 1_800_000 }, (name, work, times, checkpoint) => {
+    if (work === run)
+      expect(medsam(["synthesize", "--out", rings, "--count", "30", "--domain", "rings"]).status).toBe(0);
+    const { tensors, bytes } = measure(work, times, checkpoint);
     const growth = bytes[1] / bytes[0] - 1;
     const megabytes = bytes.map((value) => (value / 1e6).toFixed(0)).join(" to ");
     console.log(`${name}: ${tensors[1]} tensors, ${megabytes} MB (${(100 * growth).toFixed(1)} %)`);
