@@ -13,6 +13,7 @@ import {
   type FinetuneResult,
   type TrainingCheckpoint,
 } from "./finetune.js";
+import { EventFile } from "./eventFile.node.js";
 import { Metrics } from "./metrics.node.js";
 import { configurationDifferences, runConfiguration } from "./runConfiguration.js";
 import { TrainingError } from "./trainer.js";
@@ -78,6 +79,7 @@ export async function finetuneInFolder(options: RunOptions): Promise<FinetuneRes
         "another folder",
     );
   let savedStep = 0;
+  let events: EventFile | undefined;
   const saved: Checkpoint | undefined = hasState ? openCheckpointFile(at(RUN_FILES.state)) : undefined;
   try {
     savedStep = Number(saved?.metadata["step"] ?? 0);
@@ -102,6 +104,7 @@ export async function finetuneInFolder(options: RunOptions): Promise<FinetuneRes
     const kept = saved === undefined ? -1 : savedStep;
     const awaitsValidation = saved?.metadata["awaits"] === "validation";
     const metrics = await saving(() => Metrics.open(at(RUN_FILES.metrics), kept, awaitsValidation));
+    events = await saving(() => EventFile.open(out));
     const now = () => new Date().toISOString();
 
     const write = (checkpoint: TrainingCheckpoint) => {
@@ -120,11 +123,18 @@ export async function finetuneInFolder(options: RunOptions): Promise<FinetuneRes
       ...(saved && { resume: saved }),
       onStep: async (step) => {
         await saving(() => metrics.add({ ...step, time: now() }));
+        const { loss, gradientNorm, learningRate } = step;
+        events?.add(step.step, {
+          "train/loss": loss,
+          "train/gradient_norm": gradientNorm,
+          "train/learning_rate": learningRate,
+        });
         await training.onStep?.(step);
       },
       onValidation: async (step, validation) => {
         const { dice, scores } = validation;
         await saving(() => metrics.add({ step, dice, scores, time: now() }));
+        events?.add(step, { "validation/dice": dice });
         await training.onValidation?.(step, validation);
       },
       onCheckpoint: async (checkpoint) => {
@@ -133,6 +143,7 @@ export async function finetuneInFolder(options: RunOptions): Promise<FinetuneRes
       },
     });
   } finally {
+    events?.close();
     saved?.close();
   }
 }

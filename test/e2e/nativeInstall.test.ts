@@ -4,6 +4,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -35,6 +36,17 @@ function native(args: readonly string[], home = ENV.MEDSAM_HOME) {
 function script(source: string, { home = ENV.MEDSAM_HOME, cwd = ROOT } = {}) {
   const env = { ...ENV, MEDSAM_HOME: home };
   return spawnSync(process.execPath, ["--input-type=module", "-e", source], { cwd, env, encoding: "utf8" });
+}
+
+/** How often TensorBoard's file has each tag. Its records: length (8 bytes), checksum (4), event, checksum (4). */
+function tagsOf(file: Buffer): Record<string, number> {
+  const tags: Record<string, number> = {};
+  for (let at = 0, length; at < file.length; at += length + 16) {
+    length = Number(file.readBigUInt64LE(at));
+    const tag = /(?:train|validation)\/\w+/.exec(file.toString("latin1", at + 12, at + 12 + length))?.[0];
+    if (tag !== undefined) tags[tag] = (tags[tag] ?? 0) + 1;
+  }
+  return tags;
 }
 
 const USE = JSON.stringify(join(ROOT, "dist", "backend", "useBackend.node.js"));
@@ -111,6 +123,32 @@ describe.skipIf(!wanted)("the native library", () => {
       asked.replace("await useBackend(", 'await useBackend("tensorflow"); await useBackend('),
     );
     expect(late.stderr).toContain("TensorFlow is loaded, without TF32, and reads this once");
+  });
+
+  test("writes the numbers of a training for TensorBoard too, and leaves no tensor behind", () => {
+    const folder = temporaryFolder();
+    const index = JSON.stringify(join(ROOT, "dist", "index.js"));
+    execFileSync(process.execPath, [MAIN, "synthesize", "--out", join(folder, "rings"), "--count", "4", "--size", "64"]); // prettier-ignore
+    const { stdout, stderr } = script(`
+      import * as tf from "@tensorflow/tfjs";
+      const { finetuneInFolder, loadMedSam, openData, useBackend } = await import(${index});
+      await useBackend("tensorflow");
+      const model = await loadMedSam();
+      const data = await openData(${JSON.stringify(join(folder, "rings"))}, { validation: 0.25 });
+      const options = { model, data: data.train, validation: data.validation, train: "decoder", validateEvery: 2 };
+      const before = tf.memory().numTensors;
+      await finetuneInFolder({ ...options, steps: 4, out: ${JSON.stringify(join(folder, "run"))} });
+      console.log(tf.memory().numTensors - before);
+      await data.close();`);
+    expect(stderr).toBe("");
+    expect(stdout).toBe("0\n");
+    const [name] = readdirSync(join(folder, "run")).filter((file) => file.startsWith("events.out.tfevents."));
+    expect(tagsOf(readFileSync(join(folder, "run", name)))).toEqual({
+      "train/loss": 4,
+      "train/gradient_norm": 4,
+      "train/learning_rate": 4,
+      "validation/dice": 3,
+    });
   });
 
   describe("a copy of it", () => {
