@@ -1,7 +1,6 @@
 import type { PixelImage } from "../src/image/pixels.js";
 import { edit, showError, type App } from "./state/app.js";
 import { readDocument } from "./state/document.js";
-import { keptDocuments } from "./state/keeping.js";
 import { startHistory } from "./state/history.js";
 import { EMPTY_SESSION } from "./state/session.js";
 import { firstWindow, type DisplayWindow } from "./view/window.js";
@@ -13,10 +12,15 @@ export class Images {
   private remote: Remote<ImageMethods> | undefined;
   private kept: { readonly slice: number; readonly image: Promise<PixelImage> } | undefined;
   private opened = 0;
-  /** Prompts of before the page was loaded anew, until their images are opened. */
-  private readonly leftOver = keptDocuments();
+  /** Images that had prompts before the page was loaded anew, until they are opened. */
+  private readonly leftOver: Set<string>;
 
-  constructor(private readonly app: App) {
+  /** @param documents prompts by the hash of their images. */
+  constructor(
+    private readonly app: App,
+    private readonly documents: ReadonlyMap<string, string>,
+  ) {
+    this.leftOver = new Set(documents.keys());
     let [slice, sha256]: [number, string | undefined] = [0, undefined];
     app.subscribe((state) => {
       if (state.image === undefined || (state.slice === slice && state.image.sha256 === sha256)) return;
@@ -44,14 +48,11 @@ export class Images {
       const image = await this.worker.call("open", files, { signal: controller.signal, onProgress: show });
       if (turn !== this.opened) return;
       this.kept = undefined;
-      const first = Math.floor(image.slices / 2);
-      const pixels = await this.slice(first);
-      this.app.update({
-        ...{ image, pixels, slice: first, history: startHistory(EMPTY_SESSION), notice: undefined },
-        window: firstWindow(image),
-        intensity: image.modality === "CT" ? "ct-soft-tissue" : "preset",
-      });
-      this.bringBack(image);
+      const again = this.app.value.image?.sha256 === image.sha256;
+      const slice = again ? this.app.value.slice : Math.floor(image.slices / 2);
+      const pixels = await this.slice(slice);
+      this.app.update({ image, pixels, slice, notice: undefined });
+      if (!again) this.begin(image);
     } catch (error) {
       if (controller.signal.aborted) return;
       showError(this.app, error);
@@ -71,17 +72,23 @@ export class Images {
     return this.worker.call("shown", { slice, window });
   }
 
-  /** The prompts that this image had before the page was loaded anew. */
-  private bringBack(image: ImageInfo): void {
-    const text = this.leftOver.get(image.sha256);
-    this.leftOver.delete(image.sha256);
+  /** An image that was not shown before: its first window, and the prompts that it had in this tab. */
+  private begin(image: ImageInfo): void {
+    const text = this.documents.get(image.sha256);
+    this.app.update({
+      history: startHistory(EMPTY_SESSION),
+      window: firstWindow(image),
+      intensity: image.modality === "CT" ? "ct-soft-tissue" : "preset",
+    });
     if (text !== undefined) {
       const { session, settings } = readDocument(text, image);
       this.app.update({ ...settings, history: startHistory(session) });
     }
-    const [waiting] = this.leftOver.values();
-    if (waiting === undefined) return;
-    const { image: made } = JSON.parse(waiting) as { image: { file: string } };
+    this.leftOver.delete(image.sha256);
+    const [waiting] = this.leftOver;
+    const other = waiting && this.documents.get(waiting);
+    if (!other) return;
+    const { image: made } = JSON.parse(other) as { image: { file: string } };
     const said = `The page was loaded anew. Your prompts on ${made.file} are kept: open that image again.`;
     this.app.update({ notice: { kind: "info", text: said } });
   }

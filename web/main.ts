@@ -11,14 +11,15 @@ import { promptPanel } from "./panels/prompt.js";
 import { toolbar } from "./panels/toolbar.js";
 import { Predictions } from "./predictions.js";
 import { savingMenu } from "./saving.js";
-import { keepPrompts } from "./state/keeping.js";
+import { keepPrompts, keptDocuments } from "./state/keeping.js";
 import { createApp, showError, type AppState } from "./state/app.js";
 import { Viewer } from "./view/viewer.js";
 
 const SAMPLE = new URL("../examples/sample/sample.png", import.meta.url).href;
 
 const app = createApp();
-const images = new Images(app);
+const documents = keptDocuments();
+const images = new Images(app, documents);
 const predictions: Predictions = new Predictions(
   app,
   () => engine,
@@ -41,7 +42,7 @@ savingMenu(app, predictions, images);
 listenToKeys(app, viewer, canvas);
 openFiles();
 askAgain();
-keepPrompts(app);
+keepPrompts(app, documents);
 void openSample();
 void engine.start(wishOf(location.search));
 
@@ -91,7 +92,8 @@ function askAgain(): void {
   app.subscribe((state) => {
     const now = parts(state);
     if (now.every((part, index) => part === before[index])) return;
-    const sameAnswers = [1, 3, 4, 5, 6].every((index) => now[index] === before[index]);
+    // The same image opened again is another object.
+    const sameAnswers = before[1]?.sha256 === now[1]?.sha256 && [3, 4, 5, 6].every((index) => now[index] === before[index]); // prettier-ignore
     before = now;
     if (sameAnswers) predictions.wake();
     else predictions.restart({ keepAnswers: false });

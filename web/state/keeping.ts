@@ -25,7 +25,7 @@ export function documentOf(app: App, answerOf: (prompt: SlicePrompt) => Answer |
   );
 }
 
-/** Documents of before the page was loaded anew, by the hash of their images. */
+/** Documents by the hash of their images: first those of before the page was loaded anew, then those of now too. */
 export function keptDocuments(): Map<string, string> {
   const found = new Map<string, string>();
   for (const key of Object.keys(sessionStorage))
@@ -33,8 +33,8 @@ export function keptDocuments(): Map<string, string> {
   return found;
 }
 
-/** Keeps the prompts on every image from now on. */
-export function keepPrompts(app: App): void {
+/** Keeps the prompts on every image from now on, among `documents` and for the next load of the page. */
+export function keepPrompts(app: App, documents: Map<string, string>): void {
   const parts = ({ history, preset, intensity, window, crop }: AppState) =>
     [history.present, preset, intensity, window, crop] as const;
   let before = parts(app.value);
@@ -42,14 +42,13 @@ export function keepPrompts(app: App): void {
     const now = parts(state);
     if (state.image === undefined || now.every((part, index) => part === before[index])) return;
     before = now;
-    const key = KEY + state.image.sha256;
+    const { sha256 } = state.image;
+    const text = now[0].objects.length === 0 ? undefined : documentOf(app, () => undefined);
+    if (text === undefined) documents.delete(sha256);
+    else documents.set(sha256, text);
     try {
-      if (now[0].objects.length === 0) sessionStorage.removeItem(key);
-      else
-        sessionStorage.setItem(
-          key,
-          documentOf(app, () => undefined),
-        );
+      if (text === undefined) sessionStorage.removeItem(KEY + sha256);
+      else sessionStorage.setItem(KEY + sha256, text);
     } catch {
       // No room: the prompts are still here for as long as the page is.
     }

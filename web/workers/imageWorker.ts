@@ -10,6 +10,7 @@ import { moving, serve, type CallContext } from "./rpc.js";
 /** What the page knows of an open image. Slices of all frames are numbered through. */
 export interface ImageInfo {
   readonly name: string;
+  /** Of the file; of a series, of its files' own ones, whatever their order. */
   readonly sha256: string;
   readonly width: number;
   readonly height: number;
@@ -40,6 +41,11 @@ function isPicture(bytes: Uint8Array): boolean {
   return !isDicom && PICTURES.some((magic) => magic.every((byte, i) => bytes[i] === byte));
 }
 
+async function hashOfAll(files: readonly { readonly bytes: Uint8Array<ArrayBuffer> }[]): Promise<string> {
+  const hashes = await Promise.all(files.map(({ bytes }) => hashOf(bytes)));
+  return hashes.length === 1 ? hashes[0] : hashOf(new TextEncoder().encode(hashes.sort().join("\n")));
+}
+
 async function sliceOf(index: number): Promise<PixelImage> {
   if (picture !== undefined) return picture;
   if (volume === undefined) throw new Error("no image is open");
@@ -58,7 +64,7 @@ const methods = {
       progress((0.5 * (index + 1)) / files.length, "reading");
     }
     const [{ name, bytes }] = named;
-    const sha256 = await hashOf(bytes);
+    const sha256 = await hashOfAll(named);
     if (named.length === 1 && isPicture(bytes)) {
       const image = await decodeImage(bytes, name);
       [picture, volume] = [image, undefined];

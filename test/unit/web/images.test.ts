@@ -1,0 +1,55 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { edit, sessionOf } from "../../../web/state/app.js";
+import { placeBox } from "../../../web/state/session.js";
+import { crash, inBrowser, loadPage, picture } from "./imageReader.js";
+
+beforeEach(() => inBrowser());
+afterEach(() => vi.unstubAllGlobals());
+
+const [FIRST, SECOND] = [picture("first.png", 1), picture("second.png", 2)];
+
+describe("prompts stay with their image", () => {
+  /** The page with a box on the first image. */
+  async function withBox() {
+    const page = loadPage();
+    await page.images.open([FIRST]);
+    edit(page.app, placeBox(sessionOf(page.app.value), 0, [1, 2, 30, 20]));
+    return page;
+  }
+  const boxes = ({ app }: ReturnType<typeof loadPage>) =>
+    sessionOf(app.value).objects.map(({ prompts }) => prompts.get(0)?.query.box);
+
+  test.each([
+    ["", false],
+    ["; also where the browser has no room to keep them", true],
+  ])("while another one is open%s", async (_, full) => {
+    await inBrowser({ full });
+    const page = await withBox();
+    await page.images.open([SECOND]);
+    expect(boxes(page)).toEqual([]);
+    await page.images.open([FIRST]);
+    expect(boxes(page)).toEqual([[1, 2, 30, 20]]);
+  });
+
+  test("when the reader ended and the image is opened again, with what can be undone", async () => {
+    const page = await withBox();
+    page.app.update({ window: { centre: 9, width: 3 } });
+    crash();
+    expect(page.app.value.notice?.text).toMatch(/^the reader of images stopped: .*; open the image again$/);
+    await page.images.open([FIRST]);
+    expect(boxes(page)).toEqual([[1, 2, 30, 20]]);
+    expect(page.app.value).toMatchObject({ window: { centre: 9, width: 3 }, notice: undefined });
+    expect(page.app.value.history.past).toHaveLength(1);
+  });
+
+  test("when the page is loaded anew", async () => {
+    const before = await withBox();
+    await before.images.open([SECOND]);
+    const page = loadPage();
+    await page.images.open([SECOND]);
+    expect(page.app.value.notice?.text).toMatch(/Your prompts on first\.png are kept: open that image again/);
+    await page.images.open([FIRST]);
+    expect(boxes(page)).toEqual([[1, 2, 30, 20]]);
+    expect(page.app.value.notice).toBeUndefined();
+  });
+});
