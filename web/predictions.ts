@@ -33,6 +33,8 @@ export class Predictions {
   /** What the model's worker has encoded. */
   private encoded: string | undefined;
   private encoding: { readonly key: string; readonly controller: AbortController } | undefined;
+  /** What a prediction under way is stopped by. */
+  private answering: AbortController | undefined;
   private running = false;
   /** After the user cancelled: nothing is encoded before something is asked again. */
   private paused = false;
@@ -65,6 +67,7 @@ export class Predictions {
   /** Forgets what the model's worker knows, after it or the model was replaced. */
   restart({ keepAnswers }: { readonly keepAnswers: boolean }): void {
     this.encoding?.controller.abort();
+    this.answering?.abort();
     this.encoded = undefined;
     this.refused = new WeakSet();
     if (!keepAnswers) this.answers = new WeakMap();
@@ -138,6 +141,8 @@ export class Predictions {
         { image, preset, ...(intensity !== undefined && { intensity }), ...(crop && { crop: CROP }) },
         { signal: controller.signal, onProgress: show },
       );
+      // What came although it was stopped may be of a model that is gone.
+      controller.signal.throwIfAborted();
       this.encoded = key;
       this.app.update({ memory: encoded?.memory });
       performance.measure("medsam encode", { start });
@@ -164,19 +169,25 @@ export class Predictions {
 
   private async answer({ query }: Task): Promise<void> {
     const { crop } = this.app.value;
+    // Those of these settings: when others are set meanwhile, this one is not among theirs.
+    const { answers } = this;
     const controller = new AbortController();
+    this.answering = controller;
     try {
       const worker = this.engine().worker;
       const start = performance.now();
       const prediction = await worker?.call(
         "predict",
         { prompt: promptOf(query), multimask: query.multimask },
-        // Without a crop it is a moment's work.
-        crop ? { signal: controller.signal, onProgress: this.progress("Encoding the crop", controller) } : {},
+        {
+          signal: controller.signal,
+          // Without a crop it is a moment's work.
+          ...(crop && { onProgress: this.progress("Encoding the crop", controller) }),
+        },
       );
       if (prediction === undefined) return;
       performance.measure("medsam decode", { start });
-      this.answers.set(query, prediction);
+      answers.set(query, prediction);
       this.app.update({ answers: this.app.value.answers + 1 });
     } catch (error) {
       if (controller.signal.aborted) return;

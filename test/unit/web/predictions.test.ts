@@ -1,0 +1,37 @@
+import { expect, test } from "vitest";
+import { edit, sessionOf } from "../../../web/state/app.js";
+import { placeBox, selectedObject } from "../../../web/state/session.js";
+import { answerOf, FakeModel, turns } from "./fakeModel.js";
+
+test("what was under way for other settings is stopped; where it comes all the same, it is not taken", async () => {
+  const fake = new FakeModel();
+  const { app, predictions } = fake;
+  const candidate = () => predictions.candidate(selectedObject(sessionOf(app.value))!.prompts.get(0)!);
+  app.update({ crop: true });
+  edit(app, placeBox(sessionOf(app.value), 0, [10, 20, 30, 40]));
+  predictions.wake();
+  await fake.encoded();
+  const cropped = await fake.next("predict");
+
+  app.update({ crop: false });
+  predictions.restart({ keepAnswers: false });
+  expect(cropped.signal?.aborted).toBe(true);
+  cropped.answer(answerOf(7));
+  await turns();
+  expect(candidate()).toBeUndefined();
+  await fake.encoded();
+  await fake.predicted(3);
+  expect(candidate()?.scores).toEqual([3]);
+});
+
+test("an image that was encoded although that was stopped counts as not encoded", async () => {
+  const fake = new FakeModel();
+  const { predictions } = fake;
+  predictions.wake();
+  const before = await fake.next("encode");
+  // Other weights took the place of those that the worker encoded with; they can have the same hash.
+  predictions.restart({ keepAnswers: true });
+  before.answer({ memory: 0 });
+  await fake.encoded();
+  expect(fake.waiting).toEqual([]);
+});
