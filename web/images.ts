@@ -11,7 +11,10 @@ import { Remote } from "./workers/rpc.js";
 export class Images {
   private remote: Remote<ImageMethods> | undefined;
   private kept: { readonly slice: number; readonly image: Promise<PixelImage> } | undefined;
+  /** How many images the worker has opened. */
   private opened = 0;
+  /** Of what was asked to be opened last. */
+  private opening: AbortController | undefined;
   /** Images that had prompts before the page was loaded anew, until they are opened. */
   private readonly leftOver: Set<string>;
 
@@ -34,23 +37,25 @@ export class Images {
     return this.remote;
   }
 
-  /** Opens what a user gave: an image, a series, or a JSON file of prompts. */
+  /** Opens what a user gave: an image, a series, or a JSON file of prompts. An image takes the place of one that is still read. */
   async open(files: readonly File[]): Promise<void> {
     if (files.length === 0) return;
-    const controller = new AbortController();
+    if (files.length === 1 && /\.json$/i.test(files[0].name)) return this.openPrompts(files[0]);
+    this.opening?.abort();
+    const controller = (this.opening = new AbortController());
     const cancel = () => controller.abort();
     const show = (share: number) =>
       this.app.update({ activity: { what: `Reading ${files[0].name}`, share, cancel } });
-    const turn = ++this.opened;
     show(0);
     try {
-      if (files.length === 1 && /\.json$/i.test(files[0].name)) return await this.openPrompts(files[0]);
       const image = await this.worker.call("open", files, { signal: controller.signal, onProgress: show });
-      if (turn !== this.opened) return;
+      // The worker has it now: the page shows it, also when it was cancelled too late.
+      const turn = ++this.opened;
       this.kept = undefined;
       const again = this.app.value.image?.sha256 === image.sha256;
       const slice = again ? this.app.value.slice : Math.floor(image.slices / 2);
       const pixels = await this.slice(slice);
+      if (turn !== this.opened) return;
       this.app.update({ image, pixels, slice, notice: undefined });
       if (!again) this.begin(image);
     } catch (error) {
@@ -58,6 +63,18 @@ export class Images {
       showError(this.app, error);
     } finally {
       if (this.app.value.activity?.cancel === cancel) this.app.update({ activity: undefined });
+    }
+  }
+
+  /** Opens an image of the page's own, unless the user opens another while it is fetched. */
+  async openSample(url: string): Promise<void> {
+    const { opening } = this;
+    try {
+      const response = await fetch(url);
+      const file = new File([await response.blob()], "sample.png");
+      if (this.opening === opening) await this.open([file]);
+    } catch (error) {
+      showError(this.app, error);
     }
   }
 
@@ -95,16 +112,14 @@ export class Images {
 
   private async openPrompts(file: File): Promise<void> {
     const { image } = this.app.value;
-    if (image === undefined) throw new Error(`${file.name}: open the image first, then its prompts`);
     try {
+      if (image === undefined) throw new Error("open the image first, then its prompts");
       const { session, settings } = readDocument(await file.text(), image);
       // Another window, preset or crop is part of what makes the same masks.
       this.app.update({ ...settings });
       edit(this.app, session);
     } catch (error) {
-      throw new Error(`${file.name}: ${error instanceof Error ? error.message : String(error)}`, {
-        cause: error,
-      });
+      showError(this.app, `${file.name}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
 

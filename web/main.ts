@@ -12,7 +12,7 @@ import { toolbar } from "./panels/toolbar.js";
 import { Predictions } from "./predictions.js";
 import { savingMenu } from "./saving.js";
 import { keepPrompts, keptDocuments } from "./state/keeping.js";
-import { createApp, showError, type AppState } from "./state/app.js";
+import { createApp, type AppState } from "./state/app.js";
 import { Viewer } from "./view/viewer.js";
 
 const SAMPLE = new URL("../examples/sample/sample.png", import.meta.url).href;
@@ -43,7 +43,7 @@ listenToKeys(app, viewer, canvas);
 openFiles();
 askAgain();
 keepPrompts(app, documents);
-void openSample();
+void images.openSample(SAMPLE);
 void engine.start(wishOf(location.search));
 
 /** Files by button, by dropping and by pasting. */
@@ -51,7 +51,7 @@ function openFiles(): void {
   const input = byId<HTMLInputElement>("file");
   const stage = byId("stage");
   byId("open").addEventListener("click", () => input.click());
-  byId("sample").addEventListener("click", () => void openSample());
+  byId("sample").addEventListener("click", () => void images.openSample(SAMPLE));
   input.addEventListener("change", () => {
     void images.open([...(input.files ?? [])]);
     input.value = "";
@@ -66,15 +66,6 @@ function openFiles(): void {
     stage.classList.remove("dropping");
     void images.open([...(event.dataTransfer?.files ?? [])]);
   });
-}
-
-async function openSample(): Promise<void> {
-  try {
-    const response = await fetch(SAMPLE);
-    await images.open([new File([await response.blob()], "sample.png")]);
-  } catch (error) {
-    showError(app, error);
-  }
 }
 
 /** Once the page is ready: keeps its files, so that it opens without a network. The dev server has no such worker. */

@@ -55,7 +55,7 @@ async function sliceOf(index: number): Promise<PixelImage> {
 }
 
 const methods = {
-  /** Opens a picture, a volume, or the DICOM files of one series. What was open before stays when this fails. */
+  /** Opens a picture, a volume, or the DICOM files of one series. What was open before stays when this fails or is cancelled. */
   async open(files: readonly File[], { signal, progress }: CallContext): Promise<ImageInfo> {
     const named: { name: string; bytes: Uint8Array<ArrayBuffer> }[] = [];
     for (const [index, file] of files.entries()) {
@@ -67,6 +67,7 @@ const methods = {
     const sha256 = await hashOfAll(named);
     if (named.length === 1 && isPicture(bytes)) {
       const image = await decodeImage(bytes, name);
+      signal.throwIfAborted();
       [picture, volume] = [image, undefined];
       const { width, height, channels, data } = image;
       const facts = { name, sha256, width, height, channels, slices: 1, depth: 1, windows: [], warnings: [] };
@@ -78,6 +79,7 @@ const methods = {
       signal,
       onProgress: (share) => progress(0.5 + share / 2, "reading"),
     });
+    signal.throwIfAborted();
     [picture, volume] = [undefined, opened.volume];
     return { ...opened.info, sha256 };
   },

@@ -53,3 +53,51 @@ describe("prompts stay with their image", () => {
     expect(page.app.value.notice).toBeUndefined();
   });
 });
+
+describe("the reader holds the image that is shown", () => {
+  /** A file that is read when it is told to. */
+  function slow(file: File): { file: File; read: () => void } {
+    let read: () => void = () => undefined;
+    const waits = new Promise<void>((resolve) => (read = resolve));
+    const arrayBuffer = () => waits.then(() => file.arrayBuffer());
+    return { file: Object.assign(new File([], file.name), { arrayBuffer }), read };
+  }
+  const shown = async ({ app, images }: ReturnType<typeof loadPage>) => {
+    // From the reader, not what was kept of it.
+    const { data } = await images.worker.call("slice", 0);
+    return [app.value.image?.name, app.value.pixels?.data[0], data[0]];
+  };
+
+  test("when a second one is opened before the first was read", async () => {
+    const page = loadPage();
+    const { file, read } = slow(FIRST);
+    const first = page.images.open([file]);
+    await page.images.open([SECOND]);
+    read();
+    await first;
+    expect(await shown(page)).toEqual(["second.png", 2, 2]);
+    expect(page.app.value).toMatchObject({ notice: undefined, activity: undefined });
+  });
+
+  test("when prompts are opened before it was read", async () => {
+    const page = loadPage();
+    const { file, read } = slow(FIRST);
+    const first = page.images.open([file]);
+    await page.images.open([new File(["{}"], "a.json")]);
+    expect(page.app.value.notice?.text).toBe("a.json: open the image first, then its prompts");
+    read();
+    await first;
+    expect(await shown(page)).toEqual(["first.png", 1, 1]);
+  });
+
+  test("when it is opened before the sample was fetched", async () => {
+    const page = loadPage();
+    let answer: (response: Response) => void = () => undefined;
+    vi.stubGlobal("fetch", () => new Promise((resolve) => (answer = resolve)));
+    const sample = page.images.openSample("sample.png");
+    await page.images.open([FIRST]);
+    answer(new Response(SECOND));
+    await sample;
+    expect(await shown(page)).toEqual(["first.png", 1, 1]);
+  });
+});
