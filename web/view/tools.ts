@@ -66,22 +66,24 @@ function measureDrag(ground: Ground, { spacing }: ImageInfo, start: At): Drag {
 }
 
 /** The place follows the pointer. */
-function lookDrag({ app, view }: Ground, image: ImageInfo): Drag {
+function lookDrag(ground: Ground, image: ImageInfo): Drag {
+  const { app } = ground;
   const { look } = app.value;
   const lookAt = (at: At) => {
     const now = app.value.look;
-    if (now) app.update({ look: { ...now, at: clampPoint(toImage(view, at), image) } });
+    if (now) app.update({ look: { ...now, at: clampPoint(toImage(ground.view, at), image) } });
   };
   return { move: lookAt, end: lookAt, cancel: () => app.update({ look }) };
 }
 
 /** A drag is a box, from where it began or from the corner of the selected one; a click is a point. */
-function promptDrag({ app, draft, view }: Ground, image: ImageInfo, start: At, label: 0 | 1): Drag {
+function promptDrag(ground: Ground, image: ImageInfo, start: At, label: 0 | 1): Drag {
+  const { app, draft } = ground;
   const { slice } = app.value;
-  const from = toImage(view, start);
+  const from = toImage(ground.view, start);
   const box = selectedObject(sessionOf(app.value))?.prompts.get(slice)?.query.box;
-  const corner = box && oppositeCorner(box, from, HANDLE / view.scale);
-  const boxTo = (at: At) => boxBetween(corner ?? from, toImage(view, at), image);
+  const corner = box && oppositeCorner(box, from, HANDLE / ground.view.scale);
+  const boxTo = (at: At) => boxBetween(corner ?? from, toImage(ground.view, at), image);
   const cancel = () => draft.show(undefined);
   if (corner)
     return {

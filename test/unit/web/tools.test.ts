@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { sessionOf } from "../../../web/state/app.js";
+import { selectedObject } from "../../../web/state/session.js";
+import { Draft } from "../../../web/view/draft.js";
+import { pressTool, type Ground } from "../../../web/view/tools.js";
+import { FakeModel } from "./fakeModel.js";
+
+const HAND = { shift: false, pan: false };
+
+/** An image that is shown at its own size. */
+function ground(): Ground {
+  const { app, predictions } = new FakeModel();
+  const draft = new Draft(app, predictions, () => undefined);
+  return { app, draft, view: { x: 0, y: 0, scale: 1 }, measured: undefined };
+}
+
+const boxOf = ({ app }: Ground) => selectedObject(sessionOf(app.value))?.prompts.get(0)?.query.box;
+
+test("a box that is drawn, or moved by a corner, ends below the pointer when the wheel zooms meanwhile", () => {
+  const page = ground();
+  const drawn = pressTool(page, [10, 10], HAND);
+  drawn.move([20, 20]);
+  page.view = { x: 0, y: 0, scale: 2 };
+  drawn.end([80, 60], true);
+  expect(boxOf(page)).toEqual([10, 10, 40, 30]);
+
+  const moved = pressTool(page, [80, 60], HAND);
+  page.view = { x: 10, y: 0, scale: 1 };
+  moved.move([60, 70]);
+  moved.end([60, 70], true);
+  expect(boxOf(page)).toEqual([10, 10, 50, 70]);
+});
+
+test("the place whose attention is asked for stays below the pointer too", () => {
+  const page = ground();
+  page.app.update({ tool: "look", look: { step: [1, 1] } });
+  const drag = pressTool(page, [10, 10], HAND);
+  page.view = { x: 0, y: 0, scale: 2 };
+  drag.move([80, 60]);
+  expect(page.app.value.look?.at).toEqual([40, 30]);
+});
