@@ -62,10 +62,16 @@ async function readRaster(bytes: Uint8Array, name: string): Promise<{ raster: Ra
       throw new ImageError(
         `${name}: is a ${volume} file, not a PNG, JPEG or TIFF image; medsam segment-volume takes it, and in code readVolume`,
       );
-    const start = Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-    throw new ImageError(`${name}: is not a PNG, JPEG or TIFF image (it starts with: ${start || "nothing"})`);
+    throw new ImageError(`${name}: is not a PNG, JPEG or TIFF image (it starts with: ${startOf(bytes)})`);
   }
   return { raster: await found.read(bytes, name), format: found.format };
+}
+
+/** A file's first bytes, for error messages. */
+export function startOf(bytes: Uint8Array): string {
+  return (
+    Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join(" ") || "nothing"
+  );
 }
 
 /** What people bring as an image although it is read as a volume: told apart by content alone. */

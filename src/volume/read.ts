@@ -1,4 +1,5 @@
 import { readNpz } from "../image/npz.js";
+import { looksLikeDicom } from "./dicomDataSet.js";
 import { openDicom } from "./dicomImage.js";
 import { dicomVolume, type VolumeOptions } from "./dicomVolume.js";
 import { isGzip, readNifti } from "./nifti.js";
@@ -13,6 +14,13 @@ import type { Volume } from "./volume.js";
  */
 export async function readVolume(bytes: Uint8Array, name: string, options?: VolumeOptions): Promise<Volume> {
   if (isGzip(bytes) || looksLikeNifti(bytes)) return readNifti(bytes, name);
-  if (bytes[0] === 0x50 && bytes[1] === 0x4b) return npzVolume(readNpz(bytes, name));
+  if (isZip(bytes)) return npzVolume(readNpz(bytes, name));
   return dicomVolume([openDicom(bytes, name)], name, options);
 }
+
+/** Whether a file's content says that it is of a kind that `readVolume` takes. */
+export function looksLikeVolume(bytes: Uint8Array): boolean {
+  return isGzip(bytes) || looksLikeNifti(bytes) || isZip(bytes) || looksLikeDicom(bytes);
+}
+
+const isZip = (bytes: Uint8Array): boolean => bytes[0] === 0x50 && bytes[1] === 0x4b;

@@ -1,9 +1,10 @@
-import { valueRange, type LabelImage } from "../../src/image/pixels.js";
+import { startOf } from "../../src/image/decode.js";
+import { ImageError, valueRange, type LabelImage } from "../../src/image/pixels.js";
 import { openDicomSeries, type NamedBytes } from "../../src/volume/dicomSeries.js";
 import { dicomVolume, type VolumeOptions } from "../../src/volume/dicomVolume.js";
 import { gridOf } from "../../src/volume/labels.js";
 import { niftiLabelBytes } from "../../src/volume/niftiWrite.js";
-import { readVolume } from "../../src/volume/read.js";
+import { looksLikeVolume, readVolume } from "../../src/volume/read.js";
 import { realValues } from "../../src/volume/values.js";
 import type { Grid, Volume } from "../../src/volume/volume.js";
 import { VolumeError } from "../../src/volume/volumeError.js";
@@ -14,7 +15,7 @@ export async function openVolume(
   files: readonly NamedBytes[],
   options: VolumeOptions,
 ): Promise<{ volume: Volume; info: Omit<ImageInfo, "sha256"> }> {
-  const volume = realValues(await (files.length === 1 ? readVolume(files[0].bytes, files[0].name, options) : series(files, options))); // prettier-ignore
+  const volume = realValues(await (files.length === 1 ? single(files[0], options) : series(files, options)));
   const { name, size, frames, channels, pixelSpacing, windows = [], modality, warnings, data } = volume;
   const [width, height, depth] = size;
   return {
@@ -27,6 +28,18 @@ export async function openVolume(
       ...(modality !== undefined && { modality }),
     },
   };
+}
+
+/** Names of DICOM files, many of which have no ending or end in a number. */
+const DICOM_NAME = /(^[^.]*|\.(dcm|dicom|ima|\d+))$/i;
+
+function single({ bytes, name }: NamedBytes, options: VolumeOptions): Promise<Volume> {
+  // What is called DICOM and is damaged is told as DICOM.
+  if (!looksLikeVolume(bytes) && !DICOM_NAME.test(name))
+    throw new ImageError(
+      `${name}: is no PNG, JPEG, TIFF, DICOM, NIfTI or npz file (it starts with: ${startOf(bytes)})`,
+    );
+  return readVolume(bytes, name, options);
 }
 
 function series(files: readonly NamedBytes[], options: VolumeOptions): Promise<Volume> {

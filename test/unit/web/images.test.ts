@@ -101,3 +101,23 @@ describe("the reader holds the image that is shown", () => {
     expect(await shown(page)).toEqual(["first.png", 1, 1]);
   });
 });
+
+describe("a file that is none of what the page reads", () => {
+  test.each([
+    ["photo.webp", "RIFF\0\0\0\0WEBP", "52 49 46 46 00 00 00 00"],
+    ["notes.png", "hello, this is text", "68 65 6c 6c 6f 2c 20 74"],
+    ["empty.png", "", "nothing"],
+  ])("%s: says what can be read, and how it starts", async (name, content, start) => {
+    const { app, images } = loadPage();
+    await images.open([new File([content], name)]);
+    expect(app.value.notice?.text).toBe(
+      `${name}: is no PNG, JPEG, TIFF, DICOM, NIfTI or npz file (it starts with: ${start})`,
+    );
+  });
+
+  test.each(["a.dcm", "IM000001", "1.2.840.5"])("%s: is told as damaged DICOM", async (name) => {
+    const { app, images } = loadPage();
+    await images.open([new File(["hello"], name)]);
+    expect(app.value.notice?.text).toMatch(/: has no DICOM header .* expected a complete DICOM file/);
+  });
+});
