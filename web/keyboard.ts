@@ -12,6 +12,14 @@ const ARROWS: Readonly<Record<string, Point>> = { ArrowLeft: [-1, 0], ArrowRight
 export function listenToKeys(app: App, viewer: Viewer, canvas: HTMLElement): void {
   /** Where the box begins that the keyboard draws. */
   let corner: Point | undefined;
+  // A box that was begun on one slice is none of another.
+  let [image, slice] = [app.value.image, app.value.slice];
+  app.subscribe((state) => {
+    if (state.image === image && state.slice === slice) return;
+    [image, slice] = [state.image, state.slice];
+    corner = undefined;
+    viewer.draft.show(undefined);
+  });
 
   canvas.addEventListener("keydown", (event) => {
     const { image } = app.value;

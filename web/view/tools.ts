@@ -83,7 +83,11 @@ function promptDrag(ground: Ground, image: ImageInfo, start: At, label: 0 | 1): 
   const from = toImage(ground.view, start);
   const box = selectedObject(sessionOf(app.value))?.prompts.get(slice)?.query.box;
   const corner = box && oppositeCorner(box, from, HANDLE / ground.view.scale);
-  const boxTo = (at: At) => boxBetween(corner ?? from, toImage(ground.view, at), image);
+  // On another slice than it began on, which the keyboard goes to meanwhile, there is none.
+  const boxTo = (at: At) =>
+    app.value.slice === slice && app.value.image === image
+      ? boxBetween(corner ?? from, toImage(ground.view, at), image)
+      : undefined;
   const cancel = () => draft.show(undefined);
   if (corner)
     return {
