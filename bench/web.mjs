@@ -196,14 +196,15 @@ ${
   vitB === undefined
     ? "Not measured: `npm run bench` makes the weights and installs onnxruntime-web."
     : table(
-        ["", "encode", "ratio", "peak memory of the process"],
+        ["", "encode", "ratio", "target", "peak memory of the process"],
         [
-          ["this page", vitB.ours, vitB.ourMemory],
-          ["onnxruntime-web", vitB.theirs, vitB.theirMemory],
-        ].map(([name, time, memory]) => [
+          ["this page", vitB.ours, `1.00 x: ${vitB.ours <= vitB.theirs ? "met" : "missed"}`, vitB.ourMemory],
+          ["onnxruntime-web", vitB.theirs, "", vitB.theirMemory],
+        ].map(([name, time, target, memory]) => [
           `${name}, ${vitB.threads} threads`,
           `${(time / 1000).toFixed(1)} s`,
-          `${(time / vitB.ours).toFixed(2)} x`,
+          `${(time / vitB.theirs).toFixed(2)} x`,
+          target,
           `${(memory / 1e9).toFixed(2)} GB`,
         ]),
       )
