@@ -5,17 +5,19 @@ import type { Images } from "./images.js";
 import type { Predictions } from "./predictions.js";
 import { sessionOf, showError, type App } from "./state/app.js";
 import { documentOf } from "./state/keeping.js";
-import { selectedObject } from "./state/session.js";
+import { isEmptyQuery, selectedObject } from "./state/session.js";
 
-/** The menu of files to save. Every mask is waited for. */
+/** The menu of files to save. Every mask is waited for, also where the user cancelled. */
 export function savingMenu(app: App, predictions: Predictions, images: Images): void {
   const offer = (id: string, write: () => Promise<void>) =>
     byId(id).addEventListener("click", () => {
       byId("save-menu").hidePopover();
+      predictions.wake();
       predictions
         .settled()
         .then(write)
-        .catch((error: unknown) => showError(app, error));
+        // The way on that is offered when a backend stops stays.
+        .catch((error: unknown) => showError(app, error, app.value.notice?.action));
     });
   const stem = () =>
     (app.value.image?.name ?? "image").replace(/\.(nii\.gz|[^.]*)$/i, "").replace(/[^\w.-]+/g, "_");
@@ -31,11 +33,12 @@ export function savingMenu(app: App, predictions: Predictions, images: Images): 
     await png(mask, `${stem()}_mask.png`, true);
   });
   offer("save-labels", async () => {
-    await png(labelsOf(app, predictions, app.value.slice), `${stem()}_labels.png`, false);
+    const { slice } = app.value;
+    await png(labelMaps(app, predictions, [slice]).get(slice)!, `${stem()}_labels.png`, false);
   });
   offer("save-nifti", async () => {
     const slices = new Set(sessionOf(app.value).objects.flatMap(({ prompts }) => [...prompts.keys()]));
-    const maps = new Map([...slices].map((slice) => [slice, labelsOf(app, predictions, slice)]));
+    const maps = labelMaps(app, predictions, [...slices]);
     const bytes = new Uint8Array(await images.worker.call("nifti", maps));
     download(`${stem()}_labels.nii.gz`, bytes, "application/gzip");
   });
@@ -48,6 +51,30 @@ export function savingMenu(app: App, predictions: Predictions, images: Images): 
     download(`${stem()}.json`, text, "application/json");
     return Promise.resolve();
   });
+}
+
+/** A label map a slice. @throws Error where a mask is not there: without it a map looks as whole as with it. */
+export function labelMaps(
+  app: App,
+  predictions: Predictions,
+  slices: readonly number[],
+): Map<number, LabelImage> {
+  const { objects } = sessionOf(app.value);
+  const asked = slices.flatMap((slice) =>
+    objects.flatMap(({ name, prompts }) => {
+      const prompt = prompts.get(slice);
+      return prompt && !isEmptyQuery(prompt.query)
+        ? [{ prompt, place: `${name} on slice ${slice + 1}` }]
+        : [];
+    }),
+  );
+  const missing = asked.filter(({ prompt }) => predictions.candidate(prompt) === undefined);
+  if (missing.length > 0)
+    throw new Error(
+      `${missing.length} of ${asked.length} masks are not there, the first that of ${missing[0].place}: ` +
+        "a model has to be in use and to take every prompt; then save again",
+    );
+  return new Map(slices.map((slice) => [slice, labelsOf(app, predictions, slice)]));
 }
 
 /** Object k of the list has the value k; where masks overlap the later one counts. */

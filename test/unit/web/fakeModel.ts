@@ -19,11 +19,13 @@ export class FakeModel {
   readonly predictions: Predictions;
   /** Calls that wait for their answer, the first that came first. */
   readonly waiting: Call[] = [];
+  /** Told when the worker is lost. */
+  failed: () => void = () => undefined;
 
   constructor() {
     const call = (method: string, argument: unknown, { signal }: { signal?: AbortSignal } = {}) =>
       new Promise((answer, fail) => this.waiting.push({ method, argument, answer, fail, ...(signal && { signal }) })); // prettier-ignore
-    const engine = { worker: { call }, failed: () => undefined } as unknown as Engine;
+    const engine = { worker: { call }, failed: () => this.failed() } as unknown as Engine;
     const pixels = { width: 100, height: 80, channels: 1, data: new Uint8Array(8000) } as const;
     this.predictions = new Predictions(this.app, () => engine, () => Promise.resolve(pixels)); // prettier-ignore
     this.app.update({
