@@ -10,6 +10,8 @@ import { median } from "./statistics.mjs";
 const EMBEDDED = join(ROOT, "models", "medsam-tiny.safetensors");
 /** Losses may differ by rounding alone, relative. */
 const MOST_DIFFERENCE = 1e-4;
+/** Named in the profile. */
+const MOST_KERNELS = 8;
 
 const { python, pth, safetensors } = prepare();
 const CASES = [
@@ -28,7 +30,16 @@ const CASES = [
   },
 ];
 
-/** Median seconds of a step, first loss and peak memory; the first step is left out. */
+/** The kernels that take most of a step, and what lies between them, in words. */
+function shares({ seconds, byName }) {
+  const kernels = Object.entries(byName).sort(([, a], [, b]) => b - a);
+  const between = seconds - kernels.reduce((sum, [, time]) => sum + time, 0);
+  return [...kernels.slice(0, MOST_KERNELS), ["between kernels", between]]
+    .map(([name, time]) => `${name} ${((100 * time) / seconds).toFixed(0)} %`)
+    .join(", ");
+}
+
+/** Median seconds of a step, first loss, peak memory, and where the time goes; the first step is left out. */
 async function measure(name, command, steps) {
   const contestant = new Contestant(name, command);
   try {
@@ -36,13 +47,15 @@ async function measure(name, command, steps) {
     const first = await contestant.ask({ op: "step" });
     const seconds = [];
     for (let n = 0; n < steps; n++) seconds.push((await contestant.ask({ op: "step" })).seconds);
-    return { version, seconds: median(seconds), loss: first.loss, peak: contestant.peakMemory() };
+    const measured = { version, seconds: median(seconds), loss: first.loss, peak: contestant.peakMemory() };
+    return name === "ours" ? { ...measured, profile: await contestant.ask({ op: "profile" }) } : measured;
   } finally {
     contestant.close();
   }
 }
 
 const rows = [];
+const profiles = [];
 let missed = false;
 for (const { name, config, ours, theirs, train, images, steps, most, gigabytes } of CASES) {
   const commands = {
@@ -63,6 +76,7 @@ for (const { name, config, ours, theirs, train, images, steps, most, gigabytes }
   const ratio = seconds("ours") / seconds("theirs");
   const met = ratio <= most && (gigabytes === undefined || peak("ours") <= gigabytes);
   missed ||= !met;
+  profiles.push([name, shares(runs.ours[1].profile)]);
   rows.push([
     name,
     `${seconds("ours").toFixed(2)} s`,
@@ -75,7 +89,11 @@ for (const { name, config, ours, theirs, train, images, steps, most, gigabytes }
   ]);
 }
 const head = ["step", "this project", "PyTorch", "ratio", "target", "peak memory", "PyTorch's", ""];
-const text = table(head, rows);
+const text = `${table(head, rows)}
+
+Where the time of this project's step goes, by TensorFlow.js's kernels, in a step that was timed kernel by kernel:
+
+${table(["step", "share of its time"], profiles)}`;
 console.log(text);
 writeFileSync(
   join(ROOT, "docs", "training-speed.md"),

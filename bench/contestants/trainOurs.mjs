@@ -36,10 +36,27 @@ function batch() {
 }
 
 const given = batch();
-for await (const line of createInterface({ input: process.stdin })) {
-  if (JSON.parse(line).op !== "step") throw new Error(`no such task: ${line}`);
+
+/** Seconds of a step by the kernel that took them, backend and all; the rest is between them. */
+async function profile() {
+  const start = performance.now();
+  const { kernels } = await tf.profile(async () => void (await trainer.step([given])));
+  const seconds = (performance.now() - start) / 1000;
+  const byName = {};
+  for (const { name, kernelTimeMs } of kernels)
+    byName[name] = (byName[name] ?? 0) + (await kernelTimeMs) / 1000;
+  return { seconds, byName };
+}
+
+async function step() {
   const start = performance.now();
   const { loss } = await trainer.step([given]);
-  console.log(JSON.stringify({ seconds: (performance.now() - start) / 1000, loss }));
+  return { seconds: (performance.now() - start) / 1000, loss };
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { op } = JSON.parse(line);
+  if (op !== "step" && op !== "profile") throw new Error(`no such task: ${line}`);
+  console.log(JSON.stringify(op === "step" ? await step() : await profile()));
 }
 process.exit();

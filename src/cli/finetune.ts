@@ -28,6 +28,23 @@ export function finetuneCommand(signal: AbortSignal): Command {
     .addOption(
       wholeNumber("--objects-per-image <n>", "objects of an image that a step learns from", 1).default(2),
     )
+    .addOption(
+      wholeNumber("--accumulate <n>", "batches whose gradients make one step together", 1).default(1),
+    )
+    .addOption(
+      new Option(
+        "--prompts <kind>",
+        "what the model is shown: boxes; points; or either, drawn a batch, as SAM",
+      )
+        .choices(["box", "point", "either"])
+        .default("box"),
+    )
+    .addOption(
+      wholeNumber("--jitter <pixels>", "how far the sides of a box may move outwards, of 1024", 0).default(
+        20,
+      ),
+    )
+    .option("--flips", "mirror images at random, left to right and top to bottom", false)
     .addOption(positive("--learning-rate <x>", "of AdamW; MedSAM's is 1e-4").default(3e-4))
     .addOption(
       new Option(
@@ -38,6 +55,7 @@ export function finetuneCommand(signal: AbortSignal): Command {
         .default("constant"),
     )
     .addOption(wholeNumber("--warm-up <n>", "steps in which the learning rate rises first", 0).default(0))
+    .addOption(positive("--clip <norm>", "scale larger gradients down to this norm, all taken together"))
     .addOption(
       new Option("--loss <name>", "medsam: Dice and cross-entropy; sam: focal, Dice and the score's error")
         .choices(["medsam", "sam"])

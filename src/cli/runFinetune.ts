@@ -29,6 +29,11 @@ export interface FinetuneOptions {
   readonly epochs?: number;
   readonly batch: number;
   readonly objectsPerImage: number;
+  readonly accumulate: number;
+  readonly prompts: "box" | "point" | "either";
+  readonly jitter: number;
+  readonly flips: boolean;
+  readonly clip?: number;
   readonly learningRate: number;
   readonly schedule: ScheduleChoice;
   readonly warmUp: number;
@@ -145,11 +150,15 @@ async function openedData(path: string, options: FinetuneOptions, signal: AbortS
 
 function settingsOf(options: FinetuneOptions, images: number): TrainingSettings {
   const { epochs, batch, objectsPerImage, learningRate, schedule, warmUp, loss, seed, loraRank } = options;
-  const steps = epochs === undefined ? (options.steps ?? STEPS) : Math.ceil((epochs * images) / batch);
+  const { accumulate, prompts, jitter, flips } = options;
+  const steps =
+    epochs === undefined ? (options.steps ?? STEPS) : Math.ceil((epochs * images) / (batch * accumulate));
   try {
     return completeSettings({
       ...{ steps, batch, learningRate, schedule, warmUp, loss, seed },
+      ...{ accumulate, prompts, jitter, flips },
       promptsPerImage: objectsPerImage,
+      ...(options.clip !== undefined && { clip: options.clip }),
       ...(options.crop !== undefined && { crop: options.crop }),
       train: trainOf(options.train),
       lora: { rank: loraRank, alpha: loraRank, targets: ["image_encoder.blocks.*.attn.qkv"] },
@@ -176,7 +185,8 @@ function viewOf(
   data: OpenedData,
   { path, backend, weights }: { readonly path: string; readonly backend: string; readonly weights: string },
 ): TrainingView {
-  const { train, steps, batch, promptsPerImage, crop, learningRate, schedule, loss, seed } = settings;
+  const { train, steps, batch, accumulate, promptsPerImage, crop, learningRate, schedule, loss, seed } =
+    settings;
   const words = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
   return new TrainingView({
     out,
@@ -188,7 +198,7 @@ function viewOf(
       ["weights at the start", weights],
       ["what trains", words(train)],
       ["steps", steps],
-      ["images a step", batch],
+      ["images a step", batch * accumulate],
       crop === 0
         ? ["objects of an image", promptsPerImage]
         : [
@@ -202,7 +212,7 @@ function viewOf(
       ["backend", backend],
     ],
     totalSteps: steps,
-    batch,
+    batch: batch * accumulate,
     steps: history.flatMap((metric) => ("loss" in metric ? [metric] : [])),
     validations: history.flatMap((metric) =>
       "scores" in metric ? [{ step: metric.step, dice: metric.scores.map(({ dice }) => dice) }] : [],
