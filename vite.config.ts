@@ -11,6 +11,8 @@ const { version } = JSON.parse(readFileSync(new URL("package.json", import.meta.
   readonly version: string;
 };
 
+const checkpoint = createHash("sha256").update(readFileSync(here("models/medsam-tiny.safetensors"))).digest("hex"); // prettier-ignore
+
 /** Puts the policy into the page too, for hosts that send no headers of their own. */
 function policyInPage(): Plugin {
   return {
@@ -40,7 +42,10 @@ function offline(): Plugin {
     name: "offline",
     apply: "build",
     async generateBundle(_, bundle) {
-      const files = Object.keys(bundle).filter((name) => !name.startsWith(LATER));
+      const files = Object.keys(bundle)
+        .filter((name) => !name.startsWith(LATER))
+        // As the page asks for it.
+        .map((name) => (name.endsWith(".safetensors") ? `${name}?${checkpoint}` : name));
       const hash = createHash("sha256");
       for (const name of Object.keys(bundle).sort()) {
         const item = bundle[name];
@@ -92,7 +97,7 @@ const chunkFileNames = ({ moduleIds }: { readonly moduleIds: readonly string[] }
 export default defineConfig({
   root: "web",
   base: "./",
-  define: { __VERSION__: JSON.stringify(version) },
+  define: { __VERSION__: JSON.stringify(version), __CHECKPOINT__: JSON.stringify(checkpoint) },
   plugins: [policyInPage(), offline()],
   resolve: {
     alias: [

@@ -11,9 +11,7 @@ interface WorkerFetch extends WorkerEvent {
   respondWith(response: Promise<Response>): void;
 }
 
-self.addEventListener("install", (event) =>
-  (event as WorkerEvent).waitUntil(caches.open(CACHE).then((cache) => cache.addAll([...FILES]))),
-);
+self.addEventListener("install", (event) => (event as WorkerEvent).waitUntil(keepFiles()));
 
 self.addEventListener("activate", (event) => (event as WorkerEvent).waitUntil(forgetOthers()));
 
@@ -22,6 +20,12 @@ self.addEventListener("fetch", (event) => {
   if (request.method !== "GET" || new URL(request.url).origin !== location.origin) return;
   (event as WorkerFetch).respondWith(request.mode === "navigate" ? pageOf(request) : fileOf(request));
 });
+
+/** The page is asked for again: the browser may still have that of the version before. */
+async function keepFiles(): Promise<void> {
+  const cache = await caches.open(CACHE);
+  await cache.addAll(FILES.map((file) => new Request(file, { cache: "no-cache" })));
+}
 
 async function forgetOthers(): Promise<void> {
   for (const name of await caches.keys())

@@ -3,7 +3,8 @@ import { CheckpointError } from "../../src/weights/checkpoint.js";
 
 /** The small checkpoint in the package, its golden values, and the sample image, as files beside the page. */
 export const EMBEDDED = {
-  checkpoint: new URL("../../models/medsam-tiny.safetensors", import.meta.url).href,
+  // With its hash: its name stays in an update, and weights kept from before are not those of the golden values.
+  checkpoint: `${new URL("../../models/medsam-tiny.safetensors", import.meta.url).href}?${__CHECKPOINT__}`,
   golden: new URL("../../models/medsam-tiny.golden.json", import.meta.url).href,
 } as const;
 
