@@ -6,7 +6,7 @@ import { encodePng } from "../../src/image/encode.js";
 import { SAMPLE } from "./medsam.js";
 import { sleepyBrowser } from "./sleepyBrowser.js";
 import { anotherIsDrawn, BOX, goesOn, notice, openWithMask } from "./webGoesOn.js";
-import { dragBox, maskArrives, openFiles, PAGE_CAN_RUN, pageFixture, ready, started } from "./webPage.js";
+import { dragBox, dropFile, maskArrives, openFiles, PAGE_CAN_RUN, pageFixture, ready, started } from "./webPage.js"; // prettier-ignore
 
 /** TensorFlow.js's own table of backends, in a worker. */
 declare const _tfengine: {
@@ -131,12 +131,13 @@ describe.skipIf(!PAGE_CAN_RUN)("what ends in the middle is said, and the work go
     await goesOnElsewhere(page, "cpu");
   });
 
-  test("the reader of images crashes; the image is opened again", async () => {
+  test("the reader of images crashes; the image is opened again, by dropping it", async () => {
     const { page, said } = await openWithMask(site, "wasm");
     await crash(workerOf(page, "imageWorker"));
     expect(await notice(page)).toMatch(/^the reader of images stopped: .*boom.*open the image again/);
-    await page.locator("#file").setInputFiles(SAMPLE);
+    await dropFile(page, SAMPLE);
     await page.locator("#notice").waitFor({ state: "hidden" });
+    expect(await page.locator("#stage").getAttribute("class")).toBe("stage");
     expect(await page.locator("#objects li").count()).toBe(1);
     await goesOn(page, said);
   });

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decodeImage } from "../../src/image/decode.js";
 import { readNiftiLabels } from "../../src/volume/nifti.js";
 import { readVolume } from "../../src/volume/read.js";
+import { fit, rulerLength } from "../../web/view/transform.js";
 import { BOX } from "./webGoesOn.js";
 import { dragBox, maskArrives, openFiles, PAGE_CAN_RUN, pageFixture, placer, save, SHARED_DATA } from "./webPage.js"; // prettier-ignore
 
@@ -40,6 +41,11 @@ describe.skipIf(!PAGE_CAN_RUN || !existsSync(SHARED_DATA))("images (these need .
     const page = await site.open("wasm");
     await openFiles(page, files("dicom-series"), "512 × 512 × 6");
     expect(await page.locator("#slice-number").textContent()).toBe("4 of 6");
+    await page.locator("#slice").fill("0");
+    await expect.poll(() => page.locator("#slice-number").textContent()).toBe("1 of 6");
+    await page.locator("#slice").fill("3");
+    await expect.poll(() => page.locator("#slice-number").textContent()).toBe("4 of 6");
+    await expect.poll(() => rulerEnds(page, 0.41015625)).toEqual([true, true, false]);
     await dragBox(page, BOX);
     await maskArrives(page);
     await page.locator("#canvas").press("PageDown");
@@ -93,3 +99,16 @@ describe.skipIf(!PAGE_CAN_RUN || !existsSync(SHARED_DATA))("images (these need .
     await page.context().close();
   });
 });
+
+/** Whether the ruler's line is there at its left end, at the right end that its length has, and behind that. */
+async function rulerEnds(page: Page, millimetres: number): Promise<boolean[]> {
+  const { width, height } = (await page.locator("#canvas").boundingBox())!;
+  const aPixel = millimetres / fit({ width: 512, height: 512 }, { width, height }).scale;
+  const end = 16 + rulerLength(aPixel, 160) / aPixel;
+  const level = (x: number) =>
+    page.evaluate(
+      ([x, y]) => document.querySelector("canvas")!.getContext("2d")!.getImageData(x, y, 1, 1).data[0],
+      [Math.round(x), Math.round(height - 18)],
+    );
+  return (await Promise.all([17, end - 1, end + 4].map(level))).map((value) => value > 200);
+}

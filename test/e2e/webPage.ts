@@ -1,6 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 import { afterAll, beforeAll } from "vitest";
 import { servePage } from "../../src/cli/webServer.js";
@@ -99,6 +99,18 @@ export async function openFiles(page: Page, files: string | readonly string[], s
   await opened.or(refused).first().waitFor({ timeout: 60_000 });
   if (await refused.isVisible()) throw new Error(`refused: ${await refused.textContent()}`);
   await opened.waitFor({ timeout: 60_000 });
+}
+
+/** Drops a file on the page as from the desktop. */
+export async function dropFile(page: Page, path: string): Promise<void> {
+  const file = { name: basename(path), base64: readFileSync(path).toString("base64") };
+  const data = await page.evaluateHandle(({ name, base64 }) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], name));
+    return transfer;
+  }, file);
+  for (const event of ["dragover", "drop"])
+    await page.locator("#canvas").dispatchEvent(event, { dataTransfer: data });
 }
 
 /** From pixels of an image, shown whole, to pixels of the page. */
