@@ -132,14 +132,12 @@ export class Engine {
     const model = await remote.call("load", source, { signal: controller.signal, onProgress: show });
     const sameModel = this.before === model.sha256;
     this.before = model.sha256;
-    const [stored, memory] = await Promise.all([
-      remote.call("stored", undefined),
-      remote.call("memory", undefined),
-    ]);
     // Weights bring their preset, unless the user has chosen another than that of the weights before.
     const isUsual = this.app.value.preset === this.usualPreset;
     this.usualPreset = model.preset;
-    this.app.update({ model, stored, memory, loading: undefined, ...(isUsual && { preset: model.preset }) });
+    this.app.update({ model, loading: undefined, ...(isUsual && { preset: model.preset }) });
+    // At once: what is asked until then is asked of the weights before, which are gone.
+    this.onReady({ sameModel });
     if (model.notKept !== undefined)
       this.app.update({
         notice: {
@@ -147,7 +145,11 @@ export class Engine {
           text: `${model.name} is in use, but could not be kept for the next time: ${model.notKept}. Delete other models, or open the file again then.`,
         },
       });
-    this.onReady({ sameModel });
+    const [stored, memory] = await Promise.all([
+      remote.call("stored", undefined),
+      remote.call("memory", undefined),
+    ]);
+    this.app.update({ stored, memory });
   }
 
   /** Ends the worker, says why, and offers the next backend. What the user made is kept. */

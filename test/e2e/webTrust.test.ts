@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Golden } from "../../src/backend/selfTest.js";
 import { encodePng } from "../../src/image/encode.js";
+import { ROOT } from "./medsam.js";
 import { BOX, goesOn, notice, openWithMask } from "./webGoesOn.js";
 import { dragBox, maskArrives, openFiles, PAGE_CAN_RUN, pageFixture, ready, started } from "./webPage.js";
 
@@ -76,9 +77,16 @@ describe.skipIf(!PAGE_CAN_RUN)("what the page says of itself", () => {
     await page.context().close();
   });
 
-  test("another backend is chosen while the one before encodes", async () => {
+  test("other weights, then another backend, are chosen while those before encode", async () => {
     const page = await site.open("cpu", { until: started });
-    await page.locator("#activity-what", { hasText: /^Encoding with/ }).waitFor();
+    await page.locator("#weights-file").setInputFiles(join(ROOT, "models", "medsam-tiny.safetensors"));
+    await page.locator("#activity-what", { hasText: /^Encoding with medsam-tiny\.safetensors$/ }).waitFor();
+    const encoded = () => page.evaluate(() => performance.getEntriesByName("medsam encode").length);
+    const before = await encoded();
+    await page.locator("#embedded").click();
+    await page.locator("#activity-what", { hasText: /^Encoding with medsam-tiny$/ }).waitFor();
+    expect(await encoded()).toBe(before);
+    expect(await page.locator("#notice").isVisible()).toBe(false);
     await page.locator("#backend").selectOption("wasm");
     await ready(page, "wasm");
     expect(await page.locator("#notice").isVisible()).toBe(false);

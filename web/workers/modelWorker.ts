@@ -94,6 +94,8 @@ let model: Sam | undefined;
 /** The embedded model that the self-test ran with, until something is loaded. */
 let tested: Sam | undefined;
 let predictor: SamPredictor | undefined;
+/** What computes with the model in use, between its steps too. */
+const running = new Set<Promise<unknown>>();
 
 const methods = {
   /** Starts a backend that computes the golden values. Progress is 0 before each that is tried, 1 once it runs. */
@@ -122,18 +124,18 @@ const methods = {
     const sha256 = await hashOf(original);
     const { bytes, half } = halved(openCheckpoint(bytesSource(original, name)));
     context.signal.throwIfAborted();
-    const info = use(build(bytes, name), { name, sha256, half, embedded: false });
+    const next = build(bytes, name);
+    let notKept: string | undefined;
     try {
       await keepModel({ name, sha256, half, bytes: bytes.length }, bytes);
-      return info;
     } catch (error) {
       const words = (error instanceof Error ? error.message : String(error)).replace(/\.+$/, "");
       const size = `${Math.ceil(bytes.length / 1e6)} MB`;
-      return {
-        ...info,
-        notKept: `its ${size} could not be written (${words || "the browser gave no reason"})`,
-      };
+      notKept = `its ${size} could not be written (${words || "the browser gave no reason"})`;
     }
+    // Last, as the page asks for masks of the weights before until it is told.
+    const info = use(next, { name, sha256, half, embedded: false });
+    return { ...info, ...(notKept !== undefined && { notKept }) };
   },
 
   /** Models in the browser's private file system. */
@@ -157,14 +159,14 @@ const methods = {
     });
     predictor?.dispose();
     predictor = next;
-    await onDevice(next.setImage(image, { signal, onProgress: (share) => progress(share, "encoding") }));
+    await computing(next.setImage(image, { signal, onProgress: (share) => progress(share, "encoding") }));
     return { memory: tf.memory().numBytes };
   },
 
   /** Masks of one prompt. Progress counts where the image is cropped, and so encoded, for it. */
   async predict({ prompt, multimask }: PredictRequest, { signal, progress }: CallContext): Promise<Answer> {
     if (predictor === undefined) throw new Error("no image is encoded");
-    const prediction = await onDevice(
+    const prediction = await computing(
       predictor.predict(prompt, {
         multimaskOutput: multimask,
         signal,
@@ -194,12 +196,12 @@ const methods = {
   ): Promise<Activation> {
     const onProgress = (share: number) => progress(share, "encoding");
     const given = { image, path, preset: presetOf(how), predictor, prompt };
-    return onDevice(activation(loaded(), given, { signal, onProgress }));
+    return computing(activation(loaded(), given, { signal, onProgress }));
   },
 
   /** Where a place of the image looks, in each head of the block of the last activation. */
   attention(at: Point): Promise<Attention> {
-    return onDevice(attention(loaded(), at));
+    return computing(attention(loaded(), at));
   },
 
   /** Forgets what the last activation left for `attention`. */
@@ -214,6 +216,14 @@ const methods = {
 };
 
 export type ModelMethods = typeof methods;
+
+/** Work on the device with the model in use, which is freed after it. */
+function computing<T>(work: Promise<T>): Promise<T> {
+  running.add(work);
+  const done = () => void running.delete(work);
+  work.then(done, done);
+  return onDevice(work);
+}
 
 function loaded(): Sam {
   if (model === undefined) throw new Error("no model is loaded");
@@ -249,11 +259,11 @@ function build(bytes: Uint8Array, name: string): Sam {
   }
 }
 
-/** Takes a model into use in place of the one before. */
+/** Takes a model into use in place of the one before, which is freed when nothing computes with it any more. */
 function use(next: Sam, facts: Pick<ModelInfo, "name" | "sha256" | "embedded" | "half">): ModelInfo {
-  predictor?.dispose();
+  const before = [predictor, model];
+  void Promise.allSettled(running).then(() => before.forEach((each) => each?.dispose()));
   predictor = undefined;
-  model?.dispose();
   model = next;
   // The Fourier matrix is a buffer in PyTorch, which does not count it.
   const parameters = [...next.namedParameters()]
