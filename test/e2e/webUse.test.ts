@@ -14,9 +14,19 @@ const OTHER = [318, 302, 378, 362];
 describe.skipIf(!PAGE_CAN_RUN)("prompts", () => {
   const site = pageFixture();
 
-  test("several objects with names and colours, undo and redo, a label map", async () => {
+  test("the mask while the box is dragged, several objects with names and colours, undo and redo, a label map", async () => {
     const page = await site.open("wasm");
-    await dragBox(page, BOX);
+    const place = await placer(page, 512, 512);
+    const [x, y] = place((BOX[0] + BOX[2]) / 2, (BOX[1] + BOX[3]) / 2);
+    const canvas = (await page.locator("#canvas").boundingBox())!;
+    const middle = () => page.evaluate((at) => [...document.querySelector("canvas")!.getContext("2d")!.getImageData(...at, 1, 1).data], [x - canvas.x, y - canvas.y] as const); // prettier-ignore
+    const bare = await middle();
+    await page.mouse.move(...place(BOX[0], BOX[1]));
+    await page.mouse.down();
+    await page.mouse.move(...place(BOX[2], BOX[3]), { steps: 3 });
+    await expect.poll(middle).not.toEqual(bare);
+    expect(await page.locator("#objects li").count()).toBe(0);
+    await page.mouse.up();
     await dragBox(page, OTHER);
     await maskArrives(page);
     await page.getByLabel("Name of Object 2, selected").fill("vessel");
