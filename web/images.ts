@@ -134,9 +134,13 @@ export class Images {
 
   private startWorker(): Remote<ImageMethods> {
     const worker = new Worker(new URL("./workers/imageWorker.ts", import.meta.url), { type: "module" });
-    return new Remote<ImageMethods>(worker, (crash) => {
-      this.remote = this.kept = undefined;
-      showError(this.app, new Error(`the reader of images stopped: ${crash.message}; open the image again`));
-    });
+    return new Remote<ImageMethods>(
+      worker,
+      (crash) => {
+        this.remote = this.kept = undefined;
+        showError(this.app, crash);
+      },
+      (reason) => `the reader of images stopped: ${reason}; open the image again`,
+    );
   }
 }

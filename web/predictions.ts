@@ -130,8 +130,10 @@ export class Predictions {
     const controller = new AbortController();
     this.encoding = { key, controller };
     const show = this.progress("Encoding", controller);
+    let isRead = false; // until then an error is not the model's
     try {
       const image = await this.readSlice(slice);
+      isRead = true;
       show(0);
       const start = performance.now();
       this.encoded = undefined;
@@ -148,7 +150,7 @@ export class Predictions {
       performance.measure("medsam encode", { start });
     } catch (error) {
       if (controller.signal.aborted) return;
-      if (isFatal(error)) this.engine().failed(error);
+      if (isRead && isFatal(error)) this.engine().failed(error);
       else showError(this.app, error);
       this.paused = true;
     } finally {

@@ -33,8 +33,12 @@ export function pressTool(ground: Ground, at: At, { shift, pan: panning }: Modif
 
 function panDrag(ground: Ground, start: At): Drag {
   const before = ground.view;
+  let last = start;
   return {
-    move: (at) => (ground.view = pan(before, at[0] - start[0], at[1] - start[1])),
+    move: (at) => {
+      ground.view = pan(ground.view, at[0] - last[0], at[1] - last[1]);
+      last = at;
+    },
     end: () => undefined,
     cancel: () => (ground.view = before),
   };

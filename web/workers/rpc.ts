@@ -92,15 +92,19 @@ export class Remote<M extends Methods> {
   private last = 0;
   private ended: WorkerCrash | undefined;
 
-  /** @param onCrash told when the worker ends by itself, also while nothing is asked of it. */
+  /**
+   * @param onCrash told when the worker ends by itself, also while nothing is asked of it.
+   * @param describe what calls that were under way then say, from what the browser says.
+   */
   constructor(
     private readonly worker: Worker,
     onCrash: (error: WorkerCrash) => void,
+    describe = (reason: string) => reason,
   ) {
     worker.addEventListener("message", ({ data }: MessageEvent<Reply>) => this.receive(data));
     worker.addEventListener("error", (event) => {
       event.preventDefault();
-      const crash = new WorkerCrash(event.message || "the worker could not be started, or ended");
+      const crash = new WorkerCrash(describe(event.message || "the worker could not be started, or ended"));
       this.end(crash);
       onCrash(crash);
     });

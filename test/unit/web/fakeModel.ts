@@ -1,3 +1,4 @@
+import type { PixelImage } from "../../../src/image/pixels.js";
 import type { Engine } from "../../../web/engine.js";
 import { Predictions } from "../../../web/predictions.js";
 import { createApp, type App } from "../../../web/state/app.js";
@@ -19,6 +20,9 @@ export class FakeModel {
   readonly predictions: Predictions;
   /** Calls that wait for their answer, the first that came first. */
   readonly waiting: Call[] = [];
+  /** Reads a slice of the image. */
+  slice = (): Promise<PixelImage> =>
+    Promise.resolve({ width: 100, height: 80, channels: 1, data: new Uint8Array(8000) });
   /** Told when the worker is lost. */
   failed: () => void = () => undefined;
 
@@ -26,8 +30,11 @@ export class FakeModel {
     const call = (method: string, argument: unknown, { signal }: { signal?: AbortSignal } = {}) =>
       new Promise((answer, fail) => this.waiting.push({ method, argument, answer, fail, ...(signal && { signal }) })); // prettier-ignore
     const engine = { worker: { call }, failed: () => this.failed() } as unknown as Engine;
-    const pixels = { width: 100, height: 80, channels: 1, data: new Uint8Array(8000) } as const;
-    this.predictions = new Predictions(this.app, () => engine, () => Promise.resolve(pixels)); // prettier-ignore
+    this.predictions = new Predictions(
+      this.app,
+      () => engine,
+      () => this.slice(),
+    );
     this.app.update({
       image: { name: "a.nii", sha256: "00", width: 100, height: 80, slices: 4 } as ImageInfo,
       model: { name: "m", sha256: "11" } as ModelInfo,

@@ -121,3 +121,12 @@ describe("a file that is none of what the page reads", () => {
     expect(app.value.notice?.text).toMatch(/: has no DICOM header .* expected a complete DICOM file/);
   });
 });
+
+// The last: what its reader still says is for nobody.
+test("an image that is read when the reader ends is told so, as the page itself is", async () => {
+  const { app, images } = loadPage();
+  const opened = images.open([FIRST]);
+  crash();
+  await opened;
+  expect(app.value.notice?.text).toMatch(/^the reader of images stopped: .*; open the image again$/);
+});

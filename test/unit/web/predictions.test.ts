@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { edit, sessionOf } from "../../../web/state/app.js";
 import { placeBox, selectedObject } from "../../../web/state/session.js";
+import { WorkerCrash } from "../../../web/workers/rpc.js";
 import { answerOf, FakeModel, turns } from "./fakeModel.js";
 
 test("what was under way for other settings is stopped; where it comes all the same, it is not taken", async () => {
@@ -34,4 +35,15 @@ test("an image that was encoded although that was stopped counts as not encoded"
   before.answer({ memory: 0 });
   await fake.encoded();
   expect(fake.waiting).toEqual([]);
+});
+
+test("a reader of images that ends in the middle does not end the model", async () => {
+  const fake = new FakeModel();
+  fake.slice = () => Promise.reject(new WorkerCrash("the reader of images stopped: out of memory"));
+  let lost = 0;
+  fake.failed = () => lost++;
+  fake.predictions.wake();
+  await turns();
+  expect(lost).toBe(0);
+  expect(fake.app.value.notice?.text).toBe("the reader of images stopped: out of memory");
 });

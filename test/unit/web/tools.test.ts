@@ -39,3 +39,14 @@ test("the place whose attention is asked for stays below the pointer too", () =>
   drag.move([80, 60]);
   expect(page.app.value.look?.at).toEqual([40, 30]);
 });
+
+test("a zoom by the wheel stays while the image is moved", () => {
+  const page = ground();
+  const drag = pressTool(page, [10, 10], { ...HAND, pan: true });
+  drag.move([20, 10]);
+  page.view = { x: 5, y: 5, scale: 2 };
+  drag.move([30, 40]);
+  expect(page.view).toEqual({ x: 15, y: 35, scale: 2 });
+  drag.cancel();
+  expect(page.view).toEqual({ x: 0, y: 0, scale: 1 });
+});
