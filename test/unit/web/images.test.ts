@@ -122,10 +122,12 @@ describe("a file that is none of what the page reads", () => {
   });
 });
 
-// The last: what its reader still says is for nobody.
 test("an image that is read when the reader ends is told so, as the page itself is", async () => {
   const { app, images } = loadPage();
-  const opened = images.open([FIRST]);
+  const endless = Object.assign(picture("endless.png", 1), {
+    arrayBuffer: () => new Promise(() => undefined),
+  });
+  const opened = images.open([endless]);
   crash();
   await opened;
   expect(app.value.notice?.text).toMatch(/^the reader of images stopped: .*; open the image again$/);
