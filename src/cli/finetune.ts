@@ -72,20 +72,8 @@ export function finetuneCommand(signal: AbortSignal): Command {
       "share of patients or volumes kept to validate with, or a data set of its own",
       "0.1",
     )
-    .addOption(
-      wholeNumber(
-        "--validate-every <n>",
-        "steps; checkpoints too (default: a tenth of the run, or --keep-every)",
-        1,
-      ),
-    )
-    .addOption(
-      wholeNumber(
-        "--keep-every <n>",
-        "keep the weights of every so many steps too, a multiple of --validate-every",
-        1,
-      ),
-    )
+    .addOption(wholeNumber("--validate-every <n>", "steps; checkpoints too (default: a tenth of the run)", 1))
+    .addOption(wholeNumber("--keep-every <n>", "keep the weights of every so many steps too", 1))
     .option("--preset <name>", "what is done to images, as in medsam segment (default: the weights' own)")
     .option("--intensity <name>", "how values become 0..255, such as ct-soft-tissue")
     .addOption(cropOption())

@@ -82,12 +82,7 @@ export async function runFinetune(
     const every =
       options.validateEvery ??
       (options.resume === true ? await validatedEvery(options.out) : undefined) ??
-      options.keepEvery ??
       Math.max(1, Math.round(settings.steps / 10));
-    if (options.keepEvery !== undefined && options.keepEvery % every !== 0)
-      throw new UsageError(
-        `--keep-every ${options.keepEvery}: expected a multiple of ${every}, the steps between checkpoints (--validate-every)`,
-      );
     try {
       const result = await finetuneInFolder({
         ...settings,

@@ -22,6 +22,8 @@ const FLUSH_MILLIS = 10_000;
  * them, so there are none on the other backends. A run that goes on writes another file, which TensorBoard joins.
  */
 export class EventFile {
+  private isLost = false;
+
   private constructor(
     private readonly backend: SummaryBackend,
     private readonly writer: tf.Tensor,
@@ -37,14 +39,24 @@ export class EventFile {
   }
 
   add(step: number, numbers: Readonly<Record<string, number>>): void {
-    tf.tidy(() => {
+    this.trying(() => {
       for (const [name, value] of Object.entries(numbers))
         this.backend.writeScalarSummary(this.writer, step, name, value);
     });
   }
 
   close(): void {
-    this.backend.flushSummaryWriter(this.writer);
+    this.trying(() => this.backend.flushSummaryWriter(this.writer));
     this.writer.dispose();
+  }
+
+  /** A disk that takes no more ends this file, not the run: `metrics.jsonl` has the same numbers, and is told of. */
+  private trying(write: () => void): void {
+    if (this.isLost) return;
+    try {
+      tf.tidy(write);
+    } catch {
+      this.isLost = true;
+    }
   }
 }

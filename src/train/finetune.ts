@@ -42,6 +42,8 @@ export interface FinetuneOptions extends SettingsInput {
   readonly validateEvery?: number;
   /** Steps between checkpoints; one is made after the last step too. Default 100. */
   readonly saveEvery?: number;
+  /** Steps between checkpoints that are to stay, beside those; default none. */
+  readonly keepEvery?: number;
   /** What a checkpoint's `state` and `metadata` were written to: goes on bit for bit, with the same settings. */
   readonly resume?: Checkpoint;
   /**
@@ -66,7 +68,6 @@ export interface FinetuneResult {
   readonly bestDice?: number;
 }
 
-export const DEFAULT_SAVE_EVERY = 100;
 const DEFAULT_CACHE_BYTES = 2 ** 30;
 
 /**
@@ -78,8 +79,8 @@ const DEFAULT_CACHE_BYTES = 2 ** 30;
  * range or nothing to train; ImageError for a case that cannot be used; the signal's reason when stopped.
  */
 export async function finetune(options: FinetuneOptions): Promise<FinetuneResult> {
-  const { model, data, validation, signal, validateEvery = 100, saveEvery = DEFAULT_SAVE_EVERY } = options;
-  for (const [name, value] of Object.entries({ validateEvery, saveEvery }))
+  const { model, data, validation, signal, validateEvery = 100, saveEvery = 100, keepEvery } = options;
+  for (const [name, value] of Object.entries({ validateEvery, saveEvery, keepEvery: keepEvery ?? 1 }))
     if (!(Number.isInteger(value) && value >= 1))
       throw new RangeError(`training: ${name} is ${value}; expected a whole number of at least 1`);
   if (data.length === 0) throw new RangeError("training: the data have no case; expected at least one");
@@ -164,7 +165,7 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
         if (signal?.aborted) await save(false, validates ? "validation" : undefined);
         throw error;
       }
-      if (isBest || due(saveEvery)) await save(isBest);
+      if (isBest || due(saveEvery) || due(keepEvery ?? Infinity)) await save(isBest);
     }
     return {
       ...(last && { last }),

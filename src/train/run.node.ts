@@ -6,13 +6,7 @@ import { defaultPreset } from "../predictor/presetTable.js";
 import type { Checkpoint } from "../weights/checkpoint.js";
 import { openCheckpointFile } from "../weights/open.node.js";
 import { saveSafetensors } from "../weights/safetensors.node.js";
-import {
-  DEFAULT_SAVE_EVERY,
-  finetune,
-  type FinetuneOptions,
-  type FinetuneResult,
-  type TrainingCheckpoint,
-} from "./finetune.js";
+import { finetune, type FinetuneOptions, type FinetuneResult, type TrainingCheckpoint } from "./finetune.js";
 import { EventFile } from "./eventFile.node.js";
 import { Metrics } from "./metrics.node.js";
 import { configurationDifferences, runConfiguration } from "./runConfiguration.js";
@@ -38,8 +32,6 @@ export interface RunOptions extends Omit<FinetuneOptions, "resume"> {
   readonly out: string;
   /** Go on where the run in the folder stopped, bit for bit; from the start when it saved nothing yet. Default false. */
   readonly resume?: boolean;
-  /** Besides best and last, keep the model of every so many steps, a multiple of `saveEvery`. Default: none. */
-  readonly keepEvery?: number;
 }
 
 /**
@@ -47,21 +39,16 @@ export interface RunOptions extends Omit<FinetuneOptions, "resume"> {
  * `state.safetensors` is one file, so a kill at any moment loses no more than the steps since it was written. Node only.
  *
  * @throws as `finetune`; TrainingError when the folder holds a run and `resume` is not set, when it is and the
- * configuration differs, or when the disk takes no checkpoint: the last one is then still whole; RangeError when
- * `keepEvery` is no multiple of `saveEvery`.
+ * configuration differs, or when the disk takes no checkpoint: the last one is then still whole.
  */
 export async function finetuneInFolder(options: RunOptions): Promise<FinetuneResult> {
-  const { out, resume = false, keepEvery, ...training } = options;
-  const { model, preset = defaultPreset(model.config), saveEvery = DEFAULT_SAVE_EVERY } = training;
+  const { out, resume = false, ...training } = options;
+  const { model, preset = defaultPreset(model.config), keepEvery } = training;
   const at = (name: string) => join(out, name);
   const configuration = await runConfiguration({ ...training, preset });
   await mkdir(out, { recursive: true });
   await removeTemporary(out);
 
-  if (keepEvery !== undefined && keepEvery % saveEvery !== 0)
-    throw new RangeError(
-      `training: keepEvery is ${keepEvery}; expected a multiple of saveEvery, ${saveEvery}`,
-    );
   const hasState = existsSync(at(RUN_FILES.state));
   // One that failed before it saved anything left nothing to go on with, and nothing to lose.
   const holdsRun = hasState || existsSync(at(RUN_FILES.last));

@@ -151,6 +151,22 @@ describe.skipIf(!wanted)("the native library", () => {
     });
   });
 
+  test("a disk that takes no more of TensorBoard's file ends no training", () => {
+    const folder = temporaryFolder();
+    const source = `
+      const { useBackend } = await import(${USE});
+      const { EventFile } = await import(${JSON.stringify(join(ROOT, "dist", "train", "eventFile.node.js"))});
+      await useBackend("tensorflow", { verify: false });
+      const events = EventFile.open(${JSON.stringify(folder)});
+      for (let step = 0; step < 2000; step++) events.add(step, { "train/loss": step });
+      events.close();
+      console.log("goes on");`;
+    const limited = `trap '' XFSZ; ulimit -f 8; exec "$0" "$@"`;
+    const run = spawnSync("bash", ["-c", limited, process.execPath, "--input-type=module", "-e", source], { cwd: ROOT, env: ENV, encoding: "utf8" }); // prettier-ignore
+    expect([run.stdout, run.stderr]).toEqual(["goes on\n", ""]);
+    expect(readdirSync(folder)).toHaveLength(1);
+  });
+
   describe("a copy of it", () => {
     // Beside the original, so that large files can be linked instead of copied.
     let home = "";

@@ -148,10 +148,12 @@ describe("a run's folder", () => {
     expect(lines.filter((line) => "scores" in line).map(({ step }) => step)).toEqual([0, 2, 4]);
   });
 
-  it("keeps models only at steps that are saved, and says so", async () => {
-    expect(await run(temporaryFolder(), { saveEvery: 2, keepEvery: 3 })).toMatch(
-      /keepEvery is 3; expected a multiple of saveEvery, 2/,
-    );
+  it("keeps models at the steps that it is asked to, whenever it saves besides", async () => {
+    const out = temporaryFolder();
+    await run(out, { steps: 7, saveEvery: 4, keepEvery: 3 });
+    const kept = readdirSync(out).filter((name) => name.startsWith("step-"));
+    expect(kept.sort()).toEqual(["step-3.safetensors", "step-6.safetensors"]);
+    expect(await run(temporaryFolder(), { keepEvery: 0 })).toMatch(/keepEvery is 0; expected a whole number/);
   });
 
   it("says what is broken in it", async () => {
