@@ -142,7 +142,7 @@ test("the guide's three commands end in weights that segment better, and that Py
   if (PYTHON === undefined) return;
   const args = ["-c", LOAD_STRICTLY, join(ROOT, "tools", "convert"), join(guide, "run", "best.safetensors")];
   expect(Number(execFileSync(PYTHON, args, { encoding: "utf8" }))).toBeGreaterThan(100);
-}, 240_000);
+}, 600_000);
 
 test("does not write over a run, resumes only the same one, and says what was wrong", () => {
   expect(train()).toMatchObject({

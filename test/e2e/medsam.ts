@@ -20,8 +20,11 @@ export interface Run {
 /** What `auto` means here: the same on every machine. */
 export const ENV = { ...process.env, MEDSAM_BACKEND: "wasm" };
 
-/** Runs `medsam` with these arguments to its end; its progress is left out. */
-export function medsam(args: readonly string[], cwd = ROOT, timeout = 100_000): Run {
+/**
+ * Runs `medsam` with these arguments to its end; its progress is left out. One that hangs is ended, and what it says
+ * from then on is lost; a training beside other tests takes minutes on a slow machine.
+ */
+export function medsam(args: readonly string[], cwd = ROOT, timeout = 300_000): Run {
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
     cwd,
     env: ENV,
