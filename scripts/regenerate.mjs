@@ -1,7 +1,7 @@
 // npm run regenerate: makes anew what depends on the embedded checkpoint, the golden values of the self-test and the
-// pictures of the README, of what is inside and of the page, and the picture of the architecture, which depends on the model's modules. With
-// nothing changed it changes nothing but the page's picture, which depends on the browser's fonts; that needs Chromium,
-// and is left as it is without.
+// pictures of the README, of what is inside and of the page, the picture of the architecture, which depends on the
+// model's modules, and that of generated images. With nothing changed it changes nothing but the page's picture, which
+// depends on the browser's fonts; that needs Chromium, and is left as it is without.
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -18,6 +18,7 @@ run("make-golden.mjs");
 run("draw-readme.mjs");
 run("draw-architecture.mjs");
 run("draw-inside.mjs");
+run("draw-generated.mjs");
 if (existsSync(chromium)) {
   // The page takes in the golden values and the checkpoint's hash when it is built.
   execFileSync("npm", ["run", "--silent", "build:web"], { cwd: ROOT, stdio: "inherit" });

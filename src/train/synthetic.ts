@@ -93,7 +93,14 @@ function ringsOf(plan: ObjectPlan): ObjectPlan {
     style: (random) => {
       const style = plan.style(random);
       const hole = random.uniform(0.45, 0.7);
-      return { ...style, outline: { ...style.outline, hole }, core: undefined, lens: false, halo: 0 };
+      return {
+        ...style,
+        outline: { ...style.outline, hole },
+        core: undefined,
+        lens: false,
+        halo: 0,
+        mottle: undefined,
+      };
     },
   };
 }

@@ -26,6 +26,11 @@ test("the README's picture", async () => {
   expect(await readImageFile(made("draw-readme.mjs", "sample.png"))).toEqual(kept);
 });
 
+test("the picture of generated images", async () => {
+  const kept = await readImageFile(join(ROOT, "docs", "images", "generated.png"));
+  expect(await readImageFile(made("draw-generated.mjs", "generated.png"))).toEqual(kept);
+});
+
 test("the picture of the architecture", () => {
   const kept = readFileSync(join(ROOT, "docs", "images", "architecture.svg"), "utf8");
   expect(readFileSync(made("draw-architecture.mjs", "architecture.svg"), "utf8")).toBe(kept);

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
@@ -58,6 +59,11 @@ describe.skipIf(!PAGE_CAN_RUN || !existsSync(SHARED_DATA))("images (these need .
     expect(labels.pixelSpacing![0]).toBeCloseTo(0.4102, 4);
     const used = [0, 1, 2, 3, 4, 5].map((z) => labels.data.subarray(z * 512 * 512, (z + 1) * 512 * 512).some((value) => value === 1)); // prettier-ignore
     expect(used).toEqual([false, false, false, true, true, false]);
+    const hashes = files("dicom-series").map((path) => sha256(readFileSync(path))).sort(); // prettier-ignore
+    const { image } = JSON.parse(Buffer.from(await save(page, "save-json")).toString()) as {
+      image: { sha256: string };
+    };
+    expect(image.sha256).toBe(sha256(hashes.join("\n")));
     await page.context().close();
   });
 
@@ -99,6 +105,8 @@ describe.skipIf(!PAGE_CAN_RUN || !existsSync(SHARED_DATA))("images (these need .
     await page.context().close();
   });
 });
+
+const sha256 = (data: string | Uint8Array) => createHash("sha256").update(data).digest("hex");
 
 /** Whether the ruler's line is there at its left end, at the right end that its length has, and behind that. */
 async function rulerEnds(page: Page, millimetres: number): Promise<boolean[]> {

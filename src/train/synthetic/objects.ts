@@ -2,7 +2,7 @@ import { connectedComponents } from "../../image/components.js";
 import type { Mask } from "../../image/mask.js";
 import type { Random } from "../random.js";
 import type { Fill, Scene, Tone } from "./scene.js";
-import { rasterise, type Outline, type Patch } from "./shape.js";
+import { rasterise, type Outline, type Patch, type Warp } from "./shape.js";
 
 /** How the objects of a picture look, one, or several alike. */
 export interface Style {
@@ -16,8 +16,17 @@ export interface Style {
   readonly rim?: { readonly width: number; readonly change: number };
   readonly core?: { readonly from: number; readonly change: number };
   readonly lens?: boolean;
+  /** Parts of another brightness that belong to the object. */
+  readonly mottle?: Mottle;
   /** Width of a weaker zone around the object, as swelling; 0 for none. */
   readonly halo: number;
+}
+
+/** Brighter and darker parts of an object, few and large ones or many; the sharper, the clearer their own edges. */
+export interface Mottle {
+  readonly bumps: keyof Warp;
+  readonly change: number;
+  readonly sharpness: number;
 }
 
 /** What a kind of picture asks of its objects. */
@@ -82,8 +91,10 @@ export function paintObjects(scene: Scene, plan: ObjectPlan): Placed[] {
 
 function place(scene: Scene, style: Style, side: number, placed: readonly Placed[]): Placed | undefined {
   const { random, size } = scene;
+  // What a picture is taken for is mostly all in it.
+  const border = random.chance(0.6) ? Math.min(side / 2, 0.45 * size) : 0.02 * size;
   for (let attempt = 0; attempt < 12; attempt++) {
-    const [x, y] = [size * random.uniform(0.02, 0.98), size * random.uniform(0.02, 0.98)];
+    const [x, y] = [random.uniform(border, size - border), random.uniform(border, size - border)];
     if (!mayLieAt(scene, Math.floor(y) * size + Math.floor(x), side, placed)) continue;
     const angle = random.uniform(0, 2 * Math.PI);
     const at = { x, y, length: side, angle, margin: 4 + style.halo };
@@ -167,6 +178,7 @@ function paintObject(scene: Scene, plan: ObjectPlan, style: Style, patch: Patch)
     rim: style.rim,
     core: style.core,
     lens: style.lens,
+    ...(style.mottle && { mottle: { ...style.mottle, field: scene.warp[style.mottle.bumps] } }),
   };
   if (style.halo > 0) paintHalo(scene, patch, plan.tone(scene, under, 0.3 * style.contrast), style.halo);
   scene.paint(patch, fill);
@@ -226,6 +238,6 @@ function stands({ planes, size }: Scene, { patch, inside }: Placed, leastContras
     const [mean, other] = [sum / n, otherSum / m];
     const variance = (squares / n - mean ** 2 + otherSquares / m - other ** 2) / 2;
     const difference = Math.abs(mean - other);
-    return difference > leastContrast && difference > 0.45 * Math.sqrt(Math.max(variance, 0));
+    return difference > leastContrast && difference > 0.35 * Math.sqrt(Math.max(variance, 0));
   });
 }

@@ -23,6 +23,8 @@ export interface Fill {
   readonly core?: { readonly from: number; readonly change: number };
   /** Thicker towards the middle, as in a projection: little is covered at the edge. */
   readonly lens?: boolean;
+  /** Brighter and darker parts that belong to the shape: smooth, or with edges of their own. */
+  readonly mottle?: { readonly field: Float32Array; readonly change: number; readonly sharpness: number };
 }
 
 /** A picture while it is made: planes of about 0 to 1, and what its parts share. */
@@ -88,7 +90,7 @@ export class Scene {
   paint(patch: Patch, fill: Fill): void {
     const { x0, y0, width, height, depth } = patch;
     const { size } = this;
-    const { opacity, softness, grain, texture: field, shade, rim, core, lens } = fill;
+    const { opacity, softness, grain, texture: field, shade, rim, core, lens, mottle } = fill;
     const greatest = depth.reduce((most, value) => (value > most ? value : most), 1e-3);
     const coreFrom = core === undefined ? Infinity : core.from * greatest;
     const coreWidth = 0.25 * greatest;
@@ -107,6 +109,8 @@ export class Scene {
         if (rim !== undefined && d < 2 * rim.width) change += rim.change * Math.min(1, 2 - d / rim.width);
         if (d > coreFrom && core !== undefined)
           change += core.change * Math.min(1, (d - coreFrom) / coreWidth);
+        if (mottle !== undefined)
+          change += mottle.change * Math.min(Math.max(mottle.sharpness * mottle.field[i], -1), 1);
         for (let channel = 0; channel < this.planes.length; channel++) {
           const plane = this.planes[channel];
           const tone = fill.tone[channel];

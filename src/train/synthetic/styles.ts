@@ -1,5 +1,5 @@
 import type { Random } from "../random.js";
-import type { Style } from "./objects.js";
+import type { Mottle, Style } from "./objects.js";
 import type { Scene, Tone } from "./scene.js";
 import { randomOutline, type Outline } from "./shape.js";
 
@@ -38,6 +38,20 @@ export function drawStyle(random: Random, range: StyleRange, easy: boolean): Sty
       ? { from: random.uniform(0.35, 0.7), change: random.sign() * random.uniform(0.05, 0.2) }
       : undefined,
     halo: random.chance(range.halo) ? random.uniform(3, 9) : 0,
+    mottle: drawMottle(random, strength),
+  };
+}
+
+/**
+ * Of another brightness inside by as much as the object's from its surroundings, or more: lesions, nerves and polyps
+ * are seldom of one piece. `strength` is the object's contrast.
+ */
+function drawMottle(random: Random, strength: number): Mottle | undefined {
+  if (!random.chance(0.4)) return undefined;
+  return {
+    bumps: random.chance(0.5) ? "coarse" : "fine",
+    change: random.sign() * random.uniform(0.3, 1.3) * Math.min(strength, 0.3),
+    sharpness: random.logUniform(0.6, 4),
   };
 }
 
