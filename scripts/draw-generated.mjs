@@ -5,7 +5,7 @@ import { drawOverlay, encodePng, synthesize, writeFileAtomic } from "../dist/ind
 import { LOOKS } from "../dist/train/synthetic/looks.js";
 
 const [SIDE, GAP, ACROSS] = [96, 4, 6];
-/** Of those of a look, the first that shows more than one object, or none of them would be small. */
+/** Of a look the first picture that shows so many, as one object alone says little of it. */
 const LEAST_OBJECTS = 2;
 
 const found = new Map();

@@ -22,7 +22,8 @@ interface Prompt {
 
 /** Masks of OpenCV a prompt, each from another start of its k-means; as `grab_cut.py` has it. */
 const SEEDS = 3;
-const GENERATED = 9;
+/** Indices of generated pictures; in 3, by its start, OpenCV finds 89 pixels or none. */
+const GENERATED = [0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11];
 /** Prompts of the sample images; others take OpenCV long, or are cut one way or another by its random start. */
 const REAL = [
   "ihc",
@@ -43,9 +44,8 @@ function wider([x0, y0, x1, y1]: PixelBox, { width, height }: PixelImage): Pixel
 }
 
 async function prompts(): Promise<Prompt[]> {
-  const generated = Array.from({ length: GENERATED }, (_, index) =>
-    synthesize(11, index, { size: 128 }),
-  ).flatMap(({ image, objects }, index): Prompt[] => {
+  const generated = GENERATED.flatMap((index): Prompt[] => {
+    const { image, objects } = synthesize(11, index, { size: 128 });
     const boxes = objects.map(({ box }) => wider(box, image));
     const box = boxes.find(([x0, y0, x1, y1]) => (x1 - x0) * (y1 - y0) < (image.width * image.height) / 2);
     return box ? [{ id: `generated ${index}`, image, box }] : [];
@@ -91,24 +91,17 @@ describe.skipIf(reason !== undefined)("GrabCut", () => {
     const bytes = new Uint8Array(readFileSync(file("masks.bin")));
     let at = 0;
     const rows: Record<string, string>[] = [];
-    let byStart = 0;
     for (const { id, image, box } of all) {
       const { width, height } = image;
       const ours = flatMask(cutByColours(toRgb(image), box));
-      const theirs = Array.from({ length: SEEDS }, () => {
+      const agreements = Array.from({ length: SEEDS }, () => {
         const data = bytes.slice(at, (at += width * height));
-        return flatMask({ width, height, data });
+        return dice(ours, flatMask({ width, height, data }));
       });
-      const agreements = theirs.map((mask) => dice(ours, mask));
       rows.push({ id, ...Object.fromEntries(agreements.map((value, n) => [`seed ${n + 1}`, value.toFixed(4)])) }); // prettier-ignore
-      // Where OpenCV's masks differ by its start, one of them is to be met.
-      const amongThem = Math.min(...theirs.flatMap((a) => theirs.map((b) => dice(a, b))));
-      if (amongThem < 0.95) byStart++;
-      const agreement = amongThem < 0.95 ? Math.max(...agreements) : Math.min(...agreements);
-      expect(agreement, id).toBeGreaterThanOrEqual(0.95);
+      expect(Math.min(...agreements), id).toBeGreaterThanOrEqual(0.95);
     }
     console.table(rows);
-    expect(byStart).toBeLessThanOrEqual(1);
     expect(at).toBe(bytes.length);
   });
 });
