@@ -1,6 +1,6 @@
 // node scripts/score-embedded.mjs NAME [CHECKPOINT]: scores a small checkpoint, the package's unless said, on generated
 // pictures and on the sample files with ground truth, keeps the scores under its name in models/scores.json, and writes
-// the tables of models/README.md. Without a name it only writes the tables.
+// the tables of models/README.md (prompt by prompt, those of the first and the last). Without a name it only writes the tables.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { format, resolveConfig } from "prettier";
@@ -63,17 +63,18 @@ const real = table(
     }),
   ),
 );
+const shown = [entries[0], entries.at(-1)];
 const boxAlone = ways.filter((way) => way !== "whole" && way !== "crop");
 const each = table(
   [
     "each of them, tight box",
-    ...entries.flatMap(({ name }) => [`${name}, ${WAYS.whole}`, `${name}, ${WAYS.crop}`]),
+    ...shown.flatMap(({ name }) => [`${name}, ${WAYS.whole}`, `${name}, ${WAYS.crop}`]),
     ...boxAlone.map((way) => WAYS[way]),
   ],
   entries[0].real
     .filter(({ box }) => box === "tight")
     .map((first) => {
-      const own = entries.map(({ real }) => real.find(({ id, box }) => id === first.id && box === first.box));
+      const own = shown.map(({ real }) => real.find(({ id, box }) => id === first.id && box === first.box));
       const scores = own.flatMap(({ whole, crop }) => [whole, crop]);
       return [first.id.replaceAll("_", " "), ...[...scores, ...boxAlone.map((way) => first[way])].map(show)];
     }),

@@ -100,6 +100,8 @@ function ringsOf(plan: ObjectPlan): ObjectPlan {
         lens: false,
         halo: 0,
         mottle: undefined,
+        limb: 0,
+        fading: undefined,
       };
     },
   };

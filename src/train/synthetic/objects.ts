@@ -1,7 +1,7 @@
 import { connectedComponents } from "../../image/components.js";
 import type { Mask } from "../../image/mask.js";
 import type { Random } from "../random.js";
-import type { Fill, Scene, Tone } from "./scene.js";
+import type { Fading, Fill, Scene, Tone } from "./scene.js";
 import { rasterise, type Outline, type Patch, type Warp } from "./shape.js";
 
 /** How the objects of a picture look, one, or several alike. */
@@ -18,6 +18,11 @@ export interface Style {
   readonly lens?: boolean;
   /** Parts of another brightness that belong to the object. */
   readonly mottle?: Mottle;
+  /** Share of what is uneven below that shows through; 0 for nothing. */
+  readonly relief: number;
+  /** How much darker it is at the outline; 0 for not. */
+  readonly limb: number;
+  readonly fading?: Fading;
   /** Width of a weaker zone around the object, as swelling; 0 for none. */
   readonly halo: number;
 }
@@ -178,6 +183,9 @@ function paintObject(scene: Scene, plan: ObjectPlan, style: Style, patch: Patch)
     rim: style.rim,
     core: style.core,
     lens: style.lens,
+    fading: style.fading,
+    ...(style.limb > 0 && { limb: style.limb }),
+    ...(style.relief > 0 && { relief: { share: style.relief, mean: under } }),
     ...(style.mottle && { mottle: { ...style.mottle, field: scene.warp[style.mottle.bumps] } }),
   };
   if (style.halo > 0) paintHalo(scene, patch, plan.tone(scene, under, 0.3 * style.contrast), style.halo);

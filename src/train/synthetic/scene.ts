@@ -25,7 +25,25 @@ export interface Fill {
   readonly lens?: boolean;
   /** Brighter and darker parts that belong to the shape: smooth, or with edges of their own. */
   readonly mottle?: { readonly field: Float32Array; readonly change: number; readonly sharpness: number };
+  /** The share of what is uneven below, about its mean, that shows through: a stain more than a thing of its own. */
+  readonly relief?: { readonly share: number; readonly mean: Tone };
+  /** Darker towards the outline by so much, as a ball in light from the front. */
+  readonly limb?: number;
+  /** From the middle to one side it is lost in what is below, by `share` there. */
+  readonly fading?: Fading;
 }
+
+export interface Fading {
+  readonly share: number;
+  /** Direction of that side. */
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Most that shows through from below, so that a bone below a lesion does not hide it. */
+const MOST_RELIEF = 0.2;
+/** Share of the greatest depth up to which the limb reaches. */
+const LIMB_DEPTH = 0.7;
 
 /** A picture while it is made: planes of about 0 to 1, and what its parts share. */
 export class Scene {
@@ -91,12 +109,14 @@ export class Scene {
     const { x0, y0, width, height, depth } = patch;
     const { size } = this;
     const { opacity, softness, grain, texture: field, shade, rim, core, lens, mottle } = fill;
+    const { relief, limb, fading } = fill;
     const greatest = depth.reduce((most, value) => (value > most ? value : most), 1e-3);
     const coreFrom = core === undefined ? Infinity : core.from * greatest;
     const coreWidth = 0.25 * greatest;
+    const limbWidth = LIMB_DEPTH * greatest;
     const inHue = this.planes.length > 1;
     for (let y = 0; y < height; y++) {
-      const light = shade[1] * (y / height - 0.5);
+      const down = y / height - 0.5;
       for (let x = 0; x < width; x++) {
         const d = depth[y * width + x];
         let alpha = d / softness + 0.5;
@@ -105,7 +125,13 @@ export class Scene {
         if (lens === true) alpha *= Math.sqrt(d > 0 ? d / greatest : 0);
         alpha *= opacity;
         const i = (y0 + y) * size + x0 + x;
-        let change = grain * field[i] + light + shade[0] * (x / width - 0.5);
+        const over = x / width - 0.5;
+        if (fading !== undefined) {
+          const aside = Math.min(Math.max(2.2 * (fading.x * over + fading.y * down), 0), 1);
+          alpha *= 1 - fading.share * aside;
+        }
+        let change = grain * field[i] + shade[1] * down + shade[0] * over;
+        if (limb !== undefined && d < limbWidth) change -= limb * (1 - Math.max(d, 0) / limbWidth) ** 2;
         if (rim !== undefined && d < 2 * rim.width) change += rim.change * Math.min(1, 2 - d / rim.width);
         if (d > coreFrom && core !== undefined)
           change += core.change * Math.min(1, (d - coreFrom) / coreWidth);
@@ -114,7 +140,12 @@ export class Scene {
         for (let channel = 0; channel < this.planes.length; channel++) {
           const plane = this.planes[channel];
           const tone = fill.tone[channel];
-          plane[i] += alpha * (tone + change * (inHue ? 0.3 + tone : 1) - plane[i]);
+          let target = tone + change * (inHue ? 0.3 + tone : 1);
+          if (relief !== undefined) {
+            const kept = relief.share * (plane[i] - relief.mean[channel]);
+            target += Math.min(Math.max(kept, -MOST_RELIEF), MOST_RELIEF);
+          }
+          plane[i] += alpha * (target - plane[i]);
         }
       }
     }

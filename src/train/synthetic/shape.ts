@@ -53,14 +53,14 @@ export function randomOutline(random: Random, hole = 0): Outline {
   const family = random.next();
   const plain = { bend: 0, waves: 0, waveCount: 0, roughness: 0, hole };
   const rough = random.chance(0.5) ? random.uniform(0.02, 0.13) : 0;
-  if (family < 0.27) return { ...plain, radii: circle(), aspect: random.uniform(1, 1.9), roughness: rough };
-  if (family < 0.62)
-    return { ...plain, radii: harmonics(random), aspect: random.uniform(1, 1.7), roughness: rough };
+  if (family < 0.32) return { ...plain, radii: circle(), aspect: random.uniform(1, 1.9), roughness: rough };
   if (family < 0.7)
+    return { ...plain, radii: harmonics(random), aspect: random.uniform(1, 1.7), roughness: rough };
+  if (family < 0.76)
     return { ...plain, radii: polygon(random), aspect: random.uniform(1, 1.6), roughness: rough };
-  if (family < 0.75)
+  if (family < 0.82)
     return { ...plain, radii: lobes(random), aspect: random.uniform(1, 1.5), roughness: rough };
-  if (family < 0.9) {
+  if (family < 0.92) {
     const bend = random.sign() * random.uniform(0.1, 0.4);
     return { ...plain, radii: superellipse(2.3), aspect: random.uniform(1.4, 2.4), bend, roughness: rough };
   }

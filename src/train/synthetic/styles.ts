@@ -1,6 +1,6 @@
 import type { Random } from "../random.js";
 import type { Mottle, Style } from "./objects.js";
-import type { Scene, Tone } from "./scene.js";
+import type { Fading, Scene, Tone } from "./scene.js";
 import { randomOutline, type Outline } from "./shape.js";
 
 export interface StyleRange {
@@ -15,6 +15,9 @@ export interface StyleRange {
   readonly rim: number;
   readonly core: number;
   readonly halo: number;
+  /** Chances that what is below shows through, and of a darker outline; by default those of most pictures. */
+  readonly relief?: number;
+  readonly limb?: number;
   readonly outline?: (random: Random) => Outline;
 }
 
@@ -24,6 +27,7 @@ export function drawStyle(random: Random, range: StyleRange, easy: boolean): Sty
   const strength = random.logUniform(easy ? Math.max(low, 0.25) : low, Math.max(high, easy ? 0.35 : 0));
   const contrast = (random.chance(range.brighter) ? 1 : -1) * strength;
   const shading = random.chance(0.4) ? 0.6 * strength : 0;
+  const { relief = 0.4, limb = 0.2 } = range;
   return {
     outline: (range.outline ?? randomOutline)(random),
     contrast,
@@ -39,6 +43,9 @@ export function drawStyle(random: Random, range: StyleRange, easy: boolean): Sty
       : undefined,
     halo: random.chance(range.halo) ? random.uniform(3, 9) : 0,
     mottle: drawMottle(random, strength),
+    relief: random.chance(relief) ? random.uniform(0.4, 1) : 0,
+    limb: random.chance(limb) ? random.uniform(0.3, 1.2) * Math.min(strength, 0.3) : 0,
+    fading: easy ? undefined : drawFading(random),
   };
 }
 
@@ -53,6 +60,13 @@ function drawMottle(random: Random, strength: number): Mottle | undefined {
     change: random.sign() * random.uniform(0.3, 1.3) * Math.min(strength, 0.3),
     sharpness: random.logUniform(0.6, 4),
   };
+}
+
+/** The outline of one side is hard to see, or not to be seen at all: it follows from the rest and from the box. */
+function drawFading(random: Random): Fading | undefined {
+  if (!random.chance(0.35)) return undefined;
+  const angle = random.uniform(0, 2 * Math.PI);
+  return { share: random.uniform(0.5, 1), x: Math.cos(angle), y: Math.sin(angle) };
 }
 
 /** A grey that differs by the contrast, the other way round where there is no room for it. */

@@ -1,6 +1,6 @@
 import { drawCurves } from "../curves.js";
 import { smoothField } from "../fields.js";
-import { addNoise, applyVignette, blurAll } from "../finish.js";
+import { addNoise, applyBias, applyVignette, blurAll } from "../finish.js";
 import type { Look } from "../look.js";
 import { flat, type Scene } from "../scene.js";
 import { rasterise, roundOutline, type Patch } from "../shape.js";
@@ -70,13 +70,15 @@ export const ENDOSCOPY: Look = {
       const style = drawStyle(
         random,
         {
-          contrast: [0.1, 0.4],
+          contrast: [0.07, 0.4],
           brighter: 0.5,
-          softness: [1.5, 5],
+          softness: [1.5, 6],
           grain: [0.01, 0.06],
-          rim: 0.4,
+          rim: 0.3,
           core: 0.1,
           halo: 0.15,
+          relief: 0.7,
+          limb: 0.5,
         },
         easy,
       );
@@ -84,15 +86,20 @@ export const ENDOSCOPY: Look = {
       const from = random.uniform(0, 2 * Math.PI);
       return { ...style, shade: [light * Math.cos(from), light * Math.sin(from)] };
     },
-    tone: ({ random }, under, contrast) => towards(under, random.pick(GROWTHS), contrast),
+    // Of another colour, or of the mucosa's own and only lighter or darker.
+    tone: ({ random }, under, contrast) =>
+      random.chance(0.6)
+        ? towards(under, random.pick(GROWTHS), contrast)
+        : under.map((value) => Math.min(value * (1 + contrast), 1)),
     after: (scene, patch) => {
-      if (scene.random.chance(0.5)) paintGlare(scene, scene.random.integer(1, 3), patch);
+      if (scene.random.chance(0.6)) paintGlare(scene, scene.random.integer(1, 6), patch);
     },
   }),
   finish(scene, easy) {
     const { random, size } = scene;
     paintGlare(scene, random.integer(0, 10), { x0: 0, y0: 0, width: size, height: size });
     blurAll(scene, random.uniform(0.5, 1.2));
+    if (random.chance(0.7)) applyBias(scene, random.uniform(0.05, 0.3));
     applyVignette(scene, random.uniform(0.1, 0.8));
     addNoise(scene, easy ? 0.005 : random.logUniform(0.004, 0.03), 0.5, true);
     cutToRegion(scene, random.uniform(0, 0.05));
@@ -106,7 +113,7 @@ function paintGlare(scene: Scene, count: number, { x0, y0, width, height }: Omit
     const place = {
       x: x0 + width * random.uniform(0.2, 0.8),
       y: y0 + height * random.uniform(0.2, 0.8),
-      length: scene.px(random.logUniform(2, 12)),
+      length: scene.px(random.logUniform(2, 18)),
       angle: random.uniform(0, Math.PI),
     };
     const spot = rasterise({ ...roundOutline(random, 3), roughness: 0.1 }, place, size, scene.warp);

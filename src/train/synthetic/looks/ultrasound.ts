@@ -49,7 +49,7 @@ export const ULTRASOUND: Look = {
           contrast: [0.12, 0.4],
           brighter: 0.2,
           softness: [1.5, 5],
-          grain: [0.005, 0.04],
+          grain: [0.005, 0.15],
           rim: 0.35,
           core: 0.15,
           halo: 0.1,
