@@ -184,8 +184,8 @@ function paintObject(scene: Scene, plan: ObjectPlan, style: Style, patch: Patch)
     core: style.core,
     lens: style.lens,
     fading: style.fading,
-    ...(style.limb > 0 && { limb: style.limb }),
-    ...(style.relief > 0 && { relief: { share: style.relief, mean: under } }),
+    limb: style.limb,
+    relief: { share: style.relief, mean: under },
     ...(style.mottle && { mottle: { ...style.mottle, field: scene.warp[style.mottle.bumps] } }),
   };
   if (style.halo > 0) paintHalo(scene, patch, plan.tone(scene, under, 0.3 * style.contrast), style.halo);

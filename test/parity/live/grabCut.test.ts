@@ -22,11 +22,7 @@ interface Prompt {
 
 /** Masks of OpenCV a prompt, each from another start of its k-means; as `grab_cut.py` has it. */
 const SEEDS = 3;
-/** Generated pictures. */
 const GENERATED = 12;
-/** Prompts that OpenCV must cut alike from every start, so that there is one mask to compare with; of 20 or 21. */
-const LEAST_ALIKE = 17;
-const SAME = 0.95;
 /** Prompts of the sample images; others take OpenCV long, or are cut one way or another by its random start. */
 const REAL = [
   "ihc",
@@ -47,8 +43,9 @@ function wider([x0, y0, x1, y1]: PixelBox, { width, height }: PixelImage): Pixel
 }
 
 async function prompts(): Promise<Prompt[]> {
-  const generated = Array.from({ length: GENERATED }, (_, index) => index).flatMap((index): Prompt[] => {
-    const { image, objects } = synthesize(11, index, { size: 128 });
+  const generated = Array.from({ length: GENERATED }, (_, index) =>
+    synthesize(11, index, { size: 128 }),
+  ).flatMap(({ image, objects }, index): Prompt[] => {
     const boxes = objects.map(({ box }) => wider(box, image));
     const box = boxes.find(([x0, y0, x1, y1]) => (x1 - x0) * (y1 - y0) < (image.width * image.height) / 2);
     return box ? [{ id: `generated ${index}`, image, box }] : [];
@@ -85,35 +82,33 @@ describe.skipIf(reason !== undefined)("GrabCut", () => {
   const folder = mkdtempSync(join(tmpdir(), "medsam-grabcut-"));
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  it(
-    "cuts as OpenCV's does; where that cuts one way or another by its random start, one of these ways",
-    { timeout: 300_000 },
-    async () => {
-      const all = await prompts();
-      const file = (name: string) => join(folder, name);
-      writeFileSync(file("prompts.json"), JSON.stringify(all.map(({ image: { width, height, channels }, box }) => ({ width, height, channels, box })))); // prettier-ignore
-      writeFileSync(file("pixels.bin"), Buffer.concat(all.map(({ image }) => image.data as Uint8Array)));
-      python("grab_cut.py", ...["prompts.json", "pixels.bin", "masks.bin"].map(file));
-      const bytes = new Uint8Array(readFileSync(file("masks.bin")));
-      let [at, alike] = [0, 0];
-      const rows: Record<string, string>[] = [];
-      for (const { id, image, box } of all) {
-        const { width, height } = image;
-        const ours = flatMask(cutByColours(toRgb(image), box));
-        const theirs = Array.from({ length: SEEDS }, () => {
-          const data = bytes.slice(at, (at += width * height));
-          return flatMask({ width, height, data });
-        });
-        const agreements = theirs.map((mask) => dice(ours, mask));
-        const isAlike = theirs.every((mask) => dice(theirs[0], mask) >= SAME);
-        if (isAlike) alike++;
-        rows.push({ id, ...Object.fromEntries(agreements.map((value, n) => [`seed ${n + 1}`, value.toFixed(4)])) }); // prettier-ignore
-        const agreement = isAlike ? Math.min(...agreements) : Math.max(...agreements);
-        expect(agreement, `${id}: ${agreements.join(", ")}`).toBeGreaterThanOrEqual(SAME);
-      }
-      console.table(rows);
-      expect(at).toBe(bytes.length);
-      expect(alike).toBeGreaterThanOrEqual(existsSync(DATA) ? LEAST_ALIKE : LEAST_ALIKE - REAL.length);
-    },
-  );
+  it("cuts as OpenCV's does", { timeout: 300_000 }, async () => {
+    const all = await prompts();
+    const file = (name: string) => join(folder, name);
+    writeFileSync(file("prompts.json"), JSON.stringify(all.map(({ image: { width, height, channels }, box }) => ({ width, height, channels, box })))); // prettier-ignore
+    writeFileSync(file("pixels.bin"), Buffer.concat(all.map(({ image }) => image.data as Uint8Array)));
+    python("grab_cut.py", ...["prompts.json", "pixels.bin", "masks.bin"].map(file));
+    const bytes = new Uint8Array(readFileSync(file("masks.bin")));
+    let at = 0;
+    const rows: Record<string, string>[] = [];
+    let byStart = 0;
+    for (const { id, image, box } of all) {
+      const { width, height } = image;
+      const ours = flatMask(cutByColours(toRgb(image), box));
+      const theirs = Array.from({ length: SEEDS }, () => {
+        const data = bytes.slice(at, (at += width * height));
+        return flatMask({ width, height, data });
+      });
+      const agreements = theirs.map((mask) => dice(ours, mask));
+      rows.push({ id, ...Object.fromEntries(agreements.map((value, n) => [`seed ${n + 1}`, value.toFixed(4)])) }); // prettier-ignore
+      // Where OpenCV's masks differ by its start, one of them is to be met.
+      const amongThem = Math.min(...theirs.flatMap((a) => theirs.map((b) => dice(a, b))));
+      if (amongThem < 0.95) byStart++;
+      const agreement = amongThem < 0.95 ? Math.max(...agreements) : Math.min(...agreements);
+      expect(agreement, id).toBeGreaterThanOrEqual(0.95);
+    }
+    console.table(rows);
+    expect(byStart).toBeLessThanOrEqual(1);
+    expect(at).toBe(bytes.length);
+  });
 });
