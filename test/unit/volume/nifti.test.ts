@@ -8,6 +8,7 @@ import { niftiLabelBytes } from "../../../src/volume/niftiWrite.js";
 import type { Vector3 } from "../../../src/volume/vector.js";
 import { spacingOf, type LabelVolume } from "../../../src/volume/volume.js";
 import { VolumeError } from "../../../src/volume/volumeError.js";
+import { fileWorks } from "../../fileWorks.js";
 import { makeNifti, type NiftiParts } from "./makeNifti.js";
 
 const OBLIQUE: Affine = [
@@ -111,12 +112,23 @@ describe("place", () => {
     expect(axisCodes(affine)).toBe("LPS");
   });
 
-  test("sform goes before qform, as in nibabel", () => {
-    const sform = { code: 1, rows: OBLIQUE };
-    for (const code of [1, 4])
-      expect(readNifti(shorts({ qform: { ...qform, code }, sform }), "a.nii").affine![0][3]).toBe(90);
-    expect(readNifti(shorts({ qform, sform: { ...sform, code: 0 } }), "a.nii").affine![0][3]).toBe(5);
-  });
+  fileWorks(
+    {
+      format: "NIfTI",
+      from: "SPM, FSL",
+      habit: "sform and qform say different places, after a registration",
+      result: "the place of the sform, as nibabel gives it; a warning if the voxel sizes differ",
+    },
+    () => {
+      const sform = { code: 1, rows: OBLIQUE };
+      for (const code of [1, 4]) {
+        const volume = readNifti(shorts({ qform: { ...qform, code }, sform }), "a.nii");
+        expect(volume.affine![0][3]).toBe(90);
+        expect(volume.warnings).toEqual([expect.stringContaining("its affine has other steps")]);
+      }
+      expect(readNifti(shorts({ qform, sform: { ...sform, code: 0 } }), "a.nii").affine![0][3]).toBe(5);
+    },
+  );
 
   test("unknown stays unknown", () => {
     const volume = readNifti(shorts(), "a.nii");
