@@ -69,7 +69,7 @@ export { flatMask, type VoxelMask } from "./evaluate/voxelMask.js";
 
 // Model and layers
 export * from "./model/config.js";
-export { buildSam, type BuildOptions } from "./model/load.js";
+export { buildSam, type BuildOptions, type LoadOptions } from "./model/load.js";
 export { parameterShapes } from "./model/parameterShapes.js";
 export { recogniseConfig } from "./model/recognise.js";
 export { Sam, type SamInput } from "./model/sam.js";

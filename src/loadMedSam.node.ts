@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { loadMedSam as loadFromAnywhere } from "./loadMedSam.js";
-import { buildSam, type BuildOptions } from "./model/load.js";
+import { buildSam, type LoadOptions } from "./model/load.js";
 import type { Sam } from "./model/sam.js";
 import { openCheckpointFile } from "./weights/open.node.js";
 
@@ -24,13 +24,15 @@ export type CheckpointInput = string | URL | Uint8Array;
  */
 export async function loadMedSam(
   source: CheckpointInput = EMBEDDED_CHECKPOINT,
-  options: BuildOptions = {},
+  options: LoadOptions = {},
 ): Promise<Sam> {
   const path = pathOf(source);
   if (path === undefined) return loadFromAnywhere(source, options);
   const checkpoint = openCheckpointFile(path);
   try {
-    return buildSam(checkpoint, options).model;
+    const { model, report } = buildSam(checkpoint, options);
+    options.onReport?.(report);
+    return model;
   } finally {
     checkpoint.close();
   }

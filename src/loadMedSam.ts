@@ -1,4 +1,4 @@
-import { buildSam, type BuildOptions } from "./model/load.js";
+import { buildSam, type LoadOptions } from "./model/load.js";
 import type { Sam } from "./model/sam.js";
 import { bytesSource } from "./weights/byteSource.js";
 import { CheckpointError } from "./weights/checkpoint.js";
@@ -12,11 +12,13 @@ export type CheckpointInput = string | URL | Blob | Uint8Array;
  *
  * @throws CheckpointError when it cannot be fetched or read, or does not fit a SAM.
  */
-export async function loadMedSam(source: CheckpointInput, options: BuildOptions = {}): Promise<Sam> {
+export async function loadMedSam(source: CheckpointInput, options: LoadOptions = {}): Promise<Sam> {
   const { bytes, name } = await readAll(source);
   const checkpoint = openCheckpoint(bytesSource(bytes, name));
   try {
-    return buildSam(checkpoint, options).model;
+    const { model, report } = buildSam(checkpoint, options);
+    options.onReport?.(report);
+    return model;
   } finally {
     checkpoint.close();
   }

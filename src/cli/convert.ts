@@ -60,6 +60,13 @@ async function convert(
   const { hashFile, openCheckpointFile } = await import("../weights/open.node.js");
   const { recogniseFile } = await import("./recogniseFile.js");
 
+  const file = openCheckpointFile(input);
+  let model: CheckpointSummary;
+  try {
+    model = await recogniseFile(file);
+  } finally {
+    file.close();
+  }
   const progress = new Progress(`converting ${basename(input)}`);
   const onProgress = (share: number) => progress.update(share);
   const report = convertCheckpoint(input, output, {
@@ -67,12 +74,14 @@ async function convert(
     ...{ names: whose, onProgress },
   });
   progress.stop();
-  const file = openCheckpointFile(output);
-  const model = await recogniseFile(file);
-  file.close();
+  const incomplete = model.missing.length + model.misshapen.length;
+  if (incomplete > 0) {
+    console.error(`medsam: ${output}: was written, but ${incomplete} tensors that the model needs are missing or of another shape`); // prettier-ignore
+    process.exitCode = 1;
+  }
   if (json) {
     const files = { input: basename(input), output: basename(output), sha256: await hashFile(output) };
-    console.log(JSON.stringify({ ...files, ...report, model: model ?? null }, null, 2));
+    console.log(JSON.stringify({ ...files, ...report, model }, null, 2));
     return;
   }
   const { tensors, parameters, bytes, renamed, dropped } = report;
@@ -82,11 +91,7 @@ async function convert(
   printFit(model);
 }
 
-function printFit(model: CheckpointSummary | undefined): void {
-  if (model === undefined) {
-    console.log("  not recognised as a SAM; written as it is");
-    return;
-  }
+function printFit(model: CheckpointSummary): void {
   console.log(`  recognised: ${model.name}`);
   console.log(`  missing: ${names(model.missing)}`);
   if (model.misshapen.length > 0) console.log(`  of another shape: ${names(model.misshapen)}`);

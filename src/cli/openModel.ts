@@ -3,27 +3,26 @@ import { EMBEDDED_CHECKPOINT } from "../loadMedSam.node.js";
 import { buildSam } from "../model/load.js";
 import type { Sam } from "../model/sam.js";
 import { hashFile, openCheckpointFile } from "../weights/open.node.js";
+import type { LoadReport } from "../weights/paramScope.js";
+import { names } from "./format.js";
 import type { Provenance } from "./provenance.js";
 
 /**
- * Loads the weights of a command's `--checkpoint`, or those in the package, and says which they are. A tensor that
- * the model has no place for is named on standard error.
+ * Loads the weights of a command's `--checkpoint`, or those in the package, and says which they are.
  *
+ * @param tell is given a line when names in the file differ from the model's; default: to standard error.
  * @throws CheckpointError when the file cannot be read or does not fit.
  */
 export async function openModel(
   path: string = EMBEDDED_CHECKPOINT,
+  tell = (line: string) => console.error(`medsam: ${line}`),
 ): Promise<{ model: Sam; checkpoint: Provenance["checkpoint"] }> {
   const file = openCheckpointFile(path);
   try {
     const { model, report } = buildSam(file);
-    const { unexpected } = report;
-    if (unexpected.length > 0)
-      console.error(
-        `medsam: ${path}: ${unexpected.length} tensors have no place in the model and were left out: ` +
-          `${unexpected.slice(0, 5).join(", ")}${unexpected.length > 5 ? ", ..." : ""}`,
-      );
     const name = basename(path);
+    const differences = reportText(report);
+    if (differences !== "") tell(`${name}: ${differences}`);
     return {
       model,
       checkpoint: { name, sha256: await hashFile(path), embedded: path === EMBEDDED_CHECKPOINT },
@@ -31,4 +30,16 @@ export async function openModel(
   } finally {
     file.close();
   }
+}
+
+/** How a checkpoint's names differ from the model's, on one line; nothing when they do not. */
+function reportText({ renamed, dropped, unexpected }: LoadReport): string {
+  return [
+    { what: "renamed", list: renamed.map(([from, to]) => `${from} to ${to}`) },
+    { what: "left out", list: dropped },
+    { what: "left out, as the model has no place for them", list: unexpected },
+  ]
+    .filter(({ list }) => list.length > 0)
+    .map(({ what, list }) => `${what}: ${names(list, 2)}`)
+    .join("; ");
 }

@@ -6,7 +6,7 @@ import { summariseConfig, type ModelSummary } from "../inspect/modelSummary.js";
 import { weightStatistics, type WeightStatistics } from "../inspect/weightStatistics.js";
 import { matchAllGlobs } from "../layers/glob.js";
 import { EMBEDDED_CHECKPOINT } from "../loadMedSam.node.js";
-import { sizeOf, type Checkpoint } from "../weights/checkpoint.js";
+import { CheckpointError, sizeOf, type Checkpoint } from "../weights/checkpoint.js";
 import { normaliseKeys } from "../weights/keys.js";
 import { toFloat32 } from "../weights/numbers.js";
 import { openCheckpointFile } from "../weights/open.node.js";
@@ -39,7 +39,11 @@ export async function runInspect(path = EMBEDDED_CHECKPOINT, options: InspectOpt
 
 async function inspectModel(file: Checkpoint, { json }: InspectOptions): Promise<void> {
   const { tensors, metadata, source } = file;
-  const model = await recogniseFile(file);
+  const found = await recogniseFile(file).catch((error: unknown) => {
+    if (!(error instanceof CheckpointError)) throw error;
+    return error;
+  });
+  const model = found instanceof CheckpointError ? undefined : found;
   const summary = model && summariseConfig(model.config);
   if (json) {
     const list = Object.fromEntries(tensors);
@@ -53,8 +57,8 @@ async function inspectModel(file: Checkpoint, { json }: InspectOptions): Promise
   console.log(
     `\n${source}: ${tensors.size} tensors, ${thousands(values)} values, ${megabytes(statSync(source).size)}`,
   );
-  if (model === undefined) console.log("not recognised as a SAM or MedSAM");
-  else printModel(model);
+  if (found instanceof CheckpointError) console.log(found.message);
+  else printModel(found);
 }
 
 /** Layers, each with the values inside it that a trace can name. */

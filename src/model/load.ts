@@ -19,6 +19,12 @@ export interface BuildOptions {
   readonly allowIncomplete?: boolean;
 }
 
+/** How `loadMedSam` builds a model, and what it tells of that. */
+export interface LoadOptions extends BuildOptions {
+  /** Told once what was renamed, missing, misshapen and left out, as `buildSam` returns it. */
+  readonly onReport?: (report: LoadReport) => void;
+}
+
 /**
  * Builds a SAM from an open checkpoint with any of the key styles that `normaliseKeys` knows. Closes nothing.
  *
@@ -28,10 +34,10 @@ export function buildSam(
   checkpoint: Checkpoint,
   options: BuildOptions = {},
 ): { model: Sam; report: LoadReport } {
-  const { checkpoint: plain, renamed } = normaliseKeys(checkpoint);
+  const { checkpoint: plain, renamed, dropped } = normaliseKeys(checkpoint);
   const config = options.config ?? recogniseConfig(plain.tensors, plain.source);
   // By shapes first: a checkpoint that does not fit is refused before a value is read or made.
-  const report = compareShapes(parameterShapes(config), plain.tensors, renamed);
+  const report = { renamed, dropped, ...compareShapes(parameterShapes(config), plain.tensors) };
   if (options.allowIncomplete !== true) assertComplete(report, plain.source);
   return { model: new Sam(checkpointParameters(plain), config), report };
 }

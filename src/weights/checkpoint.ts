@@ -35,6 +35,8 @@ export interface Checkpoint {
   readonly source: string;
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Values that are no tensors and of classes that are not known, with their class; nothing of them was run. */
+  readonly skipped?: readonly string[];
   /** The tensor's elements, contiguous, in its own dtype, little-endian. */
   readBytes(name: string): Uint8Array;
   /** Releases the file behind it; reading afterwards is an error. */

@@ -82,8 +82,28 @@ export function fromHuggingFace(name: string): string {
 
 /** Constants and counters that some files carry and nothing uses. */
 const UNUSED = /^(pixel_mean|pixel_std|.*\.num_batches_tracked)$/;
-/** What `DistributedDataParallel` puts before every name. */
-const DISTRIBUTED = "module.";
+/** What `torch.compile` puts into the names of what it compiles, the model or a part. */
+const COMPILED = /(?<=^|\.)_orig_mod\./g;
+/** Where the model's own names begin: at one of its parts, in either style. */
+const PART = new RegExp(
+  `(?<=^|\\.)(${[...new Set(NAMES.flat().map((name) => name.split(".")[0]))].join("|")})\\.`,
+);
+
+/**
+ * Takes off what wrappers put before a model's own names, such as `module.` or `sam_model.`. Other modules may be
+ * beside the model: a loss, averages, a second model. Of several prefixes the shortest is the model's; what lies
+ * deeper below it is not.
+ */
+function withoutPrefix(names: readonly string[]): (name: string) => string {
+  const compiled = (name: string) => name.replace(COMPILED, "");
+  const prefixOf = (name: string) => name.slice(0, Math.max(name.search(PART), 0));
+  const prefixes = names.map(compiled).filter((name) => PART.test(name)).map(prefixOf); // prettier-ignore
+  const own = prefixes.reduce((a, b) => (b.length < a.length ? b : a), prefixes[0] ?? "");
+  return (given) => {
+    const name = compiled(given);
+    return name.slice((name.startsWith(own) ? own : prefixOf(name)).length);
+  };
+}
 
 /** A checkpoint under the names of the state_dict, and what they were in the file. */
 export interface NormalisedCheckpoint {
@@ -91,25 +111,24 @@ export interface NormalisedCheckpoint {
   readonly checkpoint: Checkpoint;
   /** `[name in the file, path]`, where they differ. */
   readonly renamed: readonly (readonly [string, string])[];
-  /** Names that were left out: unused constants, and second copies of tied tensors. */
+  /** What was left out: unused constants, second copies of tied tensors, values of classes that are not known. */
   readonly dropped: readonly string[];
 }
 
 /**
- * Brings a checkpoint's names to the original state_dict paths: strips the `module.` of distributed training,
- * translates Hugging Face's names, and leaves out what nothing uses.
+ * Brings a checkpoint's names to the original state_dict paths: strips what a wrapper puts before them (`module.`,
+ * `model.`, `_orig_mod.`, ...), translates Hugging Face's names, and leaves out what nothing uses.
  *
- * @throws CheckpointError when two different tensors have one name.
+ * @throws CheckpointError when two different tensors have one name, as where there are two models.
  */
 export function normaliseKeys(checkpoint: Checkpoint): NormalisedCheckpoint {
   const names = [...checkpoint.tensors.keys()];
-  const distributed = names.every((name) => name.startsWith(DISTRIBUTED));
-  const plain = (name: string) => (distributed ? name.slice(DISTRIBUTED.length) : name);
+  const plain = withoutPrefix(names);
   const isHuggingFace = names.some((name) => plain(name).startsWith("vision_encoder."));
 
   const nameOf = new Map<string, string>();
   const tensors = new Map<string, TensorInfo>();
-  const dropped: string[] = [];
+  const dropped: string[] = [...(checkpoint.skipped ?? [])];
   for (const [name, info] of checkpoint.tensors) {
     const path = isHuggingFace ? fromHuggingFace(plain(name)) : plain(name);
     const earlier = nameOf.get(path);

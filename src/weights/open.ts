@@ -4,8 +4,7 @@ import { readPth } from "./pth.js";
 import { readSafetensors } from "./safetensors.js";
 
 /**
- * Opens a checkpoint by what it holds, whatever its name: safetensors, or the ZIP archive of `torch.save`. Names
- * are left as they are (see `normaliseKeys`). The checkpoint owns `source`.
+ * Opens a checkpoint by what it holds, whatever its name: safetensors, or what `torch.save` writes. Names are left as they are (see `normaliseKeys`). The checkpoint owns `source`.
  *
  * @throws CheckpointError when it is neither, saying what it looks like.
  */
@@ -14,7 +13,7 @@ export function openCheckpoint(source: ByteSource): Checkpoint {
   const text = String.fromCharCode(...start);
   // Safetensors start with the length of a JSON object. It may begin with a P and a K, which an archive does too.
   if (text[8] === "{") return readSafetensors(source);
-  if (text.startsWith("PK")) return readPth(source);
+  if (text.startsWith("PK") || text.startsWith("\x80")) return readPth(source);
   source.close();
   throw new CheckpointError(`${source.name}: is no checkpoint: ${describe(text)}`);
 }
@@ -25,12 +24,7 @@ function describe(text: string): string {
   if (/^\s*<(!doctype|html|\?xml)/i.test(text)) return "it is a web page; download the file itself";
   if (text.startsWith("version https://git-lfs"))
     return "it is a pointer of Git LFS, not the file; fetch that with git lfs pull";
-  if (text.startsWith("\x80"))
-    return (
-      "it is a pickle without an archive, as PyTorch before 1.6 wrote it; in Python, " +
-      "torch.save(torch.load(path), other) makes an archive"
-    );
   if (text.startsWith("\x1f\x8b")) return "it is compressed with gzip; unpack it first";
   if (/^\s*[{[]/.test(text)) return "it is JSON; give the file that holds the tensors";
-  return "expected safetensors, or an archive that torch.save wrote (.pth, .pt, .bin)";
+  return "expected safetensors, or what torch.save writes (.pth, .pt, .bin)";
 }

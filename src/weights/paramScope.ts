@@ -85,7 +85,10 @@ export interface LoadReport {
     readonly expected: readonly number[];
     readonly got: readonly number[];
   }[];
+  /** Tensors that the model has no place for; they were left out. */
   readonly unexpected: readonly string[];
+  /** Left out without being missed: unused constants, second copies, values of classes that are not known. */
+  readonly dropped: readonly string[];
 }
 
 /**
@@ -97,8 +100,7 @@ export interface LoadReport {
 export function compareShapes(
   expected: ReadonlyMap<string, readonly number[]>,
   tensors: ReadonlyMap<string, TensorInfo>,
-  renamed: LoadReport["renamed"] = [],
-): LoadReport {
+): Pick<LoadReport, "missing" | "misshapen" | "unexpected"> {
   const missing: string[] = [];
   const misshapen: { path: string; expected: readonly number[]; got: readonly number[] }[] = [];
   for (const [path, shape] of expected) {
@@ -107,7 +109,7 @@ export function compareShapes(
     else if (!sameShape(got, shape)) misshapen.push({ path, expected: shape, got });
   }
   const unexpected = [...tensors.keys()].filter((path) => !expected.has(path));
-  return { renamed, missing, misshapen, unexpected };
+  return { missing, misshapen, unexpected };
 }
 
 function sameShape(a: readonly number[], b: readonly number[]): boolean {
@@ -126,8 +128,10 @@ export function checkpointParameters(checkpoint: Checkpoint): ParamScope {
 }
 
 /** @throws CheckpointError naming what is missing and misshapen, up to 8 tensors each. */
-export function assertComplete(report: LoadReport, source: string): void {
-  const { missing, misshapen } = report;
+export function assertComplete(
+  { missing, misshapen }: Pick<LoadReport, "missing" | "misshapen">,
+  source: string,
+): void {
   if (missing.length === 0 && misshapen.length === 0) return;
   const show = (items: readonly string[]) =>
     items.slice(0, 8).join(", ") + (items.length > 8 ? `, and ${items.length - 8} more` : "");

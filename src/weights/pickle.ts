@@ -1,11 +1,10 @@
-import { CheckpointError } from "./checkpoint.js";
-import { quoted } from "./jsonReader.js";
-import { PickleBytes } from "./pickleBytes.js";
+import type { PickleBytes } from "./pickleBytes.js";
 
 /*
  * Reads the data of a pickle and runs nothing of it. Classes and functions that it names are looked up in a list;
- * any other is refused by its name, called or not. What comes out is plain data, tuples, dictionaries and what the
- * list's entries build. A value may hold itself: nothing here or in the entries walks values to any depth.
+ * for any other, and for whatever the pickle makes with it, an `Unknown` stands in. What comes out is plain data,
+ * tuples, dictionaries, unknowns and what the list's entries build. A value may hold itself: nothing here or in the
+ * entries walks values to any depth.
  *
  * The opcodes are those that `torch.save` writes with protocols 2 to 5.
  *
@@ -20,8 +19,17 @@ export class Tuple {
 /** A dictionary, ordered or not. */
 export type Dictionary = Map<unknown, unknown>;
 
+/** Stands for a class or function that is not on the list, and for what the pickle makes with it. */
+export class Unknown {
+  /** @param name `module.name` of the class or function. */
+  constructor(readonly name: string) {}
+}
+
 export interface Allowed {
-  /** By `module.name`: what calling it with these arguments gives. Throws a CheckpointError for wrong arguments. */
+  /**
+   * By `module.name`: what calling it with these arguments gives. Throws a CheckpointError for wrong arguments; an
+   * argument may be an `Unknown`.
+   */
   readonly callables: ReadonlyMap<string, (args: readonly unknown[]) => unknown>;
   /** What an object that is stored outside of the pickle is, from its identifier. Throws likewise. */
   persistent(id: unknown): unknown;
@@ -36,9 +44,13 @@ const MARK = Symbol("mark");
 /** ViT-H with its optimizer's state takes 71,000. It bounds time and memory: each makes one value at most. */
 const MAX_OPCODES = 150_000;
 
-/** @throws CheckpointError for a forbidden name, an unknown opcode, or a damaged pickle. */
-export function readPickle(bytes: Uint8Array, source: string, allowed: Allowed): unknown {
-  return new Unpickler(new PickleBytes(bytes, source), source, allowed).run();
+/**
+ * Reads one pickle; `input` stands behind it afterwards.
+ *
+ * @throws CheckpointError for an unknown opcode or a damaged pickle.
+ */
+export function readPickle(input: PickleBytes, allowed: Allowed): unknown {
+  return new Unpickler(input, allowed).run();
 }
 
 class Unpickler {
@@ -47,7 +59,6 @@ class Unpickler {
 
   constructor(
     readonly input: PickleBytes,
-    private readonly source: string,
     private readonly allowed: Allowed,
   ) {}
 
@@ -109,18 +120,14 @@ class Unpickler {
     if (typeof module !== "string" || typeof name !== "string")
       throw this.input.damaged("a class or function whose name is no string");
     const full = `${module}.${name}`;
-    if (!this.allowed.callables.has(full))
-      throw new CheckpointError(
-        `${this.source}: its pickle asks for ${quoted(full)}, which no state dict of plain tensors needs; it is ` +
-          `refused, and nothing was run. If you trust the file, load it in Python and save the state dict alone: ` +
-          `torch.save(model.state_dict(), path)`,
-      );
-    this.push(new Global(full));
+    this.push(this.allowed.callables.has(full) ? new Global(full) : new Unknown(full));
   }
 
+  /** A function called with arguments, or an object of a class made with them. */
   reduce(): void {
     const args = this.pop();
     const callable = this.pop();
+    if (callable instanceof Unknown) return this.push(callable);
     if (!(callable instanceof Global) || !(args instanceof Tuple))
       throw this.input.damaged("a call of something that is no function");
     this.push(this.allowed.callables.get(callable.name)?.(args.items));
@@ -129,7 +136,9 @@ class Unpickler {
   /** The state of an object: attributes such as `_metadata` of a dictionary, which say nothing of the tensors. */
   build(): void {
     this.pop();
-    if (!(this.top() instanceof Map)) throw this.input.damaged("a state for something that is no dictionary");
+    const target = this.top();
+    if (!(target instanceof Map) && !(target instanceof Unknown))
+      throw this.input.damaged("a state for something that is no dictionary");
   }
 
   persistent(): void {
@@ -138,6 +147,7 @@ class Unpickler {
 
   setItems(items: readonly unknown[]): void {
     const target = this.top();
+    if (target instanceof Unknown) return;
     if (!(target instanceof Map) || items.length % 2 !== 0)
       throw this.input.damaged("items for something that is no dictionary, or a key without a value");
     for (let n = 0; n < items.length; n += 2) target.set(items[n], items[n + 1]);
@@ -145,6 +155,7 @@ class Unpickler {
 
   append(items: readonly unknown[]): void {
     const target = this.top();
+    if (target instanceof Unknown) return;
     if (!Array.isArray(target)) throw this.input.damaged("items for something that is no list");
     for (const item of items) target.push(item);
   }
@@ -173,6 +184,8 @@ const HANDLERS: Readonly<Record<string, ((u: Unpickler) => void) | undefined>> =
   "\x8d": (u) => u.push(u.input.text(u.input.uint(8))), // BINUNICODE8
   C: (u) => u.push(u.input.take(u.input.uint(1))), // SHORT_BINBYTES
   B: (u) => u.push(u.input.take(u.input.uint(4))), // BINBYTES
+  "\x8e": (u) => u.push(u.input.take(u.input.uint(8))), // BINBYTES8
+  "\x96": (u) => u.push(u.input.take(u.input.uint(8))), // BYTEARRAY8
   ")": (u) => u.push(new Tuple([])), // EMPTY_TUPLE
   t: (u) => u.push(new Tuple(u.popToMark())), // TUPLE
   "\x85": (u) => u.push(new Tuple([u.pop()])), // TUPLE1
@@ -190,6 +203,9 @@ const HANDLERS: Readonly<Record<string, ((u: Unpickler) => void) | undefined>> =
   "}": (u) => u.push(new Map()), // EMPTY_DICT
   a: (u) => u.append([u.pop()]), // APPEND
   e: (u) => u.append(u.popToMark()), // APPENDS
+  "\x8f": (u) => u.push([]), // EMPTY_SET
+  "\x90": (u) => u.append(u.popToMark()), // ADDITEMS
+  "\x91": (u) => u.push(u.popToMark()), // FROZENSET
   s: (u) => {
     // SETITEM
     const [value, key] = [u.pop(), u.pop()];
@@ -208,6 +224,12 @@ const HANDLERS: Readonly<Record<string, ((u: Unpickler) => void) | undefined>> =
     u.global(module, name);
   },
   R: (u) => u.reduce(), // REDUCE
+  "\x81": (u) => u.reduce(), // NEWOBJ
+  "\x92": (u) => {
+    // NEWOBJ_EX: the last of the three holds arguments by name
+    u.pop();
+    u.reduce();
+  },
   b: (u) => u.build(), // BUILD
   Q: (u) => u.persistent(), // BINPERSID
 };

@@ -4,13 +4,14 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Reads the arguments of a pickle's opcodes, front to back. Nothing is read beyond the end. */
 export class PickleBytes {
-  private at = 0;
+  /** Bytes read so far. */
+  at = 0;
   private readonly view: DataView;
 
   /** @param source what the user calls the file, for error messages. */
   constructor(
     private readonly bytes: Uint8Array,
-    private readonly source: string,
+    readonly source: string,
   ) {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }

@@ -1,34 +1,32 @@
 import type { ByteSource } from "./byteSource.js";
 import { CheckpointError, DTYPE_BYTES, sizeOf, type Checkpoint } from "./checkpoint.js";
 import { quoted } from "./jsonReader.js";
-import type { Dictionary } from "./pickle.js";
+import type { StoredBytes } from "./pickledFile.js";
+import { readPthArchive } from "./pthArchive.js";
+import { readPthStream } from "./pthStream.js";
+import { findStateDict } from "./stateDict.js";
 import { gather, isContiguous, spanOf } from "./stridedView.js";
-import { PickledTensor, readTorchPickle } from "./torchPickle.js";
-import { checkStored, readZipDirectory, readZipMember, type ZipMember } from "./zip.js";
-
-/** ViT-H with its optimizer's state takes 0.2 MB. */
-const MAX_PICKLE_BYTES = 8e6;
+import type { PickledTensor } from "./torchPickle.js";
 
 /** A tensor whose view was checked against its storage. */
 interface LocatedTensor extends PickledTensor {
-  readonly member: ZipMember;
+  readonly bytes: StoredBytes;
 }
 
 /**
- * Opens what `torch.save` writes since PyTorch 1.6: a ZIP archive with a pickle and a member for each storage.
- * Nothing of the pickle is executed. The state dict may be the root, or stand under `model` or `state_dict`, as
- * training scripts save it; what else there is (an optimizer's state, values that are no tensors) is left out.
+ * Opens what `torch.save` writes, in either of its formats. Nothing of the pickle in it is executed. The state dict
+ * may be the root, or stand in a dictionary as training scripts save it; what else there is (an optimizer's state,
+ * values that are no tensors, objects of any class) is left out.
  *
  * The checkpoint owns `source`: closing it closes the source, and a source that is rejected is closed too.
  *
- * @see torch/serialization.py, `_save`
- * @throws CheckpointError when the archive is damaged, the pickle asks for anything but tensors and plain data, or
- * there is no state dict in it.
+ * @throws CheckpointError when the file is damaged, or there is no state dict of plain tensors in it.
  */
 export function readPth(source: ByteSource): Checkpoint {
   let tensors: ReadonlyMap<string, LocatedTensor>;
+  let skipped: readonly string[];
   try {
-    tensors = readTensors(source);
+    ({ tensors, skipped } = readTensors(source));
   } catch (error) {
     source.close();
     throw error;
@@ -37,6 +35,7 @@ export function readPth(source: ByteSource): Checkpoint {
   return {
     source: source.name,
     metadata: {},
+    skipped,
     tensors: new Map(
       [...tensors].map(([name, { storage, view }]) => [name, { dtype: storage.dtype, shape: view.shape }]),
     ),
@@ -45,7 +44,7 @@ export function readPth(source: ByteSource): Checkpoint {
       if (tensor === undefined) throw new CheckpointError(`${source.name}: has no tensor ${quoted(name)}`);
       if (closed)
         throw new CheckpointError(`${source.name}: was closed before tensor ${quoted(name)} was read`);
-      return readTensor(source, tensor);
+      return readTensor(tensor);
     },
     close() {
       if (!closed) source.close();
@@ -54,62 +53,14 @@ export function readPth(source: ByteSource): Checkpoint {
   };
 }
 
-function readTensors(source: ByteSource): ReadonlyMap<string, LocatedTensor> {
-  const members = readZipDirectory(source);
-  const pickle = [...members.values()].find(({ name }) => /^[^/]+\/data\.pkl$/.test(name));
-  if (pickle === undefined)
-    throw new CheckpointError(
-      `${source.name}: is a ZIP archive, but not one of torch.save: it has no data.pkl. Save the state dict in ` +
-        `Python: torch.save(model.state_dict(), path)`,
-    );
-  const folder = pickle.name.slice(0, -"data.pkl".length);
-  checkKind(source, members, folder);
-  if (pickle.size > MAX_PICKLE_BYTES)
-    throw new CheckpointError(
-      `${source.name}: its pickle takes ${pickle.size} bytes, more than ${MAX_PICKLE_BYTES}; save the state dict ` +
-        `alone: torch.save(model.state_dict(), path)`,
-    );
-  const root = readTorchPickle(readZipMember(source, pickle), source.name);
-  const tensors = new Map<string, LocatedTensor>();
-  for (const [name, value] of findStateDict(root, source.name))
-    if (typeof name === "string" && value instanceof PickledTensor)
-      tensors.set(name, locate(source, name, value, members.get(`${folder}data/${value.storage.key}`)));
-  return tensors;
-}
-
-/** Refuses what has a `data.pkl` too, but cannot be read as it is. */
-function checkKind(source: ByteSource, members: ReadonlyMap<string, ZipMember>, folder: string): void {
-  if (members.has(`${folder}constants.pkl`))
-    throw new CheckpointError(
-      `${source.name}: is a TorchScript program, not a state dict. Save its state dict in Python: ` +
-        `torch.save(torch.jit.load(path).state_dict(), other)`,
-    );
-  checkStored(source, members.values());
-  const byteOrder = members.get(`${folder}byteorder`);
-  if (byteOrder === undefined) return; // before PyTorch 2.1
-  const order = new TextDecoder().decode(readZipMember(source, byteOrder, 0, Math.min(byteOrder.size, 16)));
-  if (order !== "little")
-    throw new CheckpointError(
-      `${source.name}: its byte order is ${quoted(order)}, expected "little"; load it in Python on a computer of ` +
-        `that order and save it as safetensors`,
-    );
-}
-
-/** The root when it holds tensors by name, or what stands under `model` or `state_dict`. */
-function findStateDict(root: unknown, source: string): Dictionary {
-  if (!(root instanceof Map))
-    throw new CheckpointError(
-      `${source}: holds no state dict: expected a dictionary of tensors. Save one: ` +
-        `torch.save(model.state_dict(), path)`,
-    );
-  for (const candidate of [root.get("model"), root.get("state_dict"), root] as const)
-    if (candidate instanceof Map && [...candidate.values()].some((value) => value instanceof PickledTensor))
-      return candidate;
-  const names = [...root.keys()].filter((key) => typeof key === "string").slice(0, 8);
-  throw new CheckpointError(
-    `${source}: holds no state dict: expected tensors at its root, under "model" or under "state_dict", got ` +
-      `a dictionary of ${names.length === 0 ? "no names" : names.map(quoted).join(", ")}`,
+function readTensors(source: ByteSource) {
+  const isArchive = source.size >= 2 && String.fromCharCode(...source.read(0, 2)) === "PK";
+  const file = isArchive ? readPthArchive(source) : readPthStream(source);
+  const { tensors, skipped } = findStateDict(file.root, source.name);
+  const located = [...tensors].map(
+    ([name, tensor]) => [name, locate(source, name, tensor, file.storage(tensor.storage))] as const,
   );
+  return { tensors: new Map(located), skipped };
 }
 
 /** Checks a tensor against its storage. Its sizes are trusted from here on. */
@@ -117,27 +68,27 @@ function locate(
   source: ByteSource,
   name: string,
   { storage, view }: PickledTensor,
-  member: ZipMember | undefined,
+  bytes: StoredBytes | undefined,
 ): LocatedTensor {
   const fail = (message: string) => new CheckpointError(`${source.name}: tensor ${quoted(name)}: ${message}`);
-  if (member === undefined) throw fail(`its storage ${quoted(storage.key)} is missing from the archive`);
+  if (bytes === undefined) throw fail(`its storage ${quoted(storage.key)} is missing from the file`);
   const itemBytes = DTYPE_BYTES[storage.dtype];
-  if (member.size !== storage.count * itemBytes)
+  if (bytes.size !== storage.count * itemBytes)
     throw fail(
       `its storage of ${storage.count} ${storage.dtype} values should take ${storage.count * itemBytes} bytes, ` +
-        `but takes ${member.size}`,
+        `but takes ${bytes.size}`,
     );
   const shape = `shape [${view.shape}] with strides [${view.strides}] at ${view.offset}`;
   if (!(view.offset + spanOf(view) <= storage.count))
     throw fail(`${shape} reaches beyond its storage of ${storage.count} values`);
   // Strides of 0 repeat values. Without a bound, a few bytes would be a tensor of any size.
   if (!(sizeOf(view.shape) * itemBytes <= source.size)) throw fail(`${shape} is larger than the file`);
-  return { storage, view, member };
+  return { storage, view, bytes };
 }
 
 /** Reads no more of the storage than the tensor spans: others may share it. */
-function readTensor(source: ByteSource, { storage, view, member }: LocatedTensor): Uint8Array {
+function readTensor({ storage, view, bytes }: LocatedTensor): Uint8Array {
   const itemBytes = DTYPE_BYTES[storage.dtype];
-  const span = readZipMember(source, member, view.offset * itemBytes, spanOf(view) * itemBytes);
+  const span = bytes.read(view.offset * itemBytes, spanOf(view) * itemBytes);
   return isContiguous(view) ? span : gather(span, view, itemBytes);
 }

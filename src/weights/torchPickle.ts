@@ -1,11 +1,12 @@
 import { CheckpointError, type DType } from "./checkpoint.js";
-import { Global, readPickle, Tuple, type Dictionary } from "./pickle.js";
+import { Global, readPickle, Tuple, Unknown, type Dictionary } from "./pickle.js";
+import type { PickleBytes } from "./pickleBytes.js";
 import type { StridedView } from "./stridedView.js";
 
-/** Elements that tensors are views of, as the pickle tells of them. Nothing is checked against the archive yet. */
+/** Elements that tensors are views of, as the pickle tells of them. Nothing is checked against the file yet. */
 export class Storage {
   /**
-   * @param key name of its member of the archive, under `data/`.
+   * @param key its name in the file: in an archive, of its member under `data/`.
    * @param count number of elements.
    */
   constructor(
@@ -22,7 +23,7 @@ export class PickledTensor {
   ) {}
 }
 
-/** PyTorch's storage classes. Others, of complex or quantised values, are refused by their names. */
+/** PyTorch's storage classes. Those of complex or quantised values are unknown. */
 const STORAGES: ReadonlyMap<string, DType> = new Map([
   ["torch.DoubleStorage", "F64"],
   ["torch.FloatStorage", "F32"],
@@ -42,13 +43,14 @@ const MAX_RANK = 64;
 type Arguments = readonly unknown[];
 
 /**
- * Reads the `data.pkl` of `torch.save`. All that it may ask for: tensors, parameters, storages, ordered
- * dictionaries, sizes.
+ * Reads the pickle of `torch.save`. All that it can make: tensors, parameters, storages, ordered dictionaries, sizes.
  *
- * @returns plain data, `Tuple`s, `Dictionary`s and `PickledTensor`s.
- * @throws CheckpointError when it asks for anything else, or is damaged.
+ * @param onStorage told of each storage, as often as the pickle names it.
+ * @returns plain data, `Tuple`s, `Dictionary`s and `PickledTensor`s; an `Unknown` for anything else.
+ * @throws CheckpointError when it is damaged.
  */
-export function readTorchPickle(bytes: Uint8Array, source: string): unknown {
+export function readTorchPickle(input: PickleBytes, onStorage?: (storage: Storage) => void): unknown {
+  const { source } = input;
   const damaged = (message: string) => new CheckpointError(`${source}: its pickle is damaged: ${message}`);
 
   function wholeNumbers(value: unknown): readonly number[] {
@@ -57,17 +59,27 @@ export function readTorchPickle(bytes: Uint8Array, source: string): unknown {
     return value.items;
   }
 
-  function findStorage(id: unknown): Storage {
-    // The fourth says on which device it was.
-    const [kind, type, key, , count] = id instanceof Tuple ? id.items : [];
+  function findStorage(id: unknown): Storage | Unknown {
+    // The fourth says on which device it was. The sixth is of PyTorch before 0.4: a part of another storage.
+    const [kind, type, key, , count, part] = id instanceof Tuple ? id.items : [];
+    // A class with its source code ("module"), or a storage of a type that safetensors lacks.
+    if (type instanceof Unknown) return type;
+    if (part !== undefined && part !== null)
+      throw new CheckpointError(
+        `${source}: holds a storage that is part of another, as PyTorch before 0.4 wrote it; load it in a newer ` +
+          `PyTorch and save it again`,
+      );
     const dtype = type instanceof Global ? STORAGES.get(type.name) : undefined;
     if (kind !== "storage" || dtype === undefined || typeof key !== "string" || !isWholeNumber(count))
       throw damaged("a storage should have a class, a name and a size");
-    return new Storage(key, dtype, count);
+    const storage = new Storage(key, dtype, count);
+    onStorage?.(storage);
+    return storage;
   }
 
   // torch/_utils.py
-  function rebuildTensor([storage, offset, size, stride, , , metadata]: Arguments): PickledTensor {
+  function rebuildTensor([storage, offset, size, stride, , , metadata]: Arguments): PickledTensor | Unknown {
+    if (storage instanceof Unknown) return storage;
     if (!(storage instanceof Storage) || !isWholeNumber(offset))
       throw damaged("a tensor should have a storage and an offset");
     const [shape, strides] = [wholeNumbers(size), wholeNumbers(stride)];
@@ -81,7 +93,8 @@ export function readTorchPickle(bytes: Uint8Array, source: string): unknown {
     return new PickledTensor(storage, { offset, shape, strides });
   }
 
-  function rebuildParameter([tensor]: Arguments): PickledTensor {
+  function rebuildParameter([tensor]: Arguments): PickledTensor | Unknown {
+    if (tensor instanceof Unknown) return tensor;
     if (!(tensor instanceof PickledTensor)) throw damaged("a parameter should have a tensor");
     return tensor;
   }
@@ -101,10 +114,11 @@ export function readTorchPickle(bytes: Uint8Array, source: string): unknown {
     throw damaged("a storage class is called");
   }
 
-  return readPickle(bytes, source, {
+  return readPickle(input, {
     callables: new Map<string, (args: Arguments) => unknown>([
       ["torch._utils._rebuild_tensor_v2", rebuildTensor],
       ["torch._utils._rebuild_parameter", rebuildParameter],
+      ["torch._utils._rebuild_parameter_with_state", rebuildParameter],
       ["collections.OrderedDict", orderedDictionary],
       ["torch.Size", size],
       ...[...STORAGES.keys()].map((name) => [name, noCall] as const),

@@ -4,6 +4,8 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { PACKAGE_VERSION } from "../../src/cli/version.js";
+import { openCheckpointFile } from "../../src/weights/open.node.js";
+import { safetensorsBytes, type TensorToWrite } from "../../src/weights/safetensorsWriter.js";
 import { ENV, MAIN, medsam, ROOT, SAMPLE, temporaryFolder } from "./medsam.js";
 
 const EMBEDDED = join(ROOT, "models", "medsam-tiny.safetensors");
@@ -134,20 +136,22 @@ describe("medsam", () => {
     for (const { relative } of different) expect(relative).toBeLessThan(2 ** -8);
   });
 
-  test("converts, says what does not fit, and keeps what is no SAM", () => {
+  /** Writes tensors of one value each as safetensors. */
+  const writeTensors = (path: string, names: readonly string[]) => {
+    const tensors = names.map((name): TensorToWrite => {
+      const bytes = () => new Uint8Array(Float32Array.of(1).buffer);
+      return { name, dtype: "F32", shape: [1], bytes };
+    });
+    writeFileSync(path, safetensorsBytes(tensors));
+  };
+
+  test("converts, and refuses what is no SAM, of which it writes nothing", () => {
     const folder = temporaryFolder();
-    const header = JSON.stringify({ "a.weight": { dtype: "F32", shape: [2], data_offsets: [0, 8] } });
-    const bytes = Buffer.concat([
-      Buffer.alloc(8),
-      Buffer.from(header),
-      Buffer.from(new Float32Array([1, 2]).buffer),
-    ]);
-    bytes.writeBigUInt64LE(BigInt(header.length));
-    writeFileSync(join(folder, "other.safetensors"), bytes);
-    const other = medsam(["convert", "other.safetensors", "half.safetensors", "--dtype", "F16"], folder);
-    expect(other).toMatchObject({ status: 0, stderr: "" });
-    expect(other.stdout).toContain("half.safetensors: 1 tensors, 2 values");
-    expect(other.stdout).toContain("not recognised as a SAM");
+    writeTensors(join(folder, "other.safetensors"), ["a.weight"]);
+    const other = medsam(["convert", "other.safetensors", "out.safetensors"], folder);
+    expect(other).toMatchObject({ status: 1, stdout: "" });
+    expect(other.stderr).toMatch(/^medsam: .*other\.safetensors: not recognised as a SAM.*\n$/);
+    expect(existsSync(join(folder, "out.safetensors"))).toBe(false);
 
     const sam = medsam(["convert", EMBEDDED, "full.safetensors", "--dtype", "F32", "--json"], folder);
     expect(sam.status).toBe(0);
@@ -159,5 +163,37 @@ describe("medsam", () => {
       dropped: [],
       model: { name: "TINY", missing: [], unexpected: [] },
     });
+  });
+
+  test("says of a checkpoint what was renamed and left out, and of an incomplete one what is missing", () => {
+    const folder = temporaryFolder();
+    const file = openCheckpointFile(EMBEDDED);
+    const tensors = [...file.tensors].map(([name, info]) => ({
+      ...info,
+      name: `module.${name}`,
+      bytes: () => file.readBytes(name),
+    }));
+    const write = (name: string, list: readonly TensorToWrite[]) =>
+      writeFileSync(join(folder, name), safetensorsBytes(list));
+    const more = ["module.pixel_std", "loss.weight"].map((name) => ({ ...tensors[0], name }));
+    write("wrapped.safetensors", [...tensors, ...more]);
+    write(
+      "incomplete.safetensors",
+      tensors.filter(({ name }) => !name.endsWith("iou_token.weight")),
+    );
+    file.close();
+
+    const args = ["--box", "114,205,186,275", "--checkpoint", "wrapped.safetensors"];
+    const { status, stderr } = medsam(["segment", SAMPLE, ...args], folder);
+    expect(status, stderr).toBe(0);
+    expect(stderr).toContain(
+      "medsam: wrapped.safetensors: renamed: 230 (module.image_encoder.blocks.0.attn.proj.bias to",
+    );
+    expect(stderr).toContain("; left out: 1 (module.pixel_std); left out, as the model has no place for them: 1 (loss.weight)\n"); // prettier-ignore
+
+    const incomplete = medsam(["convert", "incomplete.safetensors", "out.safetensors"], folder);
+    expect(incomplete.status).toBe(1);
+    expect(incomplete.stdout).toContain("missing: 1 (mask_decoder.iou_token.weight)");
+    expect(incomplete.stderr).toContain("out.safetensors: was written, but 1 tensors that the model needs");
   });
 });

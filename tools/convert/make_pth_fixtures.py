@@ -8,6 +8,7 @@ in hexadecimal). The others must be refused; the tests say how.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import pickle
@@ -15,10 +16,14 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+import numpy
 import torch
 from torch import nn
 
 FOLDER = Path(__file__).resolve().parents[2] / "test" / "unit" / "weights" / "fixtures"
+
+# PyTorch's format before 1.6.
+LEGACY: dict[str, Any] = {"_use_new_zipfile_serialization": False}
 
 Tensors = dict[str, torch.Tensor]
 
@@ -106,6 +111,19 @@ def hugging_face() -> Tensors:
     }
 
 
+def other_classes() -> dict[str, Any]:
+    """What scripts save beside the weights, of classes that a state dict does not need."""
+    return {
+        "net": {f"_orig_mod.{name}": value for name, value in small_model().state_dict().items()},
+        "args": argparse.Namespace(lr=1e-4, work_dir=Path("runs")),
+        "best_dice": numpy.float64(0.5),
+        "losses": numpy.arange(3.0),
+        "device": torch.device("cpu"),
+        "seen": {1, 2},
+        "hook": CallsSystem(),
+    }
+
+
 def describe(tensor: torch.Tensor) -> dict[str, Any]:
     flat = tensor.detach().contiguous().reshape(-1)
     return {
@@ -129,6 +147,12 @@ def write_readable() -> None:
         "dtypes": (dtypes(), dtypes(), {}),
         "views": (views(), views(), {}),
         "hugging_face": (hugging_face(), hugging_face(), {}),
+        "other_classes": (other_classes(), other_classes()["net"], {}),
+        "other_classes_protocol4": (other_classes(), other_classes()["net"], {"pickle_protocol": 4}),
+        "legacy": (trained, trained["model"], LEGACY),
+        "legacy_dtypes": (dtypes(), dtypes(), LEGACY),
+        "legacy_views": (views(), views(), LEGACY),
+        "legacy_other_classes": (other_classes(), other_classes()["net"], {**LEGACY, "pickle_protocol": 4}),
         **{f"protocol{n}": (trained, trained["model"], {"pickle_protocol": n}) for n in (3, 4, 5)},
     }
     expected = {}
@@ -140,8 +164,8 @@ def write_readable() -> None:
 
 def write_refused() -> None:
     state = {"weight": counting(2, 2)}
-    torch.save({**state, "hook": CallsSystem()}, FOLDER / "os_system.pth")
-    torch.save({**state, "hook": CallsSystem()}, FOLDER / "os_system_protocol4.pth", pickle_protocol=4)
+    torch.save({"weight": CallsSystem()}, FOLDER / "os_system.pth")
+    torch.save({"weight": CallsSystem()}, FOLDER / "legacy_os_system.pth", **LEGACY)
     torch.save(nn.Linear(2, 2), FOLDER / "whole_model.pth")
     torch.save({"weight": torch.ones(2, dtype=torch.complex64)}, FOLDER / "complex.pth")
     torch.save({"weight": torch.ones(2).to(torch.float8_e4m3fn)}, FOLDER / "float8.pth")
@@ -149,7 +173,7 @@ def write_refused() -> None:
     torch.save({"weight": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)}, FOLDER / "quantised.pth")
     torch.save(counting(2), FOLDER / "bare_tensor.pth")
     torch.save({"optimizer": {"lr": 0.1}, "epoch": 1}, FOLDER / "no_tensors.pth")
-    torch.save(state, FOLDER / "legacy.pth", _use_new_zipfile_serialization=False)
+    torch.save({"weight": torch.ones(2, dtype=torch.complex64)}, FOLDER / "legacy_complex.pth", **LEGACY)
     torch.jit.save(torch.jit.script(nn.Linear(2, 2)), FOLDER / "torchscript.pth")
     (FOLDER / "pickle.pth").write_bytes(pickle.dumps({"weight": [1.0, 2.0]}, protocol=4))
 

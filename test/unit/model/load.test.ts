@@ -83,7 +83,7 @@ describe("building a SAM", () => {
     build(checkpointOf(), {}, (built) => {
       expect(stateOf(built)).toEqual(EXPECTED);
       expect(built.model.config).toEqual(CONFIG);
-      expect(built.report).toEqual({ renamed: [], missing: [], misshapen: [], unexpected: [] });
+      expect(built.report).toEqual({ renamed: [], dropped: [], missing: [], misshapen: [], unexpected: [] });
     });
   });
 

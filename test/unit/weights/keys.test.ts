@@ -108,14 +108,61 @@ describe("normalising names", () => {
     expect(new DataView(second.buffer, second.byteOffset).getFloat32(0, true)).toBe(10);
   });
 
-  it("strips module. when all names have it, and only then", () => {
-    const all = normaliseKeys(checkpointOf(["module.image_encoder.pos_embed", "module.pixel_mean"]));
-    expect(all.renamed).toEqual([["module.image_encoder.pos_embed", "image_encoder.pos_embed"]]);
-    expect(all.dropped).toEqual(["module.pixel_mean"]);
-    const some = normaliseKeys(checkpointOf(["module.image_encoder.pos_embed", "b"]));
-    expect(some.renamed).toEqual([]);
-    const both = normaliseKeys(checkpointOf(["module.vision_encoder.layers.0.layer_norm1.bias"]));
-    expect([...both.checkpoint.tensors.keys()]).toEqual(["image_encoder.blocks.0.norm1.bias"]);
+  const WRAPPERS = ["_orig_mod.", "model.", "sam.", "medsam_model.", "net.", "module."];
+  const PREFIXES = [...WRAPPERS, ...WRAPPERS.flatMap((outer) => WRAPPERS.map((inner) => outer + inner))];
+  it("strips what wrappers put before them, alone and one in the other, in both styles", () => {
+    for (const prefix of [...PREFIXES, "base_model.model.", "student.module._orig_mod."])
+      for (const names of [ORIGINAL, HUGGING_FACE].map((style) => Object.keys(style))) {
+        const { checkpoint, renamed } = normaliseKeys(checkpointOf(names.map((name) => prefix + name)));
+        expect(new Set(checkpoint.tensors.keys()), prefix).toEqual(new Set(Object.keys(ORIGINAL)));
+        expect(renamed).toHaveLength(314);
+      }
+  });
+
+  const pathsOf = (...names: Parameters<typeof checkpointOf>[0]) => {
+    const { checkpoint, dropped } = normaliseKeys(checkpointOf(names));
+    return { paths: [...checkpoint.tensors.keys()], dropped };
+  };
+
+  it("strips a prefix of the model's parts though other tensors lack it", () => {
+    const names = ["n_averaged", "loss.weight", "module.image_encoder.pos_embed", "module.pixel_mean"];
+    expect(pathsOf(...names)).toEqual({
+      paths: ["loss.weight", "image_encoder.pos_embed", "n_averaged"],
+      dropped: ["module.pixel_mean"],
+    });
+  });
+
+  it("strips what torch.compile puts inside, where only a part was compiled", () => {
+    const names = ["image_encoder._orig_mod.pos_embed", "mask_decoder.iou_token.weight"];
+    expect(pathsOf(...names).paths).toEqual(["image_encoder.pos_embed", "mask_decoder.iou_token.weight"]);
+  });
+
+  it("strips each part's prefix where they have different ones", () => {
+    const names = ["encoder.image_encoder.pos_embed", "head.mask_decoder.iou_token.weight"];
+    expect(pathsOf(...names).paths).toEqual(["image_encoder.pos_embed", "mask_decoder.iou_token.weight"]);
+  });
+
+  it("leaves alone a second model inside of the first, and names without a part of a SAM", () => {
+    const inside = ["image_encoder.pos_embed", "ema.image_encoder.pos_embed"];
+    expect(pathsOf(...inside).paths).toEqual(inside.toReversed());
+    const deeper = ["model.image_encoder.pos_embed", "model.ema.image_encoder.pos_embed"];
+    expect(pathsOf(...deeper).paths).toEqual(inside.toReversed());
+    expect(pathsOf("module.a", "module.b").paths).toEqual(["module.a", "module.b"]);
+  });
+
+  it("refuses two models side by side, and says both names", () => {
+    const two = [
+      ["teacher.image_encoder.pos_embed", 0] as const,
+      ["student.image_encoder.pos_embed", 1] as const,
+    ];
+    const message = rejection(() => normaliseKeys(checkpointOf(two)));
+    expect(message).toContain('"student.image_encoder.pos_embed" and "teacher.image_encoder.pos_embed"');
+    expect(message).toContain("remove one");
+  });
+
+  it("names what the reader skipped among what is left out", () => {
+    const file = { ...checkpointOf(["image_encoder.pos_embed"]), skipped: ["args (argparse.Namespace)"] };
+    expect(normaliseKeys(file).dropped).toEqual(["args (argparse.Namespace)"]);
   });
 
   it("leaves out constants and counters that nothing uses", () => {
@@ -158,9 +205,10 @@ describe("normalising names", () => {
   });
 
   it("knows no tensor by its old name, and closes the checkpoint behind it", () => {
-    const { checkpoint } = normaliseKeys(checkpointOf(["module.a"]));
-    expect(rejection(() => checkpoint.readBytes("module.a"))).toContain('has no tensor "module.a"');
+    const { checkpoint } = normaliseKeys(checkpointOf(["module.mask_decoder.a"]));
+    const old = () => checkpoint.readBytes("module.mask_decoder.a");
+    expect(rejection(old)).toContain('has no tensor "module.mask_decoder.a"');
     checkpoint.close();
-    expect(rejection(() => checkpoint.readBytes("a"))).toContain("closed");
+    expect(rejection(() => checkpoint.readBytes("mask_decoder.a"))).toContain("closed");
   });
 });

@@ -22,6 +22,10 @@ describe("what a file holds, not its name, says how it is read", () => {
     expect(openCheckpoint(bytesSource(fixture("plain"), "x.safetensors")).tensors.size).toBe(6);
   });
 
+  it("as what torch.save wrote before PyTorch 1.6", () => {
+    expect(openCheckpoint(bytesSource(fixture("legacy"), "x.safetensors")).tensors.size).toBe(6);
+  });
+
   it("as safetensors too where the header's length happens to begin as an archive does", () => {
     const length = 0x4b50; // "PK"
     const note = "n".repeat(length - safetensorsBytes([], { note: "" }).length + 8);
@@ -37,12 +41,17 @@ describe("what a file holds, not its name, says how it is read", () => {
     ["an error of a store", latin1('<?xml version="1.0"?><Error>'), "web page"],
     ["a pointer", latin1("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n"), "git lfs pull"],
     ["gzip", gzipSync(SAFETENSORS), "compressed with gzip; unpack it first"],
-    ["a pickle", latin1("\x80\x02}q\x01."), "a pickle without an archive"],
+    ["a pickle", latin1("\x80\x02}q\x01."), "is a pickle that torch.save did not write"],
     ["a configuration", latin1('{"model_type": "sam"}'), "it is JSON"],
-    ["a picture", latin1("\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), "expected safetensors, or an archive"],
-    ["a byte", Uint8Array.of(0), "expected safetensors, or an archive"],
+    ["a picture", latin1("\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), "expected safetensors, or what torch.save writes"],
+    ["a byte", Uint8Array.of(0), "expected safetensors, or what torch.save writes"],
     ["an empty archive", latin1(`PK\x05\x06${"\0".repeat(18)}`), "no data.pkl"],
     ["half an archive", fixture("plain").subarray(0, 1000), "a download may have been cut off"],
+    [
+      "half a file of PyTorch before 1.6",
+      fixture("legacy").subarray(0, 3200),
+      "a download may have been cut off",
+    ],
     ["half of safetensors", SAFETENSORS.subarray(0, -1), "truncated"],
   ])("and %s is refused as such, and closed", (_, bytes, expected) => {
     let closed = 0;

@@ -13,6 +13,7 @@ import {
   fixture,
   FIXTURES,
   latin1,
+  legacyPth,
   membersOf,
   pth,
   py,
@@ -62,8 +63,8 @@ describe("files of torch.save", () => {
   });
 
   it.each([
-    ["os_system", '"posix.system"'],
-    ["os_system_protocol4", '"posix.system"'],
+    ["os_system", "holds no state dict"],
+    ["legacy_os_system", "holds no state dict"],
     ["whole_model", '"torch.nn.modules.linear.Linear"'],
     ["complex", '"torch.ComplexFloatStorage"'],
     ["quantised", '"torch._utils._rebuild_qtensor"'],
@@ -72,12 +73,51 @@ describe("files of torch.save", () => {
     ["bare_tensor", "holds no state dict"],
     ["no_tensors", 'got a dictionary of "optimizer", "epoch"'],
     ["torchscript", "torch.jit.load(path).state_dict()"],
-    ["legacy", "before 1.6"],
-    ["pickle", "a pickle without an archive"],
+    ["legacy_complex", "of a type that cannot be read"],
+    ["pickle", "is a pickle that torch.save did not write"],
   ])("are refused where they hold more than tensors and plain values: %s", (name, expected) => {
     const message = rejection(() => openCheckpoint(bytesSource(fixture(name), "x.pth")));
     expect(message).toMatch(/^x\.pth: /);
     expect(message).toContain(expected);
+  });
+});
+
+describe("files with more than tensors beside the weights", () => {
+  it.each(["other_classes", "other_classes_protocol4", "legacy_other_classes"])(
+    "are read, and nothing in them is run: %s",
+    (name) => {
+      const { skipped } = readPth(bytesSource(fixture(name)));
+      expect(skipped).toEqual([
+        "args (argparse.Namespace)",
+        "best_dice (numpy._core.multiarray.scalar)",
+        "losses (numpy._core.multiarray._reconstruct)",
+        "device (torch.device)",
+        // Protocol 4 has sets of its own.
+        ...(name === "other_classes" ? ["seen (__builtin__.set)"] : []),
+        "hook (posix.system)",
+      ]);
+    },
+  );
+
+  const inside = (container: string) =>
+    pth(py.dict([py.str("epoch"), py.int(3)], [py.str(container), py.dict([py.str("a"), pyTensor()])]), {
+      0: SIX_FLOATS,
+    });
+  it.each(["model", "state_dict", "model_state_dict", "net", "ema", "network"])(
+    "are read under %s, the only dictionary of tensors",
+    (container) => expect(hexOf(inside(container))).toBe(HEX),
+  );
+
+  it("are read under the usual name where there are several dictionaries of tensors", () => {
+    const tensors = py.dict([py.str("a"), pyTensor()]);
+    const others = py.dict([py.str("b"), pyTensor()]);
+    const entries = [[py.str("ema"), others] as const, [py.str("net"), tensors] as const];
+    expect(hexOf(pth(py.dict(...entries), { 0: SIX_FLOATS }))).toBe(HEX);
+    const unusual = pth(py.dict([py.str("student"), tensors], [py.str("teacher"), others]), {
+      0: SIX_FLOATS,
+    });
+    expect(refusal(unusual)).toContain("several state dicts");
+    expect(refusal(unusual)).toContain('"student", "teacher"');
   });
 });
 
@@ -90,14 +130,31 @@ describe("a pickle", () => {
     ["torch._utils", "_rebuild_tensor_v2.__globals__"],
     ["collections.OrderedDict", ""],
     ["constructor", "constructor"],
-  ])("that names %s.%s is refused by that name, though it never calls it", (module, name) => {
-    const pickle = `${py.global(module, name)}0${py.dict([py.str("a"), pyTensor()])}`;
-    expect(refusalOfPickle(pickle)).toContain(`asks for "${module}.${name}"`);
+  ])("that names %s.%s holds nothing there, and says so", (module, name) => {
+    const other = py.global(module, name);
+    const call = py.call(other, py.str("echo this must never run"));
+    for (const value of [
+      other,
+      call,
+      py.call(call),
+      `${other})\x81`,
+      `${other})}\x92`,
+      `${call}${py.dict()}b`,
+    ]) {
+      const file = pth(py.dict([py.str("x"), value], [py.str("a"), pyTensor()]), { 0: SIX_FLOATS });
+      const { tensors, skipped } = readPth(bytesSource(file));
+      expect([...tensors.keys()]).toEqual(["a"]);
+      expect(skipped).toEqual([`x (${module}.${name})`]);
+    }
+    expect(refusalOfPickle(call)).toContain(
+      `holds no state dict: expected a dictionary of tensors, got an object of`,
+    );
   });
 
   it("cannot get at a name through strings that it puts together", () => {
-    const pickle = `${py.str("posix")}${py.str("system")}\x93`;
-    expect(refusalOfPickle(pickle)).toContain('"posix.system"');
+    const value = `${py.str("posix")}${py.str("system")}\x93`;
+    const file = pth(py.dict([py.str("x"), value], [py.str("a"), pyTensor()]), { 0: SIX_FLOATS });
+    expect(readPth(bytesSource(file)).skipped).toEqual(["x (posix.system)"]);
     expect(refusalOfPickle(`${py.int(1)}${py.str("system")}\x93`)).toContain("is no string");
   });
 
@@ -205,6 +262,59 @@ describe("a tensor", () => {
   });
 });
 
+describe("a file of PyTorch before 1.6", () => {
+  const good = py.dict([py.str("a"), pyTensor()]);
+  const storages = { 0: SIX_FLOATS };
+
+  it("is read when all fits, with something behind it too", () => {
+    expect(hexOf(legacyPth(good, storages))).toBe(HEX);
+    expect(hexOf(Uint8Array.of(...legacyPth(good, storages), 1, 2, 3))).toBe(HEX);
+  });
+
+  it.each<[string, Uint8Array, string]>([
+    [
+      "with another number at its start",
+      legacyPth(good, storages, { magic: py.int(1) }),
+      "torch.save did not write",
+    ],
+    ["of another version", legacyPth(good, storages, { version: py.int(1002) }), "expected 1001"],
+    ["that lists no storages", legacyPth(good, storages, { keys: [] }), 'its storage "0" is missing'],
+    [
+      "that lists a storage twice",
+      legacyPth(good, { 0: SIX_FLOATS, 1: SIX_FLOATS }, { keys: [py.str("0"), py.str("0")] }),
+      "appears twice",
+    ],
+    [
+      "that lists a storage of no tensor",
+      legacyPth(good, { 0: SIX_FLOATS, 1: SIX_FLOATS }),
+      "or of no tensor",
+    ],
+    ["whose list of storages is none", legacyPth(good, storages).slice(0, -33), "damaged"],
+    [
+      "whose storage is smaller than it says",
+      legacyPth(good, { 0: SIX_FLOATS.subarray(4) }),
+      "reaches beyond its end",
+    ],
+    [
+      "whose storage has another size",
+      legacyPth(good, storages, { itemBytes: 8 }),
+      "has 3 values, expected 6",
+    ],
+    ["that breaks off", legacyPth(good, storages).slice(0, -1), "a download may have been cut off"],
+    ["that breaks off before a storage", legacyPth(good, storages).slice(0, -28), "cut off"],
+    ["that breaks off in a pickle", legacyPth(good, storages).slice(0, 60), "damaged"],
+  ])("%s is refused", (_, file, expected) => {
+    expect(refusal(file)).toContain(expected);
+  });
+
+  it("is refused where it has one storage in two sizes, or a part of another storage", () => {
+    const twice = py.dict([py.str("a"), pyTensor()], [py.str("b"), pyTensor({ count: py.int(5) })]);
+    expect(refusal(legacyPth(twice, storages))).toContain('storage "0" has two sizes');
+    const part = py.tuple(py.str("1"), py.int(0), py.int(6));
+    expect(refusal(legacyPth(py.dict([py.str("a"), pyTensor({ part })]), storages))).toContain("before 0.4");
+  });
+});
+
 describe("an archive", () => {
   it("may be made by another tool, in any order of its members", () => {
     const members = Object.entries(membersOf(fixture("plain"))).reverse();
@@ -241,7 +351,7 @@ describe("an archive", () => {
       ...bytesSource(fixture(name)),
       close: () => void closed++,
     });
-    rejection(() => readPth(source("os_system")));
+    rejection(() => readPth(source("no_tensors")));
     expect(closed).toBe(1);
     const checkpoint = readPth(source("plain"));
     expect(closed).toBe(1);

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { latin1, pth, py, pyTensor } from "./pthFile.js";
+import { latin1, legacyPth, pth, py, pyTensor } from "./pthFile.js";
 
 const BYTES_ADDED = 100e6;
 
@@ -81,6 +81,19 @@ function tensors(count: number): Uint8Array {
   return pth(`${pyTensor()}q\x020}${names}`, { 0: new Uint8Array(24) });
 }
 
+/** A state dict of the old format, each of whose tensors has a storage of its own. */
+function oldStorages(count: number): Uint8Array {
+  const keys = Array.from({ length: count }, (_, n) => String(n));
+  const rebuild = py.global("torch._utils", "_rebuild_tensor_v2");
+  const [storage, float] = [py.str("storage"), py.global("torch", "FloatStorage")];
+  const tensors = keys.map((key) => {
+    const id = `(${storage}h\x01${py.str(key)}${py.none}K\x01tQ`;
+    return `${py.str(key)}h\x02(${id}K\x00))tRs`;
+  });
+  const pickle = `${float}q\x010${rebuild}q\x020}${tensors.join("")}`;
+  return legacyPth(pickle, Object.fromEntries(keys.map((key) => [key, new Uint8Array(4)])));
+}
+
 describe("a .pth file of as many things as can be", () => {
   it.each<[string, () => Uint8Array, string | undefined]>([
     ["members", () => members(86_000), "reaches beyond"],
@@ -94,10 +107,17 @@ describe("a .pth file of as many things as can be", () => {
     ["stored values", () => pth(`)${"\x94)".repeat(3e6)}`), "opcodes"],
     ["strings", () => pth(py.str("n".repeat(35)).repeat(140_000)), "no state dict"],
     ["bytes of a string", () => pth(py.str("n".repeat(7.9e6))), "no state dict"],
-    ["bytes of a name", () => pth(`c${"n".repeat(7.9e6)}\nx\n`), "asks for"],
+    ["bytes of a name", () => pth(`c${"n".repeat(7.9e6)}\nx\n`), "no state dict"],
     ["bytes of numbers", () => pth(`\x8a\x10${"\x01".repeat(16)}`.repeat(440_000)), "opcodes"],
     ["bytes of a pickle", () => pth(py.str("n".repeat(9e6))), "its pickle takes"],
     ["tensors", () => tensors(49_000), undefined],
+    ["objects", () => pth(`${py.global("a", "b")}q\x02`.concat("h\x02)\x81".repeat(1.9e6))), "opcodes"],
+    ["storages of the old format", () => oldStorages(8_000), undefined],
+    [
+      "bytes of a pickle of the old format",
+      () => legacyPth(py.str("n".repeat(9e6))),
+      "its pickle is damaged",
+    ],
   ])("takes little time and memory: %s", (_, make, expected) => {
     const { message, time, added } = open(make());
     if (expected === undefined) expect(message).toBeUndefined();

@@ -44,6 +44,30 @@ export function pth(pickle: string, storages: Readonly<Record<string, Uint8Array
   return archiveOf({ "data.pkl": latin1(`\x80\x02${pickle}.`), ...Object.fromEntries(data) });
 }
 
+/** The same in PyTorch's format before 1.6. */
+export function legacyPth(
+  pickle: string,
+  storages: Readonly<Record<string, Uint8Array>> = {},
+  {
+    magic = LEGACY_MAGIC,
+    version = py.int(1001),
+    keys = Object.keys(storages).map(py.str),
+    itemBytes = 4,
+  } = {},
+): Uint8Array {
+  const pickles = [magic, version, py.dict(), pickle, py.list(...keys)];
+  const values = Object.values(storages).flatMap((bytes) => {
+    const count = BigInt(Math.ceil(bytes.length / itemBytes));
+    return [new Uint8Array(BigInt64Array.of(count).buffer), bytes];
+  });
+  return new Uint8Array(
+    Buffer.concat([latin1(pickles.map((each) => `\x80\x02${each}.`).join("")), ...values]),
+  );
+}
+
+/** The number that a file of PyTorch before 1.6 begins with. */
+const LEGACY_MAGIC = "\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19";
+
 /** One byte for each character. */
 export function latin1(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, "latin1"));
@@ -73,6 +97,8 @@ export interface TensorParts {
   readonly kind?: string;
   readonly key?: string;
   readonly count?: string;
+  /** Of which part of another storage it is; by default nothing is said of one. */
+  readonly part?: string;
   readonly offset?: string;
   readonly shape?: string;
   readonly strides?: string;
@@ -83,8 +109,10 @@ export function pyStorage({
   kind = "FloatStorage",
   key = py.str("0"),
   count = py.int(6),
+  part,
 }: TensorParts = {}): string {
-  return `${py.tuple(py.str("storage"), py.global("torch", kind), key, py.str("cuda:0"), count)}Q`;
+  const id = [py.str("storage"), py.global("torch", kind), key, py.str("cuda:0"), count];
+  return `${py.tuple(...id, ...(part === undefined ? [] : [part]))}Q`;
 }
 
 /** A tensor, by default all of that storage as [2, 3]. */
