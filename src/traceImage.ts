@@ -1,6 +1,6 @@
 import type { PixelImage } from "./image/pixels.js";
 import { trace, type TracedTensor } from "./inspect/trace.js";
-import type { Sam } from "./model/sam.js";
+import type { PromptableModel } from "./model/promptableModel.js";
 import { SamPredictor, type PredictorOptions } from "./predictor/samPredictor.js";
 import type { Prompt } from "./predictor/types.js";
 
@@ -11,7 +11,7 @@ import type { Prompt } from "./predictor/types.js";
  * @throws RangeError for a pattern that matches nothing, with the names nearest to it; PromptError as `predict`.
  */
 export async function traceImage(
-  model: Sam,
+  model: PromptableModel,
   image: PixelImage,
   prompt: Prompt,
   patterns: readonly string[],

@@ -39,7 +39,9 @@ async function decode({ embedding, boxes }) {
   const given = channelsLast(floats(embedding), [1, 256, 64, 64]);
   const prompts = tf.tensor2d(boxes);
   const start = performance.now();
-  const { masks, iouPredictions } = tf.tidy(() => model.decode(given, { boxes: prompts }, false));
+  const { masks, iouPredictions } = tf.tidy(() =>
+    model.decode({ embedding: given }, { boxes: prompts }, false),
+  );
   const [values] = await Promise.all([masks.data(), iouPredictions.data()]);
   const seconds = (performance.now() - start) / 1000;
   tf.dispose([given, prompts, masks, iouPredictions]);

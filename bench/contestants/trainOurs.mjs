@@ -31,7 +31,7 @@ function batch() {
   );
   // Channels first, as PyTorch counts them.
   const map = (size, depth) => tf.tidy(() => tf.tensor4d(values(count * depth * size ** 2), [count, depth, size, size]).transpose([0, 2, 3, 1])); // prettier-ignore
-  const given = train === "decoder" ? { embeddings: map(grid, channels) } : map(side, 3);
+  const given = train === "decoder" ? { embedding: map(grid, channels) } : map(side, 3);
   return { images: given, prompts: { boxes: tf.tensor2d(boxes) }, target };
 }
 

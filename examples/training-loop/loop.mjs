@@ -25,7 +25,7 @@ for (let step = 1; step <= steps; step++) {
     tf.stack(objects.map(({ mask }) => tf.tensor3d(mask.data, [1, side, side], "float32"))),
   );
   const { loss, gradients } = medsam.lossAndGradients(() => {
-    const { masks } = model.decode(embedding, { boxes }, false); // logits [objects, 1, side / 4, side / 4]
+    const { masks } = model.decode({ embedding }, { boxes }, false); // logits [objects, 1, side / 4, side / 4]
     return medsam.medsamLoss(medsam.resizeBilinear(masks, [side, side]), target);
   }, parameters);
   optimiser.step(gradients);

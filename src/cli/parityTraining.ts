@@ -2,7 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import { compareTensors, type Comparison } from "../inspect/compare.js";
 import type { ParityReference, RecordedTraining } from "../inspect/reference.js";
 import type { TracedTensor } from "../inspect/trace.js";
-import type { Sam } from "../model/sam.js";
+import { featureTensors } from "../model/features.js";
+import type { PromptableModel } from "../model/promptableModel.js";
 import { batchLoss, type TrainingBatch } from "../train/batchLoss.js";
 import { disposeGradients, lossAndGradients } from "../train/gradients.js";
 import { Trainer } from "../train/trainer.js";
@@ -20,7 +21,7 @@ const WEIGHTS = 0.01;
  * @throws the signal's reason when stopped.
  */
 export async function compareTraining(
-  model: Sam,
+  model: PromptableModel,
   reference: ParityReference,
   recorded: RecordedTraining,
   signal: AbortSignal,
@@ -65,13 +66,17 @@ export async function compareTraining(
   }
 }
 
-function batchOf(model: Sam, reference: ParityReference, part: RecordedTraining["part"]): TrainingBatch {
+function batchOf(
+  model: PromptableModel,
+  reference: ParityReference,
+  part: RecordedTraining["part"],
+): TrainingBatch {
   const { imageSize } = model.config;
   const [height, width] = reference.read("input.pixels").shape;
   const boxes = reference.read("input.boxes").values.subarray(0, 4);
   const scaled = boxes.map((value, n) => (value / [width, height][n % 2]) * imageSize);
   const images = tf.tidy(() => toTensor(reference.read("input.image")).transpose([0, 2, 3, 1]));
-  const input = part === "decoder" ? { embeddings: model.imageEncoder.call(images) } : images;
+  const input = part === "decoder" ? model.encode(images) : images;
   if (part === "decoder") images.dispose();
   return {
     images: input,
@@ -81,10 +86,11 @@ function batchOf(model: Sam, reference: ParityReference, part: RecordedTraining[
 }
 
 const toTensor = ({ shape, values }: TracedTensor) => tf.tensor(values, [...shape]);
-const imagesOf = ({ images }: TrainingBatch) => [images instanceof tf.Tensor ? images : images.embeddings];
+const imagesOf = ({ images }: TrainingBatch) =>
+  images instanceof tf.Tensor ? [images] : featureTensors(images);
 
 function compareGradients(
-  model: Sam,
+  model: PromptableModel,
   { parameters }: Trainer,
   batch: TrainingBatch,
   reference: ParityReference,

@@ -12,7 +12,7 @@ import {
 } from "../inspect/parity.js";
 import { parityReport } from "../inspect/parityReport.js";
 import { openReference, type ParityReference } from "../inspect/reference.js";
-import type { Sam } from "../model/sam.js";
+import type { PromptableModel } from "../model/promptableModel.js";
 import { defaultPreset, prepareImage } from "../predictor/presetTable.js";
 import { SamPredictor } from "../predictor/samPredictor.js";
 import type { Box } from "../predictor/types.js";
@@ -94,7 +94,7 @@ async function compareBackends(
 /** The recorded training, where there is one. */
 async function trained(
   backend: BackendName,
-  model: Sam,
+  model: PromptableModel,
   reference: ParityReference,
   signal: AbortSignal,
   onProgress: (share: number) => void,
@@ -111,7 +111,7 @@ async function trained(
 
 /** The whole way from the reference's pixels to maps of the image's size, as the model's own inference script. */
 async function predict(
-  model: Sam,
+  model: PromptableModel,
   reference: ParityReference,
   signal: AbortSignal,
   onProgress: (share: number) => void,

@@ -10,7 +10,7 @@ import { summariseModel, type ValueSummary } from "../inspect/modelSummary.js";
 import { watch, WHOLE, type TracedTensor } from "../inspect/trace.js";
 import { matchAllGlobs, matchGlobs } from "../layers/glob.js";
 import { gridSize } from "../model/config.js";
-import type { Sam } from "../model/sam.js";
+import type { PromptableModel } from "../model/promptableModel.js";
 import { sizeOf } from "../weights/checkpoint.js";
 import { messageOf, UsageError } from "./errors.js";
 import { short } from "./format.js";
@@ -42,7 +42,10 @@ const EMBEDDING = "image_encoder";
  *
  * @throws UsageError for a pattern that matches nothing, with the nearest names, or for more than fits.
  */
-export function chooseTaps(model: Sam, patterns: readonly string[] | undefined): ReadonlySet<string> {
+export function chooseTaps(
+  model: PromptableModel,
+  patterns: readonly string[] | undefined,
+): ReadonlySet<string> {
   const { values } = summariseModel(model);
   const names = values.map(({ path }) => path);
   let chosen: Set<string>;
@@ -72,7 +75,7 @@ function assertFits(values: readonly ValueSummary[]): void {
 
 /** Runs `predict` and collects what it computes. @param cell of the encoder's grid, whose attention is wanted. */
 export async function collect<T>(
-  model: Sam,
+  model: PromptableModel,
   taps: ReadonlySet<string>,
   cell: GridCell,
   predict: () => Promise<T>,

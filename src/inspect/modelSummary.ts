@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { observeLayers, type AnyLayer } from "../layers/layer.js";
 import type { SamConfig } from "../model/config.js";
+import type { PromptableModel } from "../model/promptableModel.js";
 import { Sam } from "../model/sam.js";
 import { sizeOf } from "../weights/checkpoint.js";
 import { ParamScope } from "../weights/paramScope.js";
@@ -47,7 +48,7 @@ export interface ModelSummary {
  *
  * @throws Error when shapes do not fit, or are not known without values.
  */
-export function summariseModel(model: Sam): ModelSummary {
+export function summariseModel(model: PromptableModel): ModelSummary {
   return whileCounting((counts) => summarise(model, counts));
 }
 
@@ -63,7 +64,7 @@ export function summariseConfig(config: SamConfig): ModelSummary {
   });
 }
 
-function summarise(model: Sam, counts: Counts): ModelSummary {
+function summarise(model: PromptableModel, counts: Counts): ModelSummary {
   const paths = new Map([...model.namedLayers()].map(([path, layer]) => [layer, path]));
   const values = new Map<string, ValueSummary>();
   const shapes = new Map<AnyLayer, readonly number[]>();

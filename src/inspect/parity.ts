@@ -1,5 +1,5 @@
 import { configName, type SamConfig } from "../model/config.js";
-import type { Sam } from "../model/sam.js";
+import type { PromptableModel } from "../model/promptableModel.js";
 import { CheckpointError } from "../weights/checkpoint.js";
 import { compareTensors, type Comparison, type Tolerance } from "./compare.js";
 import type { ParityReference } from "./reference.js";
@@ -32,7 +32,7 @@ export type RunOutputs = ReadonlyMap<string, TracedTensor>;
  * @throws CheckpointError when the reference is of another configuration, or holds NaN.
  */
 export async function compareWithReference(
-  model: Sam,
+  model: PromptableModel,
   reference: ParityReference,
   tolerance: Tolerance,
   run: () => Promise<RunOutputs>,

@@ -11,6 +11,9 @@ export interface SamConfig {
   readonly maskDecoder: MaskDecoderSizes;
 }
 
+/** A configuration of any family. */
+export type ModelConfig = SamConfig;
+
 /** Sizes of SAM's vision transformer. */
 export interface ViTSizes {
   readonly embedDim: number;

@@ -1,25 +1,20 @@
 import * as tf from "@tensorflow/tfjs";
-import { Layer } from "../layers/layer.js";
-import type { ParamScope } from "../weights/paramScope.js";
-import type { SamConfig } from "./config.js";
+import type { Parameter, ParamScope } from "../weights/paramScope.js";
+import { gridSize, type SamConfig } from "./config.js";
+import type { FeatureShapes, ImageFeatures } from "./features.js";
 import { ImageEncoder } from "./imageEncoder.js";
 import { MaskDecoder, type MaskPredictions } from "./maskDecoder.js";
+import { PromptableModel } from "./promptableModel.js";
 import { PromptEncoder, type Prompts } from "./promptEncoder.js";
 import type { SteppedEncoder } from "./steppedEncoder.js";
 import { TinyViT } from "./tinyVit.js";
-
-export interface SamInput extends Prompts {
-  /** [1 or B, S, S, 3], preprocessed: one image for all prompts, or one a prompt. */
-  readonly images: tf.Tensor;
-  readonly multimaskOutput: boolean;
-}
 
 /**
  * Segment Anything, and so MedSAM: image encoder, prompt encoder, mask decoder.
  *
  * @see segment_anything/modeling/sam.py, `Sam`; MedSAM's train_one_gpu.py, `MedSAM`
  */
-export class Sam extends Layer<[input: SamInput], MaskPredictions> {
+export class Sam extends PromptableModel {
   imageEncoder: SteppedEncoder;
   promptEncoder: PromptEncoder;
   maskDecoder: MaskDecoder;
@@ -37,21 +32,32 @@ export class Sam extends Layer<[input: SamInput], MaskPredictions> {
     this.maskDecoder = new MaskDecoder(params.at("mask_decoder"), config);
   }
 
-  /** From preprocessed images and prompts in their frame to low-resolution logits, [B, M, 4·grid, 4·grid]. */
-  forward({ images, multimaskOutput, ...prompts }: SamInput): MaskPredictions {
-    return this.decode(this.imageEncoder.call(images), prompts, multimaskOutput);
+  get featureShapes(): FeatureShapes {
+    const grid = gridSize(this.config);
+    return { embedding: [grid, grid, this.config.promptEmbedDim] };
   }
 
-  /** The second half alone, for embeddings that exist already, [1 or B, grid, grid, C]. */
-  decode(imageEmbeddings: tf.Tensor, prompts: Prompts, multimaskOutput: boolean): MaskPredictions {
+  encodingParameters(): Map<string, Parameter> {
+    return this.imageEncoder.namedParameters("image_encoder");
+  }
+
+  encode(images: tf.Tensor): ImageFeatures {
+    return { embedding: this.imageEncoder.call(images) };
+  }
+
+  *encodeInSteps(images: tf.Tensor): Generator<number, ImageFeatures> {
+    return { embedding: yield* this.imageEncoder.steps(images) };
+  }
+
+  decode({ embedding }: ImageFeatures, prompts: Prompts, multimaskOutput: boolean): MaskPredictions {
     const { imageEncoder, promptEncoder, maskDecoder } = this;
     return this.named(() =>
       tf.tidy(() => {
         const imagePe = promptEncoder.densePe();
         const [, ...expected] = imagePe.shape;
-        this.checked(imageEncoder, imageEmbeddings, [imageEmbeddings.shape[0], ...expected]);
+        this.checked(imageEncoder, embedding, [embedding.shape[0], ...expected]);
         const embedded = promptEncoder.call(prompts);
-        return maskDecoder.call({ imageEmbeddings, imagePe, ...embedded, multimaskOutput });
+        return maskDecoder.call({ imageEmbeddings: embedding, imagePe, ...embedded, multimaskOutput });
       }),
     );
   }

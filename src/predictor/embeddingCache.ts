@@ -1,14 +1,13 @@
 import type { PixelImage } from "../image/pixels.js";
-import { gridSize } from "../model/config.js";
-import type { Sam } from "../model/sam.js";
+import type { ModelConfig } from "../model/config.js";
 import type { Parameter } from "../weights/paramScope.js";
 import type { Preset } from "./presets.js";
 
-/** Where embeddings of an encoder that does not train are kept. It may forget any of them. */
+/** Where features of images are kept, of an encoder that does not train. It may forget any of them. */
 export interface EmbeddingCache {
-  /** The embedding under `key`, as the encoder gave it row by row; `undefined` when there is none. */
+  /** The features of one image under `key`, map after map, each row by row; `undefined` when there are none. */
   get(key: string): Promise<Float32Array | undefined>;
-  /** Keeps an embedding, or forgets it where there is no room. */
+  /** Keeps features, or forgets them where there is no room. */
   set(key: string, values: Float32Array): Promise<void>;
 }
 
@@ -47,20 +46,15 @@ export class MemoryEmbeddingCache implements EmbeddingCache {
   }
 }
 
-/** Shape of one image's embedding. */
-export function embeddingShape({ config }: Sam): [height: number, width: number, channels: number] {
-  return [gridSize(config), gridSize(config), config.promptEmbedDim];
-}
-
 /**
- * What an embedding depends on: weights (`weightsDigest` of the encoder), preset and the pixels themselves, whatever file
+ * What features depend on: weights (`weightsDigest` of what encodes), preset and the pixels themselves, whatever file
  * they come from.
  *
  * @param image of 8 bits, which stands for the preset's intensities too.
  */
 export async function embeddingKey(
   weights: string,
-  { config }: Sam,
+  { config }: { readonly config: ModelConfig },
   preset: Preset,
   { width, height, channels, data }: PixelImage,
 ): Promise<string> {

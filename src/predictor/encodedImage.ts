@@ -1,21 +1,21 @@
-import type * as tf from "@tensorflow/tfjs";
 import type { Region } from "../image/crop.js";
+import { disposeFeatures, featureBytes, type ImageFeatures } from "../model/features.js";
 import type { Frame } from "./presets.js";
 import type { EightBitImage } from "./presetTable.js";
 
 /** What the encoder saw of an image. */
 export interface Encoded {
-  readonly features: tf.Tensor;
+  readonly features: ImageFeatures;
   readonly frame: Frame;
   readonly region: Region;
   readonly whole: Region;
 }
 
-/** An image with its embedding, taken out of a predictor to be put back later. Its taker frees it. */
+/** An image with its features, taken out of a predictor to be put back later. Its taker frees it. */
 export interface EncodedImage {
-  /** Of image and embedding. */
+  /** Of image and features. */
   readonly bytes: number;
-  /** Frees the embedding; the image cannot be put back afterwards. */
+  /** Frees the features; the image cannot be put back afterwards. */
   dispose(): void;
 }
 
@@ -27,10 +27,12 @@ export class TakenImage implements EncodedImage {
   ) {}
 
   get bytes(): number {
-    return this.image.data.byteLength + 4 * (this.encoded?.features.size ?? 0);
+    return (
+      this.image.data.byteLength + (this.encoded === undefined ? 0 : featureBytes(this.encoded.features))
+    );
   }
 
   dispose(): void {
-    this.encoded?.features.dispose();
+    if (this.encoded !== undefined) disposeFeatures(this.encoded.features);
   }
 }

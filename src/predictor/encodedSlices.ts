@@ -4,7 +4,7 @@ import type { LongCall } from "./longCall.js";
 import type { SamPredictor } from "./samPredictor.js";
 
 /**
- * Slices of a volume in a predictor, one at a time. Those shown before are kept with their embeddings up to a number of
+ * Slices of a volume in a predictor, one at a time. Those shown before are kept with their features up to a number of
  * bytes, the least recently shown go first, so that coming back to one costs no encoding.
  */
 export class EncodedSlices {

@@ -1,5 +1,3 @@
-import type * as tf from "@tensorflow/tfjs";
-
 /** For calls that may take long. */
 export interface LongCall {
   /** Stops the call at its next step; it then rejects with the signal's reason. */
@@ -8,11 +6,8 @@ export interface LongCall {
   readonly onProgress?: (share: number) => void;
 }
 
-/** Drives the encoder's steps, giving the event loop a turn between them. */
-export async function runSteps(
-  steps: Generator<number, tf.Tensor>,
-  { signal, onProgress }: LongCall,
-): Promise<tf.Tensor> {
+/** Drives a computation's steps, which yield the share done, giving the event loop a turn between them. */
+export async function runSteps<T>(steps: Generator<number, T>, { signal, onProgress }: LongCall): Promise<T> {
   try {
     for (;;) {
       signal?.throwIfAborted();
@@ -22,7 +17,7 @@ export async function runSteps(
       await new Promise((resolve) => setTimeout(resolve));
     }
   } finally {
-    // Frees the activation when the loop was left early; nothing to do when it ended.
+    // Frees what was computed when the loop was left early; nothing to do when it ended.
     steps.return(undefined as never);
   }
 }

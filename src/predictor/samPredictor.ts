@@ -3,9 +3,10 @@ import { cropImage, isSameRegion, pasteInto, regionAround, wholeOf, type Region 
 import { checkPixels, type PixelImage } from "../image/pixels.js";
 import { LayerShapeError } from "../layers/layer.js";
 import { gridSize } from "../model/config.js";
-import type { Sam } from "../model/sam.js";
+import { disposeFeatures, featuresFrom, featureSize, featureValues } from "../model/features.js";
+import type { PromptableModel } from "../model/promptableModel.js";
 import { checkPrompt } from "./checkPrompt.js";
-import { embeddingKey, embeddingShape, weightsDigest, type EmbeddingCache } from "./embeddingCache.js";
+import { embeddingKey, weightsDigest, type EmbeddingCache } from "./embeddingCache.js";
 import { TakenImage, type Encoded, type EncodedImage } from "./encodedImage.js";
 import { runSteps, type LongCall } from "./longCall.js";
 import type { Preset } from "./presets.js";
@@ -30,7 +31,7 @@ export interface PredictorOptions {
    * prompt needs one. Default: the whole image, as MedSAM does.
    */
   readonly crop?: number;
-  /** Where embeddings are looked for before they are computed, and kept. The model's weights must then stay as they are. */
+  /** Where features are looked for before they are computed, and kept. The model's weights must then stay as they are. */
   readonly cache?: EmbeddingCache;
 }
 
@@ -56,7 +57,7 @@ export class SamPredictor {
    * @throws RangeError for a `crop` below 1.
    */
   constructor(
-    readonly model: Sam,
+    readonly model: PromptableModel,
     { preset = defaultPreset(model.config), crop, cache }: PredictorOptions = {},
   ) {
     if (crop !== undefined && !(crop >= 1 && Number.isFinite(crop)))
@@ -104,7 +105,7 @@ export class SamPredictor {
     );
   }
 
-  /** Takes the image out with its embedding, so that another can come; `undefined` when there is none. */
+  /** Takes the image out with its features, so that another can come; `undefined` when there is none. */
   takeImage(): EncodedImage | undefined {
     const taken = this.image && new TakenImage(this.image, this.encoded);
     this.image = this.encoded = undefined;
@@ -119,10 +120,9 @@ export class SamPredictor {
     this.encoded = taken.encoded;
   }
 
-  /** Forgets the image and frees its embedding. */
+  /** Forgets the image and frees its features. */
   resetImage(): void {
-    this.encoded?.features.dispose();
-    this.encoded = undefined;
+    this.freeFeatures();
     this.image = undefined;
   }
 
@@ -178,11 +178,11 @@ export class SamPredictor {
     return region;
   }
 
-  /** The embedding of a region: the last one when it is of the same. */
+  /** The features of a region: the last ones when they are of the same. */
   private async encodedRegion(image: EightBitImage, region: Region, call: LongCall): Promise<Encoded> {
     if (this.encoded !== undefined && isSameRegion(this.encoded.region, region)) return this.encoded;
     const encoded = await this.encode(image, region, call);
-    this.encoded?.features.dispose();
+    this.freeFeatures();
     this.encoded = encoded;
     return encoded;
   }
@@ -197,17 +197,17 @@ export class SamPredictor {
     const { pixels, frame } = this.preset.prepare(part, this.model.config.imageSize);
     const key = this.cache && (await this.keyOf(part));
     const known = key === undefined ? undefined : await this.cache?.get(key);
-    const shape = embeddingShape(this.model);
-    if (known?.length === shape[0] * shape[1] * shape[2])
-      return { features: tf.tensor4d(known, [1, ...shape]), frame, region, whole };
+    const { featureShapes } = this.model;
+    if (known?.length === featureSize(featureShapes))
+      return { features: featuresFrom([known], featureShapes), frame, region, whole };
     const input = tf.tensor4d(pixels, [1, frame.side, frame.side, 3]);
     try {
-      const features = await runSteps(this.model.imageEncoder.steps(input), { signal, onProgress });
+      const features = await runSteps(this.model.encodeInSteps(input), { signal, onProgress });
       if (key !== undefined)
         try {
-          await this.cache?.set(key, Float32Array.from(await features.data<"float32">()));
+          await this.cache?.set(key, await featureValues(features));
         } catch (error) {
-          features.dispose();
+          disposeFeatures(features);
           throw error;
         }
       return { features, frame, region, whole };
@@ -219,7 +219,7 @@ export class SamPredictor {
   }
 
   private async keyOf(image: EightBitImage): Promise<string> {
-    this.weights ??= weightsDigest(this.model.imageEncoder.namedParameters());
+    this.weights ??= weightsDigest(this.model.encodingParameters());
     return embeddingKey(await this.weights, this.model, this.preset, image);
   }
 
@@ -277,6 +277,11 @@ export class SamPredictor {
     } finally {
       tf.dispose(tensors);
     }
+  }
+
+  private freeFeatures(): void {
+    if (this.encoded !== undefined) disposeFeatures(this.encoded.features);
+    this.encoded = undefined;
   }
 
   private assertAlive(): void {

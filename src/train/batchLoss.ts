@@ -1,14 +1,15 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Prompts } from "../model/promptEncoder.js";
-import type { Sam } from "../model/sam.js";
+import { mapFeatures, type ImageFeatures } from "../model/features.js";
+import type { PromptableModel } from "../model/promptableModel.js";
 import { resizeBilinear } from "../ops/resize.js";
 import { medsamLoss, samLoss } from "./losses.js";
 import type { PromptKind, SamplePrompt } from "./sample.js";
 
 /** What a step computes with: B images, P objects of each. */
 export interface TrainingBatch {
-  /** Preprocessed, [B, S, S, 3]; or their embeddings, where the encoder is frozen. */
-  readonly images: tf.Tensor | { readonly embeddings: tf.Tensor };
+  /** Preprocessed, [B, S, S, 3]; or their features, where the encoder is frozen. */
+  readonly images: tf.Tensor | ImageFeatures;
   /** Of all B·P objects, those of one image side by side, in the encoder's frame. */
   readonly prompts: Prompts;
   /** 0 and 1, [B·P, 1, S, S]. */
@@ -25,23 +26,28 @@ export interface TrainingBatch {
  *
  * @see MedSAM's train_one_gpu.py, `MedSAM.forward`
  */
-export function batchLoss(model: Sam, batch: TrainingBatch, loss: "medsam" | "sam" = "medsam"): tf.Scalar {
+export function batchLoss(
+  model: PromptableModel,
+  batch: TrainingBatch,
+  loss: "medsam" | "sam" = "medsam",
+): tf.Scalar {
   return tf.tidy(() => {
     const { images, prompts, target, multimask = false } = batch;
-    const embeddings = images instanceof tf.Tensor ? model.imageEncoder.call(images) : images.embeddings;
-    const decoded = model.decode(repeated(embeddings, target.shape[0]), prompts, multimask);
+    const features = images instanceof tf.Tensor ? model.encode(images) : images;
+    const shared = mapFeatures(features, (map) => repeated(map, target.shape[0]));
+    const decoded = model.decode(shared, prompts, multimask);
     const logits = resizeBilinear(decoded.masks, [target.shape[2] ?? 0, target.shape[3] ?? 0]);
     if (loss === "medsam") return medsamLoss(logits, target);
     return samLoss({ logits, iouPredictions: decoded.iouPredictions, target });
   });
 }
 
-/** Each embedding as often as its image has objects: [B, h, w, C] gives [count, h, w, C]. */
-function repeated(embeddings: tf.Tensor, count: number): tf.Tensor {
-  const [images, height, width, channels] = embeddings.shape;
-  if (count === images) return embeddings;
+/** Each map as often as its image has objects: [B, h, w, C] gives [count, h, w, C]. */
+function repeated(maps: tf.Tensor, count: number): tf.Tensor {
+  const [images, height, width, channels] = maps.shape;
+  if (count === images) return maps;
   // By an addition, whose gradient is a plain sum.
-  return embeddings
+  return maps
     .reshape([images, 1, -1])
     .add(tf.zeros([1, count / images, 1]))
     .reshape([count, height, width, channels]);

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { maskArea } from "../image/mask.js";
 import { ImageError } from "../image/pixels.js";
-import type { Sam } from "../model/sam.js";
-import { embeddingShape } from "../predictor/embeddingCache.js";
+import { featuresFrom, featureTensors } from "../model/features.js";
+import type { PromptableModel } from "../model/promptableModel.js";
 import { promptBatch, targetBatch, type TrainingBatch } from "./batchLoss.js";
 import type { TrainingCase, TrainingData } from "./cases.js";
 import type { FrozenEncoder } from "./embeddings.js";
@@ -14,7 +14,7 @@ import type { TrainingSettings } from "./settings.js";
 /** A batch before it is on the device. */
 interface LoadedBatch {
   readonly cases: readonly string[];
-  /** Encoder inputs, or embeddings, one an image. */
+  /** Encoder inputs, or features (see `featureValues`), one an image. */
   readonly values: readonly Float32Array[];
   readonly prompts: readonly SamplePrompt[];
   readonly kind: PromptKind;
@@ -28,10 +28,10 @@ export class BatchReader {
   private readonly random: Random;
   private epoch: { readonly number: number; readonly order: readonly number[] } | undefined;
 
-  /** @param frozen gives embeddings in the images' place. */
+  /** @param frozen gives features in the images' place. */
   constructor(
     private readonly data: TrainingData,
-    private readonly model: Sam,
+    private readonly model: PromptableModel,
     private readonly sampler: Sampler,
     private readonly settings: TrainingSettings,
     private readonly frozen?: FrozenEncoder,
@@ -48,10 +48,11 @@ export class BatchReader {
   /** On the device; the caller's to dispose with `disposeBatch`. */
   toDevice({ cases, values, prompts, kind }: LoadedBatch): TrainingBatch {
     const { imageSize: side } = this.model.config;
-    const shape = this.frozen === undefined ? [side, side, 3] : embeddingShape(this.model);
-    const images = tf.tidy(() => tf.stack(values.map((image) => tf.tensor(image, shape))));
     return {
-      images: this.frozen === undefined ? images : { embeddings: images },
+      images:
+        this.frozen === undefined
+          ? tf.tidy(() => tf.stack(values.map((image) => tf.tensor3d(image, [side, side, 3]))))
+          : featuresFrom(values, this.model.featureShapes),
       prompts: promptBatch(prompts, kind),
       target: targetBatch(prompts),
       multimask: this.settings.loss === "sam" && kind === "point",
@@ -100,7 +101,7 @@ export class BatchReader {
 
 /** Frees a batch. */
 export function disposeBatch({ images, prompts, target }: TrainingBatch): void {
-  tf.dispose([images instanceof tf.Tensor ? images : images.embeddings, { ...prompts }, target]);
+  tf.dispose([images instanceof tf.Tensor ? images : featureTensors(images), { ...prompts }, target]);
 }
 
 /** @throws ImageError when a case has no object, or one that is empty or of another size than its image. */

@@ -1,4 +1,4 @@
-import type { Sam } from "../model/sam.js";
+import type { PromptableModel } from "../model/promptableModel.js";
 import { MemoryEmbeddingCache, type EmbeddingCache } from "../predictor/embeddingCache.js";
 import type { Preset } from "../predictor/presets.js";
 import { defaultPreset } from "../predictor/presetTable.js";
@@ -30,7 +30,7 @@ export interface TrainingCheckpoint {
 
 export interface FinetuneOptions extends SettingsInput {
   /** Its parameters change in place. */
-  readonly model: Sam;
+  readonly model: PromptableModel;
   readonly data: TrainingData;
   /** Validates the training; none by default. */
   readonly validation?: TrainingData;

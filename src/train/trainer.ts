@@ -3,7 +3,7 @@ import { addLora, LoraLinear } from "../layers/lora.js";
 import { Recomputed } from "../layers/recomputed.js";
 import { replaceLayers } from "../layers/replace.js";
 import { gridSize } from "../model/config.js";
-import type { Sam } from "../model/sam.js";
+import type { PromptableModel } from "../model/promptableModel.js";
 import { CheckpointError, type Checkpoint } from "../weights/checkpoint.js";
 import { tfShape, torchToTf } from "../weights/layout.js";
 import { fromFloat32, toFloat32 } from "../weights/numbers.js";
@@ -57,7 +57,7 @@ export class Trainer {
 
   /** @throws RangeError for settings out of range, a pattern that matches nothing, or nothing to train. */
   constructor(
-    readonly model: Sam,
+    readonly model: PromptableModel,
     settings: SettingsInput,
   ) {
     this.settings = completeSettings(settings);
@@ -70,9 +70,10 @@ export class Trainer {
     if (gridSize(model.config) ** 2 > REMEMBERED_TOKENS) this.recomputeBlocks();
   }
 
-  /** Whether anything of the image encoder trains; if not, its embeddings may be computed once. */
+  /** Whether anything trains that encodes images; if not, their features may be computed once. */
   get trainsEncoder(): boolean {
-    return [...this.parameters.keys()].some((path) => path.startsWith("image_encoder."));
+    const encoding = this.model.encodingParameters();
+    return [...this.parameters.keys()].some((path) => encoding.has(path));
   }
 
   /** Steps made. */
@@ -207,7 +208,11 @@ export class Trainer {
 }
 
 /** Adapters with seeded values, unless the model has some. */
-function addMissingLora(model: Sam, { rank, alpha, targets }: TrainingSettings["lora"], seed: number): void {
+function addMissingLora(
+  model: PromptableModel,
+  { rank, alpha, targets }: TrainingSettings["lora"],
+  seed: number,
+): void {
   const has = [...model.namedLayers()].some(([, layer]) => layer instanceof LoraLinear);
   if (has) return;
   // In a fused projection of queries, keys and values, the keys stay as they are.

@@ -4,8 +4,8 @@ import { flatMask } from "../evaluate/voxelMask.js";
 import { cropImage, pasteInto, regionAround, wholeOf, type Region } from "../image/crop.js";
 import { maskBox, type Mask } from "../image/mask.js";
 import type { PixelImage } from "../image/pixels.js";
-import type { Sam } from "../model/sam.js";
-import { embeddingShape } from "../predictor/embeddingCache.js";
+import { disposeFeatures, featuresFrom, type ImageFeatures } from "../model/features.js";
+import type { PromptableModel } from "../model/promptableModel.js";
 import type { Preset } from "../predictor/presets.js";
 import { prepareImage } from "../predictor/presetTable.js";
 import { promptTensors } from "../predictor/promptTensors.js";
@@ -61,7 +61,7 @@ const TOGETHER = 8;
  * seed, whenever it is asked.
  */
 export async function validate(
-  model: Sam,
+  model: PromptableModel,
   data: TrainingData,
   { preset, settings, frozen, signal }: ValidationOptions,
 ): Promise<Validation> {
@@ -105,7 +105,7 @@ function promptOf(
 }
 
 interface Segmenter {
-  readonly model: Sam;
+  readonly model: PromptableModel;
   readonly preset: Preset;
   readonly frozen: FrozenEncoder | undefined;
 }
@@ -134,16 +134,13 @@ async function segmentRegion(
   const image = cropImage(whole, region);
   const { pixels, frame } = prepareImage(preset, image, side);
   const known = await frozen?.embed(image, () => pixels);
-  const embedding =
-    known === undefined
-      ? tf.tidy(() => model.imageEncoder.call(tf.tensor4d(pixels, [1, side, side, 3])))
-      : tf.tensor4d(known, [1, ...embeddingShape(model)]);
+  const features = known === undefined ? encoded(model, pixels) : featuresFrom([known], model.featureShapes);
   try {
     const masks: Mask[] = [];
     for (let start = 0; start < prompts.length; start += TOGETHER) {
       const part = prompts.slice(start, start + TOGETHER).map(({ prompt }) => prompt);
       const maps = tf.tidy(() => {
-        const { masks: low } = model.decode(embedding, promptTensors(part, frame, region), false);
+        const { masks: low } = model.decode(features, promptTensors(part, frame, region), false);
         const [count, , height, width] = low.shape;
         const logits = low.reshape<tf.Tensor3D>([count, height ?? 0, width ?? 0]);
         return preset.upsample(logits, frame).greater(preset.threshold);
@@ -158,6 +155,16 @@ async function segmentRegion(
     }
     return masks;
   } finally {
-    embedding.dispose();
+    disposeFeatures(features);
+  }
+}
+
+function encoded(model: PromptableModel, pixels: Float32Array): ImageFeatures {
+  const { imageSize: side } = model.config;
+  const input = tf.tensor4d(pixels, [1, side, side, 3]);
+  try {
+    return model.encode(input);
+  } finally {
+    input.dispose();
   }
 }

@@ -11,7 +11,8 @@ import { PatchEmbed } from "../../src/layers/patchEmbed.js";
 import { TokenAttention } from "../../src/layers/tokenAttention.js";
 import type { SamConfig } from "../../src/model/config.js";
 import { EncoderBlock } from "../../src/model/imageEncoder.js";
-import { Sam, type SamInput } from "../../src/model/sam.js";
+import type { PromptableInput } from "../../src/model/promptableModel.js";
+import { Sam } from "../../src/model/sam.js";
 import { TwoWayAttentionBlock } from "../../src/model/twoWayTransformer.js";
 import type { ParamScope } from "../../src/weights/paramScope.js";
 import { findPreset, prepareImage } from "../../src/predictor/presetTable.js";
@@ -104,7 +105,7 @@ export function loadModel(fixture: Fixture) {
     const value = inputs.get(key);
     return value && toTensor(value, isMap);
   };
-  const input: SamInput = {
+  const input: PromptableInput = {
     images: tensor("image", true)!,
     pointCoords: tensor("point_coords"),
     pointLabels: tensor("point_labels"),
@@ -115,7 +116,7 @@ export function loadModel(fixture: Fixture) {
   return { fixture, model, input };
 }
 
-export function disposeInput(input: SamInput): void {
+export function disposeInput(input: PromptableInput): void {
   tf.dispose(Object.values(input).filter((value) => value instanceof tf.Tensor));
 }
 

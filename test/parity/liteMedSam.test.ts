@@ -25,8 +25,8 @@ describe("LiteMedSAM with the oracle's weights", () => {
     const traced = await trace(model, ["image_encoder", "image_encoder.*", "image_encoder.layers.*"], () =>
       tf.tidy(() => {
         const embedding = model.imageEncoder.call(images);
-        const single = model.decode(embedding, { boxes }, false);
-        const multi = model.decode(embedding, { boxes }, true);
+        const single = model.decode({ embedding }, { boxes }, false);
+        const multi = model.decode({ embedding }, { boxes }, true);
         return [
           tf.concat([single.masks, multi.masks], 1),
           tf.concat([single.iouPredictions, multi.iouPredictions], 1),

@@ -132,8 +132,8 @@ describe("tiny SAM on the cpu backend", () => {
   ])("$name", ({ prompts, masks, iou, positives }) => {
     tf.tidy(() => {
       const made = Object.fromEntries(Object.entries(prompts).map(([key, make]) => [key, make()])) as Prompts;
-      const single = model.decode(embedding, made, false);
-      const multi = model.decode(embedding, made, true);
+      const single = model.decode({ embedding }, made, false);
+      const multi = model.decode({ embedding }, made, true);
       const all = tf.concat([single.masks, multi.masks], 1);
       expectNear(summary(all, [0, 1, 256, 791]), masks);
       expectNear([...single.iouPredictions.dataSync(), ...multi.iouPredictions.dataSync()], iou);

@@ -8,7 +8,7 @@ import { placeOnGrid } from "../../src/inspect/place.js";
 import { watch, WHOLE, type TracedTensor } from "../../src/inspect/trace.js";
 import type { Layer } from "../../src/layers/layer.js";
 import { gridSize } from "../../src/model/config.js";
-import type { Sam } from "../../src/model/sam.js";
+import type { PromptableModel } from "../../src/model/promptableModel.js";
 import type { LongCall } from "../../src/predictor/longCall.js";
 import type { Frame, Preset } from "../../src/predictor/presets.js";
 import { prepareImage } from "../../src/predictor/presetTable.js";
@@ -57,7 +57,7 @@ export function forget(): void {
   kept = undefined;
 }
 
-export function layersOf(model: Sam): LayerInfo[] {
+export function layersOf(model: PromptableModel): LayerInfo[] {
   const { layers, values } = summariseModel(model);
   const cells = gridSize(model.config) ** 2;
   const scores = new Map(values.map(({ path, shape }) => [path, shape]));
@@ -86,7 +86,7 @@ export interface ActivationOf {
 
 /** Runs the encoder, or what comes after it, and gives what one of its layers computed. */
 export async function activation(
-  model: Sam,
+  model: PromptableModel,
   { image, preset, path, predictor, prompt }: ActivationOf,
   call: LongCall,
 ): Promise<Activation> {
@@ -110,7 +110,12 @@ export async function activation(
   return { shape: value.shape, range: valueRange(value.values), cover, ...pictureOf(value) };
 }
 
-async function encode(model: Sam, preset: Preset, image: PixelImage, call: LongCall): Promise<void> {
+async function encode(
+  model: PromptableModel,
+  preset: Preset,
+  image: PixelImage,
+  call: LongCall,
+): Promise<void> {
   const predictor = new SamPredictor(model, { preset });
   try {
     await predictor.setImage(image, call);
@@ -155,7 +160,7 @@ function matrixOf({ shape, values }: TracedTensor): ValueMap {
 }
 
 /** Runs the block of the last activation again, alone, for a place of the image. */
-export async function attention(model: Sam, at: Point): Promise<Attention> {
+export async function attention(model: PromptableModel, at: Point): Promise<Attention> {
   if (kept === undefined) throw new Error("no block is looked into: choose one first");
   const { block, input, frame } = kept;
   const side = gridSize(model.config);

@@ -36,7 +36,7 @@ export function embeddedLoss(
   const grid = gridSize(model.config);
   const fine = fineSide(side);
   return tf.tidy(() => {
-    const embeddings = model.imageEncoder.call(tf.tensor4d(batch.pixels, [pictures, side, side, 3]));
+    const { embedding } = model.encode(tf.tensor4d(batch.pixels, [pictures, side, side, 3]));
     const boxes = tf.tensor2d(batch.boxes, [count, 4]);
     const inBox = boxMasks(boxes, side, fine); // [count, fine, fine, 1]
     const { points } = batch;
@@ -48,11 +48,11 @@ export function embeddedLoss(
             pointLabels: tf.tensor2d(points.labels, [count, points.labels.length / count]),
           };
     const cells = grid ** 2 * model.config.promptEmbedDim;
-    const shared = embeddings
+    const shared = embedding
       .reshape([pictures, 1, cells])
       .add(tf.zeros([pictures, prompts, 1]))
       .reshape([count, grid, grid, -1]);
-    const { masks, iouPredictions } = model.decode(shared, given, false);
+    const { masks, iouPredictions } = model.decode({ embedding: shared }, given, false);
 
     const low = masks.reshape([count, 4 * grid, 4 * grid]);
     const logits = resizeBilinear(low, [fine, fine]).expandDims(3);
@@ -63,7 +63,7 @@ export function embeddedLoss(
     return diceLoss(...maps)
       .add(balancedEntropy(logits, target, inBox))
       .add(iou.mean().mul(IOU_WEIGHT))
-      .add(auxiliaryLoss(head, embeddings, batch.foreground, side).mul(AUXILIARY_WEIGHT));
+      .add(auxiliaryLoss(head, embedding, batch.foreground, side).mul(AUXILIARY_WEIGHT));
   });
 }
 
@@ -76,14 +76,14 @@ function balancedEntropy(logits: tf.Tensor, target: tf.Tensor, inBox: tf.Tensor)
   return crossEntropies(logits, target).mul(inside.add(outside)).mean().mul(0.5);
 }
 
-function auxiliaryLoss(head: Linear, embeddings: tf.Tensor, foreground: Uint8Array, side: number): tf.Scalar {
-  const [pictures, grid] = embeddings.shape;
+function auxiliaryLoss(head: Linear, embedding: tf.Tensor, foreground: Uint8Array, side: number): tf.Scalar {
+  const [pictures, grid] = embedding.shape;
   const whole = tf.tensor4d(foreground, [pictures, side, side, 1], "float32");
   const cell = side / grid;
   const share = tf.avgPool(whole, cell, cell, "valid"); // objects' part of each cell
   const edge = share.mul(tf.sub(1, share)).mul(4);
   const wanted = tf.concat([share, edge], 3);
-  return crossEntropies(head.call(embeddings), wanted).mean();
+  return crossEntropies(head.call(embedding), wanted).mean();
 }
 
 /** 1 inside boxes on an input of `side`, corners included, 0 outside: [n, 4] to [n, fine, fine, 1]. */

@@ -14,7 +14,7 @@ export function trainingBatch(
   const { imageSize: side, promptEmbedDim } = config;
   const boxes = Array.from({ length: images }, (_, image) => boxOf(step, image, side));
   return {
-    images: train === "decoder" ? { embeddings: embeddingsOf() } : picturesOf(),
+    images: train === "decoder" ? { embedding: embeddingsOf() } : picturesOf(),
     prompts: { boxes: tf.tensor2d(boxes) },
     target: tf.tidy(() => tf.stack(boxes.map((box) => tf.tensor(targetOf(box, side), [1, side, side])))),
   };

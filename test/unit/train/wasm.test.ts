@@ -21,7 +21,7 @@ function decoderGradients(): Map<string, TracedTensor> {
   const mask = oracleInput("target", [2, 1, 64, 64]).map((value) => (value > 0.7 ? 1 : 0));
   const target = tf.tensor(mask, [2, 1, 64, 64]);
   const { loss, gradients } = lossAndGradients(() => {
-    const { masks } = model.decode(embeddings, { boxes }, false);
+    const { masks } = model.decode({ embedding: embeddings }, { boxes }, false);
     return medsamLoss(resizeBilinear(masks, [64, 64]), target);
   }, trained);
   const values = new Map(
