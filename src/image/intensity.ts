@@ -8,7 +8,7 @@ export interface IntensityPreset {
   readonly name: string;
   /** One line for people. */
   readonly description: string;
-  /** @throws ImageError when the values cannot be used this way. */
+  /** NaN, where nothing was measured, becomes 0. @throws ImageError when the values cannot be used this way. */
   scale(values: NumberArray): Uint8Array;
 }
 
@@ -115,12 +115,14 @@ export function percentile(sorted: ArrayLike<number>, q: number): number {
 
 function areBytes(values: NumberArray): boolean {
   if (values instanceof Uint8Array) return true;
-  return values.every((value: number) => Number.isInteger(value) && value >= 0 && value <= 255);
+  return values.every(
+    (value: number) => isNaN(value) || (Number.isInteger(value) && value >= 0 && value <= 255),
+  );
 }
 
 /**
  * Cuts values off at `low` and `high` and stretches what is left to 0..255, cut off to integers. What is left may
- * span less than `low` to `high`. A constant becomes 0.
+ * span less than `low` to `high`. A constant becomes 0, and so does NaN.
  */
 function stretch(values: NumberArray, low: number, high: number): Uint8Array {
   const [least, most] = valueRange(values).map((value) => Math.min(Math.max(value, low), high));

@@ -10,7 +10,10 @@ export interface PixelImage {
   readonly width: number;
   readonly height: number;
   readonly channels: 1 | 3;
-  /** `width` · `height` · `channels` values, as stored: nothing is scaled before an intensity preset does it. */
+  /**
+   * `width` · `height` · `channels` values, as stored: nothing is scaled before an intensity preset does it. NaN where
+   * nothing was measured, which presets make black.
+   */
   readonly data: Samples;
 }
 
@@ -65,8 +68,10 @@ export function checkPixels(image: PixelImage, name = "image"): PixelImage {
     throw new ImageError(
       `${name}: has ${data.length} values; expected ${expected} = ${width} x ${height} x ${channels}`,
     );
-  if (data instanceof Float32Array && !data.every(Number.isFinite))
-    throw new ImageError(`${name}: has values that are not finite numbers; replace them first`);
+  if (data instanceof Float32Array && data.some((value) => Math.abs(value) === Infinity))
+    throw new ImageError(
+      `${name}: has infinite values; replace them first, by NaN where nothing was measured`,
+    );
   return image;
 }
 
@@ -85,7 +90,7 @@ export function toRgb(image: PixelImage): PixelImage {
   return { width, height, channels: 3, data };
 }
 
-/** Smallest and largest of some values. */
+/** Smallest and largest of some values. NaN does not count. */
 export function valueRange(values: ArrayLike<number>): [low: number, high: number] {
   let [low, high] = [Infinity, -Infinity];
   for (let i = 0; i < values.length; i++) {

@@ -44,6 +44,13 @@ export function transform(affine: Affine, [x, y, z]: Vector3): Vector3 {
   return [at(affine[0]), at(affine[1]), at(affine[2])];
 }
 
+/** Whether an affine says where voxels lie: its numbers are finite, and its axes do not lie in a plane. */
+export function isInvertible(affine: Affine): boolean {
+  const [x, y, z] = [0, 1, 2].map((axis) => column(affine, axis));
+  const share = Math.abs(dot(x, cross(y, z))) / (length(x) * length(y) * length(z));
+  return affine.flat().every(Number.isFinite) && share > 1e-6;
+}
+
 /** Millimetres to voxel indices. The axes of `affine` must not lie in a plane. */
 export function inverse(affine: Affine): Affine {
   const [x, y, z, origin] = [0, 1, 2, 3].map((axis) => column(affine, axis));

@@ -12,8 +12,13 @@ export function gridOf({ size, pixelSpacing, sliceSpacing, affine, nifti }: Grid
   };
 }
 
+/** Largest slope by which real labels may have been rounded: half of it is the most that they may be off. */
+const MAX_ROUNDING_SLOPE = 0.5;
+
 /**
- * A volume as labels: real values must be integers of 0..65535.
+ * A volume as labels: real values must be integers of 0..65535. Programs that save real numbers as integers (nibabel, by
+ * default) store them as steps of a slope, so that labels come back off by up to half a step: those are taken for the
+ * integer that they were rounded from, the only one within that reach.
  *
  * @throws VolumeError when one is not, or there is more than one frame or channel.
  */
@@ -23,12 +28,22 @@ export function toLabels(volume: Volume): LabelVolume {
     throw new VolumeError(
       `${name}: has ${frames} frames of ${channels} channels; expected labels of one volume`,
     );
+  const step = Math.abs(slope);
+  const isInteger = !(data instanceof Float32Array || data instanceof Float64Array);
+  const isScaled = slope !== 1 || intercept !== 0;
+  const halfStep = isScaled && isInteger && step <= MAX_ROUNDING_SLOPE ? step / 2 : 0;
   const labels = new Uint16Array(data.length);
   let largest = 0;
   for (let i = 0; i < data.length; i++) {
-    const label = data[i] * slope + intercept;
-    if (!Number.isInteger(label) || label < 0 || label > 65535)
-      throw new VolumeError(`${name}: has the label ${label}; expected integers of 0..65535`);
+    const value = data[i] * slope + intercept;
+    const label = Math.round(value);
+    // Slope and intercept are stored in single precision, half of whose last bit is 2^-24 of them.
+    const rounding = isScaled ? (Math.abs(data[i] * slope) + Math.abs(intercept)) * 2 ** -24 : 0;
+    if (!(Math.abs(value - label) <= halfStep + rounding && label >= 0 && label <= 65535))
+      throw new VolumeError(
+        `${name}: has the label ${value}; expected integers of 0..65535` +
+          (isScaled ? `; it is scaled by ${slope}: save it as integers without scaling` : ""),
+      );
     labels[i] = label;
     if (label > largest) largest = label;
   }

@@ -3,14 +3,14 @@ import { gunzip } from "./inflate.js";
 import { toLabels } from "./labels.js";
 import {
   millimetres,
-  niftiAffine,
+  niftiPlace,
   readNiftiHeader,
   type NiftiGeometry,
   type NiftiHeader,
 } from "./niftiHeader.js";
 import { bytesOf, typedBytes, type NumberKind } from "./typedBytes.js";
 import { length, type Vector3 } from "./vector.js";
-import { assertFinite, assertVoxels, type LabelVolume, type Volume } from "./volume.js";
+import { assertVoxels, markUnmeasured, placeUnknown, type LabelVolume, type Volume } from "./volume.js";
 import { VolumeError } from "./volumeError.js";
 
 /** Kinds of numbers by `datatype`, and how many make a voxel. */
@@ -38,7 +38,7 @@ export const isGzip = (bytes: Uint8Array): boolean =>
  * Reads a NIfTI-1 or NIfTI-2 file in one part, either byte order, also compressed by gzip: up to three axes of space
  * and one of time; integers, real numbers, RGB. Header extensions are passed over.
  *
- * @throws VolumeError when it is damaged, cut off, too large, has further axes, or complex or not finite values.
+ * @throws VolumeError when it is damaged, cut off, too large, has further axes, or complex values.
  */
 export function readNifti(bytes: Uint8Array, name: string): Volume {
   const limit = (start: Uint8Array) => layoutOf(readNiftiHeader(start, name), name).end + MAX_TRAILING;
@@ -47,15 +47,17 @@ export function readNifti(bytes: Uint8Array, name: string): Volume {
   const { size, frames, channels, kind, end } = layoutOf(header, name);
   if (plain.length < end)
     throw new VolumeError(`${name}: is cut off: has ${plain.length} bytes; its header asks for ${end}`);
-  const data = typedBytes(plain.subarray(header.dataOffset, end), kind, header.littleEndian, name);
-  assertFinite(data, name);
-  const { slope, intercept, geometry } = header;
+  const { slope, intercept, geometry, littleEndian } = header;
   const scaled = Number.isFinite(slope) && slope !== 0; // 0 means that there is no scaling
+  const data = typedBytes(plain.subarray(header.dataOffset, end), kind, littleEndian, name, !scaled || slope === 1); // prettier-ignore
+  const unmeasured = markUnmeasured(data, name);
+  const { warnings, ...place } = placeOf(geometry, name);
   return {
     ...{ name, size, frames, channels, data },
     slope: scaled ? slope : 1,
     intercept: scaled && Number.isFinite(intercept) ? intercept : 0,
-    ...placeOf(geometry, name),
+    ...place,
+    warnings: [...warnings, ...unmeasured],
   };
 }
 
@@ -91,10 +93,15 @@ function placeOf(geometry: NiftiGeometry, name: string) {
   const unit = millimetres(geometry.units);
   const [x, y, z] = geometry.pixDims.slice(1, 4).map((side) => side * unit);
   const known = (side: number) => Number.isFinite(side) && side > 0;
-  const affine = niftiAffine(geometry);
-  const warnings: string[] = [];
-  if (affine === undefined) warnings.push(`${name}: does not say how it lies in the patient`);
-  else if ([x, y, z].some((side, axis) => Math.abs(length(column(affine, axis)) - side) > 0.01 * side))
+  const { affine, unusable } = niftiPlace(geometry);
+  const warnings = unusable.map(
+    (form) => `${name}: its ${form} is no place (flat or not finite) and is left out`,
+  );
+  const steps = affine && [0, 1, 2].map((axis) => length(column(affine, axis)));
+  const differs = (side: number, axis: number) => known(side) && Math.abs(steps![axis] - side) > 0.01 * side;
+  if (steps === undefined)
+    warnings.push(placeUnknown(name, "To change that, convert it again from DICOM, or set its sform."));
+  else if ([x, y, z].some(differs))
     warnings.push(
       `${name}: its voxels are ${[x, y, z].join(" x ")} mm, but its affine has other steps; ` +
         "it may be registered to another space",

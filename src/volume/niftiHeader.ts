@@ -1,13 +1,13 @@
 import { NIFTI1, NIFTI2 } from "nifti-reader-js";
-import { affineOf, column, type Affine, type Row } from "./affine.js";
-import { length, type Vector3 } from "./vector.js";
+import { affineOf, column, isInvertible, type Affine, type Row } from "./affine.js";
+import { length, scale, type Vector3 } from "./vector.js";
 import { VolumeError } from "./volumeError.js";
 
 /** Where voxels lie, in the words of a NIfTI header: two transformations, either of which may be unknown (0). */
 export interface NiftiGeometry {
-  /** `pixdim`: the handedness of `qform`, then the size of a voxel along each axis. */
+  /** `pixdim`: the handedness of `qform`, then the size of a voxel along each axis, never negative. */
   readonly pixDims: readonly number[];
-  /** A rotation and a shift. */
+  /** A rotation, by `b`, `c` and `d` of a quaternion of length 1, and a shift. */
   readonly qform: { readonly code: number; readonly quaternion: Vector3; readonly offset: Vector3 };
   /** Any affine transformation. */
   readonly sform: { readonly code: number; readonly rows: Affine };
@@ -79,10 +79,11 @@ export function readNiftiHeader(bytes: Uint8Array, name: string): NiftiHeader {
   const row = (i: number): Row => [sform(4 * i), sform(4 * i + 1), sform(4 * i + 2), sform(4 * i + 3)];
   return {
     geometry: {
-      pixDims: header.pixDims,
+      // A negative size says nothing about directions: all readers take it without its sign.
+      pixDims: header.pixDims.map((side, axis) => (axis === 0 ? side : Math.abs(side))),
       qform: {
         code: header.qform_code,
-        quaternion: [header.quatern_b, header.quatern_c, header.quatern_d],
+        quaternion: unitQuaternion([header.quatern_b, header.quatern_c, header.quatern_d], version),
         offset: [header.qoffset_x, header.qoffset_y, header.qoffset_z],
       },
       sform: { code: header.sform_code, rows: [row(0), row(1), row(2)] },
@@ -103,37 +104,47 @@ export function millimetres(units: number): number {
 }
 
 /**
- * The transformation that nibabel takes: `sform` where it is known, else `qform`. Undefined where neither is: the
- * place in the patient is not known then.
+ * Makes `b`, `c` and `d` those of a half turn, where `a` is 0 but for the rounding of the header's numbers: else the root
+ * of what is left of 1 would turn the volume by up to 6e-4 rad. nibabel has the same limits, and refuses a quaternion
+ * that is longer; here it is shortened, as in the NIfTI library in C.
  */
-export function niftiAffine({ pixDims, qform, sform, units }: NiftiGeometry): Affine | undefined {
-  const unit = millimetres(units);
-  const scaled = (affine: Affine): Affine => {
-    const [x, y, z, origin] = [0, 1, 2, 3].map((axis): Vector3 => {
-      const [a, b, c] = column(affine, axis);
-      return [a * unit, b * unit, c * unit];
-    });
-    return affineOf(x, y, z, origin);
-  };
-  if (sform.code > 0) return scaled(sform.rows);
-  if (qform.code <= 0) return undefined;
-  const [b, c, d] = qform.quaternion;
-  const rest = 1 - length(qform.quaternion) ** 2;
-  // Rounded to single precision the three may be a little longer than 1; then they are made 1, and a is 0.
-  const shrink = rest < 0 ? 1 / Math.sqrt(1 - rest) : 1;
-  return scaled(
-    rotation([Math.sqrt(Math.max(rest, 0)), b * shrink, c * shrink, d * shrink], pixDims, qform.offset),
-  );
+function unitQuaternion(bcd: Vector3, version: 1 | 2): Vector3 {
+  const rounding = 3 * (version === 1 ? 2 ** -23 : 2 ** -52);
+  const norm = length(bcd);
+  return 1 - norm ** 2 < rounding ? scale(bcd, 1 / norm) : bcd;
 }
 
-/** @see nifti1.h, method 2 */
-function rotation(
-  [a, b, c, d]: readonly [number, number, number, number],
-  pixDims: readonly number[],
-  offset: Vector3,
-): Affine {
-  const [dx, dy] = [pixDims[1], pixDims[2]];
-  const dz = pixDims[3] * (pixDims[0] < 0 ? -1 : 1);
+/** Where a header says that its voxels lie. */
+export interface NiftiPlace {
+  /** Undefined where neither transformation is known or can be used. */
+  readonly affine?: Affine;
+  /** Names of transformations that are said to be known, but are no places: not finite numbers, or flat. */
+  readonly unusable: readonly ("sform" | "qform")[];
+}
+
+/** The transformation that nibabel takes: `sform` where it is known, else `qform`. */
+export function niftiPlace({ pixDims, qform, sform, units }: NiftiGeometry): NiftiPlace {
+  const unit = millimetres(units);
+  const unusable: ("sform" | "qform")[] = [];
+  for (const [name, code, rows] of [
+    ["sform", sform.code, () => sform.rows],
+    ["qform", qform.code, () => rotation(qform.quaternion, pixDims, qform.offset)],
+  ] as const) {
+    if (code <= 0) continue;
+    const [x, y, z, origin] = [0, 1, 2, 3].map((axis) => scale(column(rows(), axis), unit));
+    const affine = affineOf(x, y, z, origin);
+    if (isInvertible(affine)) return { affine, unusable };
+    unusable.push(name);
+  }
+  return { unusable };
+}
+
+/** @see nifti1.h, method 2. A size of 0 counts as 1, as in nibabel. */
+function rotation([b, c, d]: Vector3, pixDims: readonly number[], offset: Vector3): Affine {
+  const rest = 1 - length([b, c, d]) ** 2;
+  const a = rest < 3 * 2 ** -52 ? 0 : Math.sqrt(rest);
+  const [dx, dy, size] = pixDims.slice(1, 4).map((side) => side || 1);
+  const dz = size * (pixDims[0] < 0 ? -1 : 1);
   return affineOf(
     [(a * a + b * b - c * c - d * d) * dx, 2 * (b * c + a * d) * dx, 2 * (b * d - a * c) * dx],
     [2 * (b * c - a * d) * dy, (a * a + c * c - b * b - d * d) * dy, 2 * (c * d + a * b) * dy],

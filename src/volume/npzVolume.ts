@@ -1,7 +1,14 @@
 import { readNpy } from "../image/npy.js";
 import type { Npz } from "../image/npz.js";
 import { readZip } from "../image/zip.js";
-import { assertFinite, assertVoxels, type Grid, type LabelVolume, type Volume } from "./volume.js";
+import {
+  assertVoxels,
+  markUnmeasured,
+  placeUnknown,
+  type Grid,
+  type LabelVolume,
+  type Volume,
+} from "./volume.js";
 import { toLabels } from "./labels.js";
 import { VolumeError } from "./volumeError.js";
 
@@ -17,10 +24,10 @@ export function npzVolume(npz: Npz): Volume {
   const { name, channels, imgs } = npz;
   const grid = gridOfNpz(npz);
   assertVoxels(grid.size, 1, channels, name);
-  assertFinite(imgs, name);
+  const unmeasured = markUnmeasured(imgs, name);
   return {
     ...{ name, frames: 1, channels, data: imgs, slope: 1, intercept: 0, ...grid },
-    warnings: [`${name}: does not say how it lies in the patient`],
+    warnings: [placeUnknown(name, "An .npz cannot say it; NIfTI, NRRD and DICOM can."), ...unmeasured],
   };
 }
 
@@ -45,7 +52,6 @@ export function readNpzLabels(bytes: Uint8Array, name: string): LabelVolume {
   const [depth, height, width] = shape.length === 2 ? [1, ...shape] : shape;
   const size = [width, height, depth] as const;
   assertVoxels(size, 1, 1, name);
-  assertFinite(data, name);
   const spacing = members.get("spacing.npy");
   const steps = spacing && [...readNpy(spacing, `${name}: spacing`).data];
   return toLabels({

@@ -22,13 +22,15 @@ export const bytesOf = (kind: NumberKind): number => KINDS[kind].BYTES_PER_ELEME
 /**
  * Copies bytes of a file into an array of numbers. Integers of 64 bits become doubles.
  *
- * @throws VolumeError when one of them is too large to be exact.
+ * @param exact whether they have to be exact; steps of a slope need not.
+ * @throws VolumeError when one has to be and is too large for it.
  */
 export function typedBytes(
   bytes: Uint8Array,
   kind: NumberKind,
   littleEndian: boolean,
   name: string,
+  exact = true,
 ): NumberArray {
   const copy = new Uint8Array(bytes); // at the start of a buffer of its own
   const size = bytesOf(kind);
@@ -39,7 +41,7 @@ export function typedBytes(
   if (!(values instanceof BigInt64Array || values instanceof BigUint64Array)) return values;
   return Float64Array.from(values, (value) => {
     const number = Number(value);
-    if (!Number.isSafeInteger(number))
+    if (exact && !Number.isSafeInteger(number))
       throw new VolumeError(`${name}: value ${value} is too large to be exact`);
     return number;
   });

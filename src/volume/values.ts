@@ -5,8 +5,8 @@ import { VolumeError } from "./volumeError.js";
 
 /**
  * The volume in real values, as intensity presets take them: scaled (to Hounsfield units, where a CT says how),
- * palettes as RGB, MONOCHROME1 inverted so that high is bright, and padding as the lowest value that was measured.
- * Given back as it is where there is nothing to do; else in single precision, palettes in bytes.
+ * palettes as RGB, MONOCHROME1 inverted so that high is bright, and padding as NaN: nothing was measured there, so it
+ * counts in no percentile, and intensity presets make it black. Given back as it is where there is nothing to do; else in single precision, palettes in bytes.
  */
 export function realValues(volume: Volume): Volume {
   const { data, slope, intercept, inverted, padding, palette, ...rest } = volume;
@@ -19,14 +19,13 @@ export function realValues(volume: Volume): Volume {
     : [slope, intercept];
   const [low, high] = padding ?? [Infinity, -Infinity];
   const out = new Float32Array(data.length);
-  let least = Infinity;
+  let measured = 0;
   for (let i = 0; i < out.length; i++) {
-    if (data[i] >= low && data[i] <= high) continue;
-    out[i] = data[i] * scale + offset;
-    if (out[i] < least) least = out[i];
+    const isPadding = data[i] >= low && data[i] <= high;
+    out[i] = isPadding ? NaN : data[i] * scale + offset;
+    if (!isPadding) measured++;
   }
-  if (least === Infinity) throw new VolumeError(`${volume.name}: has nothing but padding`);
-  for (let i = 0; i < out.length; i++) if (data[i] >= low && data[i] <= high) out[i] = least;
+  if (measured === 0) throw new VolumeError(`${volume.name}: has nothing but padding`);
   return { ...real, data: out };
 }
 

@@ -32,7 +32,7 @@ export interface Volume extends Grid {
   /** Points in time, or pictures without a place in space. 1 for most. */
   readonly frames: number;
   readonly channels: 1 | 3;
-  /** Stored values; a real one is `slope * stored + intercept`. */
+  /** Stored values; a real one is `slope * stored + intercept`. NaN where nothing was measured. */
   readonly data: NumberArray;
   readonly slope: number;
   readonly intercept: number;
@@ -84,20 +84,35 @@ export function assertVoxels(size: Vector3, frames: number, channels: number, na
   return values;
 }
 
-/** @throws VolumeError naming the volume and the first value that is not a finite number. */
-export function assertFinite(data: NumberArray, name: string): void {
-  if (!(data instanceof Float32Array || data instanceof Float64Array)) return;
-  let [count, first] = [0, -1];
+/**
+ * Makes infinite values NaN: nothing was measured where a value is no finite number. Changes `data`.
+ *
+ * @returns a warning where there are such values.
+ * @throws VolumeError naming the volume when there are no others.
+ */
+export function markUnmeasured(data: NumberArray, name: string): string[] {
+  if (!(data instanceof Float32Array || data instanceof Float64Array)) return [];
+  let count = 0;
   for (let i = 0; i < data.length; i++)
     if (!Number.isFinite(data[i])) {
-      if (count++ === 0) first = i;
+      data[i] = NaN;
+      count++;
     }
-  if (count > 0)
-    throw new VolumeError(
-      `${name}: ${count} of ${data.length} values are not finite numbers, the first is number ${first}; ` +
-        "replace them first",
-    );
+  if (count === data.length) throw new VolumeError(`${name}: none of its values is a finite number`);
+  const what = `${count} of ${data.length} values are not finite numbers (NaN or infinite)`;
+  return count === 0
+    ? []
+    : [`${name}: ${what}; they count as not measured and are shown as the lowest value`];
 }
+
+/**
+ * What to say of a volume without a place in the patient: what follows, and what to do.
+ *
+ * @param remedy a sentence.
+ */
+export const placeUnknown = (name: string, remedy: string): string =>
+  `${name}: does not say how it lies in the patient. Its slices are used as stored; left and right are not known, ` +
+  `neither here nor in the labels. ${remedy}`;
 
 /**
  * Millimetres a voxel along x, y and z.

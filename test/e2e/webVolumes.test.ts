@@ -15,7 +15,7 @@ if (PAGE_CAN_RUN && !existsSync(SHARED_DATA))
 describe.skipIf(!PAGE_CAN_RUN || !existsSync(SHARED_DATA))("volumes are read in Chromium as in Node", () => {
   const site = pageFixture();
   const inFolder = (part: string) => readdirSync(join(SHARED_DATA, part)).map((name) => join(SHARED_DATA, part, name)); // prettier-ignore
-  const cases = [...["dicom", "dicom-series", "nifti"].flatMap(inFolder).map((path) => [path]), inFolder("dicom-series")]; // prettier-ignore
+  const cases = [...["dicom", "dicom-series", "nifti", "faults/nifti"].flatMap(inFolder).map((path) => [path]), inFolder("dicom-series")]; // prettier-ignore
   let page: Page;
   beforeAll(async () => {
     page = await (await site.context()).newPage();
@@ -30,7 +30,7 @@ describe.skipIf(!PAGE_CAN_RUN || !existsSync(SHARED_DATA))("volumes are read in 
   afterAll(() => page?.context().close());
 
   test("there are all files of the folder", () => {
-    expect(cases.length).toBeGreaterThanOrEqual(25 + 6 + 7 + 1);
+    expect(cases.length).toBeGreaterThanOrEqual(25 + 6 + 7 + 8 + 1);
   });
 
   test.each(

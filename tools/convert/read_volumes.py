@@ -55,7 +55,6 @@ def nifti(path: Path) -> tuple[dict[str, Any], np.ndarray]:
         "axes": "".join(nibabel.aff2axcodes(image.affine)),
         "affine": image.affine[:3].tolist(),
         "scaling": [float(slope), float(intercept)],
-        "range": [float(image.get_fdata().min()), float(image.get_fdata().max())],
     }
     # nibabel's first axis is the fastest.
     return facts, stored.T

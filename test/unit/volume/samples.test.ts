@@ -2,10 +2,11 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { valueRange } from "../../../src/image/pixels.js";
 import { axisCodes } from "../../../src/volume/affine.js";
+import { assertSameGeometry } from "../../../src/volume/labels.js";
 import { readVolume } from "../../../src/volume/read.js";
-import { readVolumeFile } from "../../../src/volume/read.node.js";
+import { readLabelVolumeFile, readVolumeFile } from "../../../src/volume/read.node.js";
 import { realValues } from "../../../src/volume/values.js";
-import type { Volume } from "../../../src/volume/volume.js";
+import { spacingOf, type Volume } from "../../../src/volume/volume.js";
 import { VolumeError } from "../../../src/volume/volumeError.js";
 import { dataFolder, sha256 } from "../image/fixtures.js";
 
@@ -142,7 +143,7 @@ describe.skipIf(dataFolder === undefined)("files of ../shared/data", () => {
   test("real values: Hounsfield units, inversion, colours of a palette", async () => {
     const ct = await read("dicom/CT1_UNC.explicit_little_endian.dcm");
     expect(ct).toMatchObject({ slope: 1, intercept: -1024, padding: [-2000, -2000], modality: "CT" });
-    // The padding outside of the circle counts as the lowest value inside.
+    // The padding outside of the circle counts in no range.
     const measured = Array.from(ct.data as Int16Array).filter((value) => value !== -2000);
     const [lowest] = valueRange(measured);
     expect(valueRange(realValues(ct).data)).toEqual([lowest - 1024, 2278 - 1024]);
@@ -165,5 +166,32 @@ describe.skipIf(dataFolder === undefined)("files of ../shared/data", () => {
       );
       expect(text).not.toMatch(/CompressedSamples|Lestrade|Anonymi|JANCT|PLA\b|OB\^/);
     }
+  });
+});
+
+// Right values are those of the folder's README; voxel by voxel beside nibabel in test/parity/live/volumes.test.ts.
+describe.skipIf(dataFolder === undefined)("files of ../shared/data/faults/nifti", () => {
+  const labels = (name: string) => readLabelVolumeFile(`${dataFolder}faults/nifti/${name}`);
+  const volume = (name: string) => readVolumeFile(`${dataFolder}faults/nifti/${name}`);
+
+  test("qform alone: nibabel's affine, and the labels saved with it lie on the image", async () => {
+    const { affine } = await volume("q_only.nii");
+    const expected = [[-0.6577848209821773, -0.2736161261667537, 0, -90], [-0.23941410275116332, 0.7517541051267932, 0, -100.5], [0, 0, 2.5, 33]]; // prettier-ignore
+    expected.flat().forEach((value, i) => expect(affine!.flat()[i]).toBeCloseTo(value, 12));
+    const [image, own] = [await volume("small_qform_mr.nii.gz"), await labels("small_qform_labels.nii.gz")];
+    expect(() => assertSameGeometry(image, own, "labels")).not.toThrow();
+  });
+
+  test("labels that nibabel scaled", async () => {
+    const values = async (name: string) => [...new Set((await labels(name)).data)].sort();
+    expect(await values("lab_nibabel_autoscaled.nii.gz")).toEqual([0, 1, 2, 3, 4]);
+    expect(await values("lab_nibabel_autoscaled_u8.nii.gz")).toEqual([0, 1]);
+  });
+
+  test("zeros after gzip, NaN, a negative pixdim", async () => {
+    expect(valueRange((await volume("gz_zero_trailing.nii.gz")).data)).toEqual([-100, 150]);
+    const gaps = await volume("nan.nii");
+    expect(gaps.warnings).toEqual([expect.stringContaining("63 of 693 values are not finite numbers")]);
+    expect(spacingOf(await labels("evaluate_negative_pixdim3.nii"), "labels")).toEqual([1, 1, 5]);
   });
 });
