@@ -18,7 +18,7 @@ export { readDicomSeg, type DicomSeg } from "./volume/dicomSegRead.js";
 export { dicomSegBytes, type DicomSegOptions } from "./volume/dicomSegWrite.js";
 export type { DicomImage } from "./volume/dicomImage.js";
 export type { DicomDataSet } from "./volume/dicomDataSet.js";
-export type { PixelFormat } from "./volume/dicomPixels.js";
+export type { PixelFormat } from "./volume/dicomPixelFormat.js";
 export type { DicomPlane } from "./volume/dicomPlanes.js";
 export type { Code, Segment } from "./volume/segments.js";
 export { writeFileAtomic } from "./image/encode.node.js";

@@ -55,9 +55,10 @@ export async function decodeLabels(bytes: Uint8Array, name: string): Promise<Lab
 }
 
 async function readRaster(bytes: Uint8Array, name: string): Promise<{ raster: Raster; format: string }> {
-  const found = FORMATS.find(({ magic }) => magic.every((byte, i) => bytes[i] === byte));
+  const volume = volumeFormat(bytes);
+  // A DICOM file may begin like any other: its first 128 bytes are free.
+  const found = volume === "DICOM" ? undefined : FORMATS.find(({ magic }) => magic.every((byte, i) => bytes[i] === byte)); // prettier-ignore
   if (found === undefined) {
-    const volume = volumeFormat(bytes);
     if (volume !== undefined)
       throw new ImageError(
         `${name}: is a ${volume} file, not a PNG, JPEG or TIFF image; medsam segment-volume takes it, and in code readVolume`,

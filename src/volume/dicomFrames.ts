@@ -43,5 +43,5 @@ export function compressedFrames(set: DicomDataSet, pixels: Element, frames: num
 }
 
 /** JPEG and JPEG-LS begin with FF D8, a JPEG 2000 codestream with FF 4F. */
-const startsImage = (bytes: Uint8Array): boolean =>
+export const startsImage = (bytes: Uint8Array): boolean =>
   bytes[0] === 0xff && (bytes[1] === 0xd8 || bytes[1] === 0x4f);

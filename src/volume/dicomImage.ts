@@ -1,5 +1,6 @@
-import { parseDicom, type DicomDataSet } from "./dicomDataSet.js";
-import { readPixelFormat, type PixelFormat } from "./dicomPixels.js";
+import type { DicomDataSet } from "./dicomDataSet.js";
+import { parseDicom } from "./dicomParse.js";
+import { readPixelFormat, type PixelFormat } from "./dicomPixelFormat.js";
 import { readPlanes, type DicomPlane } from "./dicomPlanes.js";
 import { shownTag, type Keyword } from "./dicomTags.js";
 import { typedBytes } from "./typedBytes.js";
@@ -63,13 +64,16 @@ function storedRange({ signed, bitsStored }: PixelFormat): [low: number, high: n
 
 function readPadding(set: DicomDataSet, format: PixelFormat): Pick<Volume, "padding"> {
   // Files often have the wrong one of the two possible kinds (US, SS): the pixels' own sign is what counts.
-  const read = (keyword: Keyword): number | undefined => {
+  const integer = (keyword: Keyword): number | undefined => {
     const value = set.uint16(keyword);
     return value !== undefined && format.signed ? (value << 16) >> 16 : value;
   };
-  const value = read("PixelPaddingValue");
+  const kind = format.bitsAllocated === 32 ? "Float" : "DoubleFloat";
+  const [value, end] = format.real
+    ? [set.real(`${kind}PixelPaddingValue`), set.real(`${kind}PixelPaddingRangeLimit`)]
+    : [integer("PixelPaddingValue"), integer("PixelPaddingRangeLimit")];
   if (value === undefined) return {};
-  const limit = read("PixelPaddingRangeLimit") ?? value;
+  const limit = end ?? value;
   return { padding: [Math.min(value, limit), Math.max(value, limit)] };
 }
 
@@ -105,7 +109,7 @@ function readPalette(set: DicomDataSet, format: PixelFormat): Palette {
 }
 
 function readWarnings(set: DicomDataSet, { frames }: PixelFormat, modality: string | undefined): string[] {
-  const warnings: string[] = [];
+  const warnings = [...set.warnings];
   const burnedIn = set.text("BurnedInAnnotation");
   if (burnedIn === "YES")
     warnings.push(

@@ -1,75 +1,14 @@
+import type { Element } from "dicom-parser";
 import type { NumberArray } from "../image/pixels.js";
-import { CODECS, interleave, type FrameFormat, type RawSamples } from "./dicomCodecs.js";
+import { CODECS } from "./dicomCodecs.js";
 import type { DicomDataSet } from "./dicomDataSet.js";
 import { compressedFrames } from "./dicomFrames.js";
+import { pixelsOf, type PixelFormat } from "./dicomPixelFormat.js";
 import { shownTag } from "./dicomTags.js";
+import { interleave, type RawSamples } from "./frameFormat.js";
 import { typedBytes } from "./typedBytes.js";
-import { assertVoxels } from "./volume.js";
 import { VolumeError } from "./volumeError.js";
 import { unpack422, ybrToRgb } from "./ybr.js";
-
-/** How the pixels of a file are stored. */
-export interface PixelFormat extends FrameFormat {
-  readonly frames: number;
-  readonly bitsStored: number;
-  readonly signed: boolean;
-  /** The samples of a colour lie together, not those of a pixel. */
-  readonly planar: boolean;
-}
-
-const UNCOMPRESSED = [
-  "1.2.840.10008.1.2",
-  "1.2.840.10008.1.2.1",
-  "1.2.840.10008.1.2.1.99",
-  "1.2.840.10008.1.2.2",
-];
-const GREY = ["MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"];
-const COLOUR = ["RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT"];
-
-/**
- * How the pixels are stored; checked, so that it can be trusted.
- *
- * @throws VolumeError naming the attribute that is missing, contradicts another, or says what is not read.
- */
-export function readPixelFormat(set: DicomDataSet): PixelFormat {
-  const { name, transferSyntax } = set;
-  if (set.element("PixelData") === undefined) throw noPixels(set);
-  if (!UNCOMPRESSED.includes(transferSyntax) && !CODECS.has(transferSyntax))
-    throw new VolumeError(
-      `${name}: ${shownTag("TransferSyntaxUID")} is ${transferSyntax}, which is not read; ` +
-        "store the image uncompressed or as JPEG, JPEG-LS, JPEG 2000 or RLE",
-    );
-  const [rows, columns] = [set.requiredUint16("Rows"), set.requiredUint16("Columns")];
-  const samples = set.requiredUint16("SamplesPerPixel");
-  const frames = set.number("NumberOfFrames") ?? 1;
-  const photometric = set.requiredText("PhotometricInterpretation");
-  const bitsAllocated = set.requiredUint16("BitsAllocated");
-  const bitsStored = set.uint16("BitsStored") ?? bitsAllocated;
-  const highBit = set.uint16("HighBit") ?? bitsStored - 1;
-  const allowed = samples === 1 ? GREY : COLOUR;
-  if ((samples !== 1 && samples !== 3) || !allowed.includes(photometric))
-    throw new VolumeError(
-      `${name}: ${shownTag("PhotometricInterpretation")} is ${photometric} with ${samples} samples a pixel; ` +
-        `expected ${GREY.join(", ")} with 1, or ${COLOUR.join(", ")} with 3`,
-    );
-  const depths = samples === 1 ? [1, 8, 16, 32] : [8];
-  if (
-    !depths.includes(bitsAllocated) ||
-    bitsStored < 1 ||
-    bitsStored > bitsAllocated ||
-    highBit !== bitsStored - 1
-  )
-    throw new VolumeError(
-      `${name}: ${bitsStored} bits of ${bitsAllocated}, the highest number ${highBit} ` +
-        `(${shownTag("BitsStored")} and its neighbours); expected ${depths.join(", ")} bits, used from the lowest on`,
-    );
-  assertVoxels([columns, rows, 1], frames, samples, name);
-  return {
-    ...{ rows, columns, samples, frames, photometric, bitsAllocated, bitsStored },
-    signed: set.uint16("PixelRepresentation") === 1,
-    planar: set.uint16("PlanarConfiguration") === 1,
-  };
-}
 
 /**
  * Stored values of all frames, row by row, the samples of a pixel side by side; colours are RGB. The kind of array
@@ -79,38 +18,50 @@ export function readPixelFormat(set: DicomDataSet): PixelFormat {
  */
 export async function decodePixels(set: DicomDataSet, format: PixelFormat): Promise<NumberArray> {
   const codec = CODECS.get(set.transferSyntax);
-  const pixels = set.element("PixelData");
-  if (pixels === undefined) throw noPixels(set);
-  const { samples, photometric, frames, rows, columns } = format;
-  const isRgb = samples === 1 || photometric === "RGB" || codec?.givesRgb === true;
+  const pixels = pixelsOf(set).element;
+  const { samples, photometric, bitsStored, frames, rows, columns } = format;
+  // Decoding undoes YBR_RCT and YBR_ICT; where nothing was coded so, the file's pixels are RGB.
+  const isRgb = !photometric.startsWith("YBR_FULL") || codec?.givesRgb === true;
   if (codec === undefined) {
-    const values = nativePixels(set, format);
+    const values = nativePixels(set, pixels, format);
     return isRgb ? values : ybrToRgb(values as Uint8Array);
   }
   const size = rows * columns * samples;
   const out = storedArray(format, frames * size);
   for (const [index, frame] of compressedFrames(set, pixels, frames).entries()) {
     const what = frames === 1 ? set.name : `${set.name}, frame ${index + 1}`;
-    const raw = await codec.decode(frame, format, what);
-    out.set(toStored(raw, format), index * size);
+    const { samples: raw, bits = bitsStored } = await codec.decode(frame, format, what);
+    out.set(toStored(raw, { ...format, bitsStored: Math.min(bits, bitsStored) }), index * size);
   }
   return isRgb ? out : ybrToRgb(out as Uint8Array);
 }
 
-function nativePixels(set: DicomDataSet, format: PixelFormat): NumberArray {
-  const { rows, columns, frames, samples, bitsAllocated, photometric, planar } = format;
-  const pixels = rows * columns * frames;
+function nativePixels(set: DicomDataSet, pixels: Element, format: PixelFormat): NumberArray {
+  const { rows, columns, frames, samples, bitsAllocated, photometric, planar, real } = format;
+  const { dataOffset, length, vr } = pixels;
+  if (pixels.fragments !== undefined)
+    throw new VolumeError(
+      `${set.name}: ${shownTag("PixelData")} is compressed, but ${shownTag("TransferSyntaxUID")} is ` +
+        `${set.transferSyntax}; expected the one that it is compressed by`,
+    );
   const halved = photometric === "YBR_FULL_422";
-  const bits = pixels * (halved ? 2 : samples) * bitsAllocated;
-  const { dataOffset, length, vr } = set.element("PixelData")!;
+  const frameBits = rows * columns * (halved ? 2 : samples) * bitsAllocated;
+  const bits = frameBits * frames;
   if (length < bits / 8)
     throw new VolumeError(
       `${set.name}: ${shownTag("PixelData")} has ${length} bytes; expected ${Math.ceil(bits / 8)} for ` +
         `${columns} x ${rows} pixels in ${frames} frames`,
     );
+  if (halved && length >= ((bits / 2) * 3) / 8)
+    throw new VolumeError(
+      `${set.name}: ${shownTag("PhotometricInterpretation")} is YBR_FULL_422, with 2 bytes a pixel, but ` +
+        `${shownTag("PixelData")} has 3; expected RGB or YBR_FULL`,
+    );
   const bytes = set.bytes(dataOffset, Math.ceil(bits / 8));
   if (bitsAllocated === 1)
-    return Uint8Array.from({ length: pixels }, (_, i) => (bytes[i >> 3] >> (i & 7)) & 1);
+    return Uint8Array.from({ length: frames * rows * columns }, (_, i) => (bytes[i >> 3] >> (i & 7)) & 1);
+  if (real)
+    return typedBytes(bytes, bitsAllocated === 32 ? "float32" : "float64", set.littleEndian, set.name);
   // Bytes in words (OW) are swapped with their neighbour when words are big-endian.
   const words = vr === "OW" && !set.littleEndian && bitsAllocated === 8;
   const kind = ({ 8: "uint8", 16: "uint16", 32: "uint32" } as const)[bitsAllocated as 8 | 16 | 32];
@@ -129,7 +80,8 @@ function swapped(bytes: Uint8Array): Uint8Array {
 }
 
 /** An array for stored values, by their bits and sign. */
-export function storedArray({ bitsAllocated, signed }: PixelFormat, length: number): NumberArray {
+export function storedArray({ bitsAllocated, signed, real }: PixelFormat, length: number): NumberArray {
+  if (real) return new (bitsAllocated === 32 ? Float32Array : Float64Array)(length);
   if (bitsAllocated <= 8) return new (signed ? Int8Array : Uint8Array)(length);
   if (bitsAllocated === 16) return new (signed ? Int16Array : Uint16Array)(length);
   return new (signed ? Int32Array : Uint32Array)(length);
@@ -143,12 +95,4 @@ function toStored(raw: RawSamples, format: PixelFormat): NumberArray {
   if (signed) for (let i = 0; i < raw.length; i++) out[i] = (raw[i] << unused) >> unused;
   else for (let i = 0; i < raw.length; i++) out[i] = (raw[i] << unused) >>> unused;
   return out;
-}
-
-function noPixels(set: DicomDataSet): VolumeError {
-  const modality = set.text("Modality");
-  return new VolumeError(
-    `${set.name}: has no ${shownTag("PixelData")}` +
-      `${modality ? `; ${shownTag("Modality")} is ${modality}` : ""}; expected an image`,
-  );
 }

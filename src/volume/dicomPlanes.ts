@@ -3,7 +3,7 @@ import { shownTag, type Keyword } from "./dicomTags.js";
 import type { Vector3 } from "./vector.js";
 import { VolumeError } from "./volumeError.js";
 
-/** Where a frame lies and what its values mean; what the file does not say is undefined. */
+/** Where a frame lies and what its values mean; what the file does not say, or not readably, is undefined. */
 export interface DicomPlane {
   /** Millimetres between the centres of columns and of rows. */
   readonly pixelSpacing?: readonly [x: number, y: number];
@@ -18,9 +18,10 @@ export interface DicomPlane {
 }
 
 /**
- * What is said of each frame: in its own functional groups, in those that all share, or in the file itself.
+ * What is said of each frame: in its own functional groups, in those that all share, or in the file itself. What
+ * cannot be right counts as missing, with a warning of `set`, unless values depend on it.
  *
- * @throws VolumeError when a value is there but cannot be right.
+ * @throws VolumeError when slope or intercept cannot be right, or there are too few functional groups.
  */
 export function readPlanes(set: DicomDataSet, frames: number): DicomPlane[] {
   const [shared] = set.items("SharedFunctionalGroupsSequence");
@@ -35,24 +36,22 @@ export function readPlanes(set: DicomDataSet, frames: number): DicomPlane[] {
       perFrame[frame]?.items(keyword)[0] ?? shared?.items(keyword)[0] ?? set;
     const measures = group("PixelMeasuresSequence");
     const values = group("PixelValueTransformationSequence");
-    const position = group("PlanePositionSequence").vector("ImagePositionPatient", 3);
+    const position = group("PlanePositionSequence").numbers("ImagePositionPatient", 3);
     return {
       ...readSpacing(measures),
       ...readOrientation(group("PlaneOrientationSequence")),
       ...(position && { position: position as unknown as Vector3 }),
-      slope: values.number("RescaleSlope") ?? 1,
-      intercept: values.number("RescaleIntercept") ?? 0,
+      slope: readSlope(values),
+      intercept: values.exactNumber("RescaleIntercept") ?? 0,
       windows: readWindows(group("FrameVOILUTSequence")),
     };
   });
 }
 
 function readSpacing(set: DicomDataSet): Pick<DicomPlane, "pixelSpacing" | "sliceThickness"> {
-  const spacing = set.vector("PixelSpacing", 2);
+  let spacing = set.numbers("PixelSpacing", 2);
   if (spacing && !spacing.every((side) => side > 0))
-    throw new VolumeError(
-      `${set.name}: ${shownTag("PixelSpacing")} is ${spacing.join(", ")}; expected two positive numbers of mm`,
-    );
+    spacing = set.ignore("PixelSpacing", `is ${spacing.join(", ")}; expected two positive numbers of mm`);
   const thickness = set.number("SliceThickness");
   return {
     // The standard has the distance between rows first.
@@ -62,16 +61,26 @@ function readSpacing(set: DicomDataSet): Pick<DicomPlane, "pixelSpacing" | "slic
 }
 
 function readOrientation(set: DicomDataSet): Pick<DicomPlane, "orientation"> {
-  const six = set.vector("ImageOrientationPatient", 6);
+  const six = set.numbers("ImageOrientationPatient", 6);
   if (six === undefined) return {};
   const [row, column] = [six.slice(0, 3), six.slice(3)] as unknown as [Vector3, Vector3];
   const square = Math.abs(row[0] * column[0] + row[1] * column[1] + row[2] * column[2]);
-  if ([row, column].some((side) => Math.abs(Math.hypot(...side) - 1) > 0.01) || square > 0.01)
+  if ([row, column].every((side) => Math.abs(Math.hypot(...side) - 1) <= 0.01) && square <= 0.01)
+    return { orientation: [row, column] };
+  set.ignore(
+    "ImageOrientationPatient",
+    `is ${six.join(", ")}; expected two directions of length 1 at right angles`,
+  );
+  return {};
+}
+
+function readSlope(set: DicomDataSet): number {
+  const slope = set.exactNumber("RescaleSlope") ?? 1;
+  if (slope === 0)
     throw new VolumeError(
-      `${set.name}: ${shownTag("ImageOrientationPatient")} is ${six.join(", ")}; ` +
-        "expected two directions of length 1 at right angles",
+      `${set.name}: ${shownTag("RescaleSlope")} is 0, which makes all values the same; correct the file`,
     );
-  return { orientation: [row, column] };
+  return slope;
 }
 
 function readWindows(set: DicomDataSet): DicomPlane["windows"] {

@@ -1,4 +1,4 @@
-import { looksLikeDicom, parseDicom } from "./dicomDataSet.js";
+import { looksLikeDicom, parseDicom } from "./dicomParse.js";
 import { imageOf, type DicomImage } from "./dicomImage.js";
 
 /** A file, as a folder or a browser's input gives it. */

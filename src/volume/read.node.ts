@@ -1,6 +1,6 @@
 import { open, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { looksLikeDicom } from "./dicomDataSet.js";
+import { looksLikeDicom } from "./dicomParse.js";
 import { openDicom, type DicomImage } from "./dicomImage.js";
 import { readDicomSeg } from "./dicomSegRead.js";
 import { openDicomSeries, type NamedBytes } from "./dicomSeries.js";

@@ -1,5 +1,5 @@
 import { readNpz } from "../image/npz.js";
-import { looksLikeDicom } from "./dicomDataSet.js";
+import { looksLikeDicom } from "./dicomParse.js";
 import { openDicom } from "./dicomImage.js";
 import { dicomVolume, type VolumeOptions } from "./dicomVolume.js";
 import { isGzip, readNifti } from "./nifti.js";
@@ -13,8 +13,10 @@ import type { Volume } from "./volume.js";
  * @throws VolumeError or ImageError when it is none of these, damaged, cut off, or too large.
  */
 export async function readVolume(bytes: Uint8Array, name: string, options?: VolumeOptions): Promise<Volume> {
-  if (isGzip(bytes) || looksLikeNifti(bytes)) return readNifti(bytes, name);
-  if (isZip(bytes)) return npzVolume(readNpz(bytes, name));
+  // A DICOM file may begin like any other: its first 128 bytes are free.
+  const dicom = looksLikeDicom(bytes);
+  if (!dicom && (isGzip(bytes) || looksLikeNifti(bytes))) return readNifti(bytes, name);
+  if (!dicom && isZip(bytes)) return npzVolume(readNpz(bytes, name));
   return dicomVolume([openDicom(bytes, name)], name, options);
 }
 

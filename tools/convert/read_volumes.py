@@ -19,10 +19,13 @@ import nibabel
 import numpy as np
 import pydicom
 from pydicom.pixels import apply_color_lut, convert_color_space, get_decoder
+from pydicom.uid import ImplicitVRLittleEndian
 
 
 def dicom(path: Path) -> tuple[dict[str, Any], np.ndarray]:
-    dataset = pydicom.dcmread(path)
+    dataset = pydicom.dcmread(path, force=True)  # also without a preamble
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
     try:
         # By path pydicom's reader of pixels does not know deflated files.
         array = dataset.pixel_array

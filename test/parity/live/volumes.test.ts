@@ -50,7 +50,7 @@ function shapeOf({ size: [columns, rows, slices], frames, channels }: Volume): n
 
 describe.skipIf(reason !== undefined)("stored values equal pydicom's and nibabel's, voxel by voxel", () => {
   const folder = mkdtempSync(join(tmpdir(), "medsam-volumes-"));
-  const files = ["dicom", "dicom-series", "nifti", "faults/nifti"].flatMap((part) =>
+  const files = ["dicom", "faults/dicom", "dicom-series", "nifti", "faults/nifti"].flatMap((part) =>
     readdirSync(join(DATA, part))
       .filter((name) => !REFUSED.includes(name))
       .map((name) => join(part, name)),
@@ -87,7 +87,8 @@ describe.skipIf(reason !== undefined)("stored values equal pydicom's and nibabel
 
     const { affine, axes, spacing } = reference;
     if (affine === undefined) {
-      if (spacing.length > 0) expect(volume.pixelSpacing).toEqual([spacing[1], spacing[0]]);
+      if (spacing.length > 0 && !spacing.includes(0))
+        expect(volume.pixelSpacing).toEqual([spacing[1], spacing[0]]);
       return;
     }
     expect([...volume.pixelSpacing!, volume.sliceSpacing]).toEqual(spacing.slice(0, 3));

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { readDicomSeg } from "../../../src/volume/dicomSegRead.js";
 import { dicomSegBytes } from "../../../src/volume/dicomSegWrite.js";
 import { openDicomSeries } from "../../../src/volume/dicomSeries.js";
-import { parseDicom } from "../../../src/volume/dicomDataSet.js";
+import { parseDicom } from "../../../src/volume/dicomParse.js";
 import { dicomVolume } from "../../../src/volume/dicomVolume.js";
 import { gridOf } from "../../../src/volume/labels.js";
 import type { LabelVolume } from "../../../src/volume/volume.js";

@@ -4,44 +4,54 @@ type Value = string | readonly number[] | Uint8Array | readonly Elements[];
 export type Elements = Readonly<Record<string, Value | undefined>>;
 
 export const EXPLICIT = "1.2.840.10008.1.2.1";
-const LONG = ["OB", "OW", "SQ", "UN", "UT"];
+const LONG = ["OB", "OD", "OF", "OV", "OW", "SQ", "UN", "UT"];
 
-const bytesOf = (value: Value, vr: string): Uint8Array => {
+/** How attributes are written: explicit VR, little endian unless said. */
+export interface Style {
+  readonly implicit?: boolean;
+  readonly bigEndian?: boolean;
+}
+
+const bytesOf = (value: Value, vr: string, style: Style): Uint8Array => {
   if (value instanceof Uint8Array) return value;
   if (typeof value === "string") return new TextEncoder().encode(value);
-  if (vr === "SQ") return join(...(value as readonly Elements[]).map(item));
-  const numbers = value as readonly number[];
-  const bytes = vr === "UL" ? Uint32Array.from(numbers) : vr === "SS" ? Int16Array.from(numbers) : Uint16Array.from(numbers); // prettier-ignore
-  return new Uint8Array(bytes.buffer);
+  if (vr === "SQ") return join(...(value as readonly Elements[]).map((elements) => item(elements, style)));
+  return join(...(value as readonly number[]).map((number) => uint(number, vr === "UL" ? 4 : 2, style)));
 };
 
 export function join(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return new Uint8Array(Buffer.concat(parts));
 }
 
-const uint = (value: number, size: 2 | 4): Uint8Array =>
-  new Uint8Array(size === 2 ? Uint16Array.of(value).buffer : Uint32Array.of(value).buffer);
-
-const tag = (hex: string): Uint8Array =>
-  join(uint(parseInt(hex.slice(0, 4), 16), 2), uint(parseInt(hex.slice(4, 8), 16), 2));
-
-function item(elements: Elements): Uint8Array {
-  const content = encode(elements);
-  return join(tag("FFFEE000"), uint(content.length, 4), content);
+function uint(value: number, size: 2 | 4, { bigEndian }: Style = {}): Uint8Array {
+  const bytes = new Uint8Array(size === 2 ? Uint16Array.of(value).buffer : Uint32Array.of(value).buffer);
+  return bigEndian ? bytes.reverse() : bytes;
 }
 
-/** A data set in explicit little endian, its attributes in ascending order. */
-export function encode(elements: Elements): Uint8Array {
+const tag = (hex: string, style: Style = {}): Uint8Array =>
+  join(uint(parseInt(hex.slice(0, 4), 16), 2, style), uint(parseInt(hex.slice(4, 8), 16), 2, style));
+
+function item(elements: Elements, style: Style): Uint8Array {
+  const content = encode(elements, style);
+  return join(tag("FFFEE000", style), uint(content.length, 4, style), content);
+}
+
+/** A data set, its attributes in ascending order. */
+export function encode(elements: Elements, style: Style = {}): Uint8Array<ArrayBuffer> {
   const entries = Object.entries(elements).filter(([, value]) => value !== undefined);
   const sorted = entries.sort(([a], [b]) => (a.toUpperCase() < b.toUpperCase() ? -1 : 1));
   return join(
     ...sorted.flatMap(([key, value]) => {
       const vr = key.slice(9);
-      const content = bytesOf(value!, vr);
+      const content = bytesOf(value!, vr, style);
       const padded =
         content.length % 2 ? join(content, Uint8Array.of(vr === "UI" || vr === "OB" ? 0 : 32)) : content;
-      const header = LONG.includes(vr) ? [uint(0, 2), uint(padded.length, 4)] : [uint(padded.length, 2)];
-      return [tag(key), new TextEncoder().encode(vr), ...header, padded];
+      const long = [uint(padded.length, 4, style), padded];
+      if (style.implicit) return [tag(key, style), ...long];
+      const name = new TextEncoder().encode(vr);
+      return LONG.includes(vr)
+        ? [tag(key, style), name, uint(0, 2), ...long]
+        : [tag(key, style), name, uint(padded.length, 2, style), padded];
     }),
   );
 }
@@ -58,16 +68,22 @@ export function encapsulated(fragments: readonly Uint8Array[], offsets: readonly
   );
 }
 
+/** The group 0002 of a file: its transfer syntax. */
+export function metaGroup(syntax: string): Uint8Array {
+  const meta = encode({ "00020010 UI": syntax });
+  return join(encode({ "00020000 UL": [meta.length] }), meta);
+}
+
+/** What files begin with: 128 bytes for other programs, and the word DICM. */
+export const PREAMBLE = join(new Uint8Array(128), new TextEncoder().encode("DICM"));
+
 /** A DICOM file of these attributes; `pixels` is compressed pixel data to put at its end. */
 export function makeDicom(
   elements: Elements,
   syntax = EXPLICIT,
-  pixels?: Uint8Array,
+  pixels: Uint8Array = new Uint8Array(0),
 ): Uint8Array<ArrayBuffer> {
-  const meta = encode({ "00020010 UI": syntax });
-  const start = join(new Uint8Array(128), new TextEncoder().encode("DICM"));
-  const length = encode({ "00020000 UL": [meta.length] });
-  return join(start, length, meta, encode(elements), pixels ?? new Uint8Array(0));
+  return join(PREAMBLE, metaGroup(syntax), encode(elements), pixels);
 }
 
 /** A grey image of 3 columns and 2 rows with 16 bits, values 0, 10, ... 50, made of what images must have. */

@@ -110,9 +110,9 @@ describe.skipIf(dataFolder === undefined)("files of ../shared/data", () => {
     ["MR_truncated.dcm", "is cut off: PixelData (7FE0,0010) has 8130 of its 8192 bytes"],
     [
       "no_meta.dcm",
-      'has no DICOM header ("DICM" at byte 128 and the transfer syntax); expected a complete DICOM',
+      'has no DICOM header ("DICM" at byte 128) and does not begin with DICOM attributes; expected a complete DICOM',
     ],
-    ["rtstruct.dcm", "and no PixelData (7FE0,0010): Modality (0008,0060) is RTSTRUCT; expected an image"],
+    ["rtstruct.dcm", "has no PixelData (7FE0,0010); Modality (0008,0060) is RTSTRUCT; expected an image"],
   ])("%s is refused", async (name, message) => {
     const error: unknown = await read(`dicom/${name}`).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(VolumeError);
