@@ -3,7 +3,7 @@ import { SamPredictor } from "../predictor/samPredictor.js";
 import { useBackend } from "../backend/useBackend.node.js";
 import type { BackendName } from "../backend/useBackend.js";
 import { intensityPreset } from "../image/intensity.js";
-import type { SamConfig } from "../model/config.js";
+import type { ModelConfig } from "../model/config.js";
 import type { Preset } from "../predictor/presets.js";
 import { messageOf, UsageError } from "./errors.js";
 import { columns, thousands } from "./format.js";
@@ -92,7 +92,7 @@ export function assertPreset({ preset, intensity }: Pick<SegmentOptions, "preset
 /** The preset of the options, or what belongs to the weights. */
 export function choosePreset(
   { preset, intensity }: Pick<SegmentOptions, "preset" | "intensity">,
-  config: SamConfig,
+  config: ModelConfig,
 ): Preset {
   const found = preset === undefined ? defaultPreset(config) : findPreset(preset);
   return intensity === undefined ? found : withIntensity(found, intensityPreset(intensity));

@@ -1,6 +1,6 @@
 import { basename, resolve } from "node:path";
 import { FULL_RANGE } from "../image/intensity.js";
-import type { SamConfig } from "../model/config.js";
+import type { ModelConfig } from "../model/config.js";
 import type { LongCall } from "../predictor/longCall.js";
 import type { Preset } from "../predictor/presets.js";
 import { defaultPreset, findPreset, withIntensity } from "../predictor/presetTable.js";
@@ -67,7 +67,7 @@ export interface VolumeDocument {
 }
 
 /** The preset for slices: the volume was scaled as a whole, which leaves nothing for the preset's own intensities. */
-export function slicePreset(name: string | undefined, config: SamConfig): Preset {
+export function slicePreset(name: string | undefined, config: ModelConfig): Preset {
   return withIntensity(name === undefined ? defaultPreset(config) : findPreset(name), FULL_RANGE);
 }
 

@@ -1,12 +1,12 @@
-import { configName, type SamConfig } from "../model/config.js";
+import type { ModelConfig } from "../model/config.js";
+import { configName, recogniseConfig } from "../model/families.js";
 import { parameterShapes } from "../model/parameterShapes.js";
-import { recogniseConfig } from "../model/recognise.js";
 import { sizeOf, type TensorInfo } from "../weights/checkpoint.js";
 import { compareShapes } from "../weights/paramScope.js";
 
 /** What a checkpoint is, read off its shapes alone. All lists are of state_dict paths. */
 export interface CheckpointSummary {
-  readonly config: SamConfig;
+  readonly config: ModelConfig;
   /** `VIT_B` and so on, or `custom`. */
   readonly name: string;
   /** The model's parts: image encoder, prompt encoder, mask decoder. */

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { observeLayers, type AnyLayer } from "../layers/layer.js";
-import type { SamConfig } from "../model/config.js";
+import type { ModelConfig } from "../model/config.js";
+import { familyOf } from "../model/families.js";
 import type { PromptableModel } from "../model/promptableModel.js";
-import { Sam } from "../model/sam.js";
 import { sizeOf } from "../weights/checkpoint.js";
 import { ParamScope } from "../weights/paramScope.js";
 import { whileCounting, type Counts } from "./countingBackend.js";
@@ -53,9 +53,9 @@ export function summariseModel(model: PromptableModel): ModelSummary {
 }
 
 /** The same for a configuration, without weights. */
-export function summariseConfig(config: SamConfig): ModelSummary {
+export function summariseConfig(config: ModelConfig): ModelSummary {
   return whileCounting((counts) => {
-    const model = new Sam(new ParamScope({ values: () => undefined }), config);
+    const model = familyOf(config).build(new ParamScope({ values: () => undefined }), config);
     try {
       return summarise(model, counts);
     } finally {

@@ -1,4 +1,5 @@
-import { configName, type SamConfig } from "../model/config.js";
+import type { ModelConfig } from "../model/config.js";
+import { configName } from "../model/families.js";
 import type { PromptableModel } from "../model/promptableModel.js";
 import { CheckpointError } from "../weights/checkpoint.js";
 import { compareTensors, type Comparison, type Tolerance } from "./compare.js";
@@ -89,7 +90,7 @@ export function worstByPart(rows: readonly Comparison[]): Map<string, Comparison
   return worst;
 }
 
-function assertSameConfig(config: SamConfig, { config: other, source }: ParityReference): void {
+function assertSameConfig(config: ModelConfig, { config: other, source }: ParityReference): void {
   const flat = (value: object, at = ""): [string, string][] =>
     Object.entries(value).flatMap(([key, item]: [string, unknown]) =>
       typeof item === "object" && item !== null && !Array.isArray(item)

@@ -1,4 +1,4 @@
-import type { SamConfig } from "../model/config.js";
+import { readConfig, type ModelConfig } from "../model/config.js";
 import { CheckpointError, type Checkpoint } from "../weights/checkpoint.js";
 import { toFloat32 } from "../weights/numbers.js";
 import type { TracedTensor } from "./trace.js";
@@ -6,7 +6,7 @@ import type { TracedTensor } from "./trace.js";
 /** What PyTorch computed: a file that `tools/convert/reference.py` wrote, open for reading. */
 export interface ParityReference {
   readonly source: string;
-  readonly config: SamConfig;
+  readonly config: ModelConfig;
   /** Version of PyTorch. */
   readonly torch: string;
   /** Paths of the modules' outputs and named intermediates. */
@@ -58,7 +58,7 @@ export function openReference(file: Checkpoint): ParityReference {
     throw new CheckpointError(`${source}: lacks ${missing.join(", ")}; write it anew with reference.py`);
   return {
     source,
-    config: about.config,
+    config: readConfig(about.config),
     torch: about.torch,
     ...(about.train !== undefined && { train: about.train }),
     paths: [...tensors.keys()].filter((name) => !/^(input|expected|grad|train|after)\./.test(name)),
@@ -80,7 +80,7 @@ export function openReference(file: Checkpoint): ParityReference {
 
 interface Case {
   readonly version?: number;
-  readonly config: SamConfig;
+  readonly config: unknown;
   readonly torch: string;
   readonly train?: RecordedTraining;
 }

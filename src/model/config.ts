@@ -1,14 +1,25 @@
-/** Sizes of a SAM. All architectures of this family are values of this type; no code is written for one of them. */
-export interface SamConfig {
+/** What configurations of all families have. Values of such a type are all there is of an architecture. */
+export interface CommonConfig {
+  /** Which family it is of: configurations are told apart by it alone. */
+  readonly family: string;
   /** Side of the square input of the image encoder, in pixels. */
   readonly imageSize: number;
   /** Pixels a cell of the embedding's grid: it has `imageSize / patchSize` cells a side. */
   readonly patchSize: number;
-  readonly imageEncoder: ViTSizes | TinyViTSizes;
+  readonly imageEncoder: {
+    /** Name of its class. */
+    readonly type: string;
+  };
   /** Width of embedding, prompts and decoder (`out_chans`, `prompt_embed_dim` upstream). */
   readonly promptEmbedDim: number;
   readonly maskInChans: number;
   readonly maskDecoder: MaskDecoderSizes;
+}
+
+/** Sizes of a SAM, a MedSAM or a LiteMedSAM. */
+export interface SamConfig extends CommonConfig {
+  readonly family: "sam";
+  readonly imageEncoder: ViTSizes | TinyViTSizes;
 }
 
 /** A configuration of any family. */
@@ -16,6 +27,7 @@ export type ModelConfig = SamConfig;
 
 /** Sizes of SAM's vision transformer. */
 export interface ViTSizes {
+  readonly type: "ViT";
   readonly embedDim: number;
   readonly depth: number;
   readonly numHeads: number;
@@ -27,6 +39,7 @@ export interface ViTSizes {
 
 /** Sizes of LiteMedSAM's encoder, one number a stage; the first stage is convolutional. */
 export interface TinyViTSizes {
+  readonly type: "TinyViT";
   readonly embedDims: readonly number[];
   readonly depths: readonly number[];
   readonly numHeads: readonly number[];
@@ -49,6 +62,7 @@ export interface MaskDecoderSizes {
 }
 
 const SAM = {
+  family: "sam",
   imageSize: 1024,
   patchSize: 16,
   promptEmbedDim: 256,
@@ -67,6 +81,7 @@ const SAM = {
 export const VIT_B = {
   ...SAM,
   imageEncoder: {
+    type: "ViT",
     embedDim: 768,
     depth: 12,
     numHeads: 12,
@@ -80,6 +95,7 @@ export const VIT_B = {
 export const VIT_L = {
   ...SAM,
   imageEncoder: {
+    type: "ViT",
     embedDim: 1024,
     depth: 24,
     numHeads: 16,
@@ -93,6 +109,7 @@ export const VIT_L = {
 export const VIT_H = {
   ...SAM,
   imageEncoder: {
+    type: "ViT",
     embedDim: 1280,
     depth: 32,
     numHeads: 16,
@@ -104,9 +121,11 @@ export const VIT_H = {
 
 /** The checkpoint in the package: 3.7 million parameters, plain SAM modules at input 128. */
 export const TINY = {
+  family: "sam",
   imageSize: 128,
   patchSize: 8,
   imageEncoder: {
+    type: "ViT",
     embedDim: 192,
     depth: 6,
     numHeads: 6,
@@ -132,6 +151,7 @@ export const LITE_MEDSAM = {
   imageSize: 256,
   patchSize: 4,
   imageEncoder: {
+    type: "TinyViT",
     embedDims: [64, 128, 160, 320],
     depths: [2, 2, 6, 2],
     numHeads: [2, 4, 5, 10],
@@ -140,21 +160,19 @@ export const LITE_MEDSAM = {
 } as const satisfies SamConfig;
 
 /** Cells of the embedding a side. */
-export function gridSize({ imageSize, patchSize }: SamConfig): number {
+export function gridSize({ imageSize, patchSize }: Pick<CommonConfig, "imageSize" | "patchSize">): number {
   return imageSize / patchSize;
 }
 
-/** Name of a known configuration, for people; `custom` for any other. */
-export function configName(config: SamConfig): string {
-  const same = JSON.stringify(canonical(config));
-  const known = Object.entries({ VIT_B, VIT_L, VIT_H, TINY, LITE_MEDSAM });
-  return known.find(([, preset]) => JSON.stringify(canonical(preset)) === same)?.[0] ?? "custom";
-}
-
-/** The same value with its fields in one order. */
-function canonical(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(canonical);
-  if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, item]) => [key, canonical(item)]));
+/**
+ * A configuration as a file holds it. Those written before there was a second family do not say what they are: they
+ * are SAM's.
+ */
+export function readConfig(value: unknown): ModelConfig {
+  const config = value as
+    ModelConfig | (Omit<SamConfig, "family" | "imageEncoder"> & { imageEncoder: object });
+  if ("family" in config) return config;
+  const type = "embedDims" in config.imageEncoder ? "TinyViT" : "ViT";
+  const sizes = { type, ...config.imageEncoder } as SamConfig["imageEncoder"];
+  return { family: "sam", ...config, imageEncoder: sizes };
 }

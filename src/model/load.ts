@@ -8,7 +8,7 @@ import {
 } from "../weights/paramScope.js";
 import type { SamConfig } from "./config.js";
 import { parameterShapes } from "./parameterShapes.js";
-import { recogniseConfig } from "./recognise.js";
+import { recogniseConfig } from "./families.js";
 import { Sam } from "./sam.js";
 
 /** How a model is built from a checkpoint. */

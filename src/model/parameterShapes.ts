@@ -1,11 +1,11 @@
 import { Parameter, ParamScope } from "../weights/paramScope.js";
-import type { SamConfig } from "./config.js";
-import { Sam } from "./sam.js";
+import type { ModelConfig } from "./config.js";
+import { familyOf } from "./families.js";
 
 /** PyTorch's shape of every parameter of a model, by state_dict path. */
-export function parameterShapes(config: SamConfig): Map<string, readonly number[]> {
+export function parameterShapes(config: ModelConfig): Map<string, readonly number[]> {
   const shapes = new Map<string, readonly number[]>();
-  new Sam(new ShapeScope(shapes), config).dispose();
+  familyOf(config).build(new ShapeScope(shapes), config).dispose();
   return shapes;
 }
 

@@ -27,7 +27,9 @@ export class Sam extends PromptableModel {
     const { imageEncoder: sizes } = config;
     const encoder = params.at("image_encoder");
     this.imageEncoder =
-      "embedDims" in sizes ? new TinyViT(encoder, sizes, config) : new ImageEncoder(encoder, sizes, config);
+      sizes.type === "TinyViT"
+        ? new TinyViT(encoder, sizes, config)
+        : new ImageEncoder(encoder, sizes, config);
     this.promptEncoder = new PromptEncoder(params.at("prompt_encoder"), config);
     this.maskDecoder = new MaskDecoder(params.at("mask_decoder"), config);
   }

@@ -4,7 +4,8 @@ import { resizeOpenCvArea } from "../image/resizeArea.js";
 import { resizeCubicAntialiased } from "../image/resizeCubic.js";
 import { resizeOpenCvCubic } from "../image/resizeOpenCv.js";
 import { resizePillowBilinear } from "../image/resizePillow.js";
-import type { SamConfig } from "../model/config.js";
+import type { ModelConfig } from "../model/config.js";
+import { familyOf } from "../model/families.js";
 import { LOGITS, PROBABILITIES, type PreparedImage, type Preset } from "./presets.js";
 
 /** An image of 8 bits a channel. */
@@ -126,8 +127,8 @@ export const PRESETS: readonly Preset[] = [
 ];
 
 /** What belongs to a model when nothing else is asked for: LiteMedSAM's own for its encoder, else MedSAM's. */
-export function defaultPreset({ imageEncoder }: SamConfig): Preset {
-  return "embedDims" in imageEncoder ? LITE_MEDSAM_INFERENCE : MEDSAM_INFERENCE;
+export function defaultPreset(config: ModelConfig): Preset {
+  return findPreset(familyOf(config).preset(config));
 }
 
 /** @throws RangeError naming the presets there are. */

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import type { SamConfig } from "../model/config.js";
+import { readConfig, type ModelConfig } from "../model/config.js";
 import { digest, weightsDigest } from "../predictor/embeddingCache.js";
 import type { TrainingData } from "./cases.js";
 import type { FinetuneOptions } from "./finetune.js";
@@ -12,7 +12,7 @@ export interface RunConfiguration {
   readonly preset: string;
   /** Two backends round differently. */
   readonly backend: string;
-  readonly model: { readonly config: SamConfig; readonly weights: string };
+  readonly model: { readonly config: ModelConfig; readonly weights: string };
   readonly data: DataIdentity;
   readonly validation?: DataIdentity;
 }
@@ -57,14 +57,23 @@ async function identityOf(data: TrainingData): Promise<DataIdentity> {
 /**
  * Where two configurations differ, one line each: `settings.batch: 2, now 4`. The number of steps may differ where
  * the schedule does not depend on it: a run may go on longer.
+ *
+ * @param before what a run's file holds.
  */
 export function configurationDifferences(before: unknown, now: RunConfiguration): string[] {
-  const [old, present] = [flattened(before), flattened(now)];
+  const [old, present] = [flattened(withFamily(before)), flattened(now)];
   if (now.settings.schedule !== "cosine") for (const side of [old, present]) side.delete("settings.steps");
   const names = [...new Set([...old.keys(), ...present.keys()])];
   return names
     .filter((name) => old.get(name) !== present.get(name))
     .map((name) => `${name}: ${old.get(name) ?? "not there"}, now ${present.get(name) ?? "not there"}`);
+}
+
+/** The same with a model's configuration that names its family. */
+function withFamily(before: unknown): unknown {
+  const { model, ...others } = (before ?? {}) as Partial<RunConfiguration>;
+  if (model?.config === undefined) return before;
+  return { ...others, model: { ...model, config: readConfig(model.config) } };
 }
 
 /** The leaves of a JSON value as text, by path. */

@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { CheckpointError, sizeOf, type Checkpoint, type DType } from "./checkpoint.js";
 import { quoted } from "./jsonReader.js";
-import { normaliseKeys, toHuggingFace } from "./keys.js";
+import { normaliseKeys } from "./keys.js";
 import { fromFloat32, toFloat32 } from "./numbers.js";
 import { findCheckpoint, INDEX_ENDING, openCheckpointFile } from "./open.node.js";
 import { saveSafetensors } from "./safetensors.node.js";
@@ -15,7 +15,7 @@ export type FloatDType = "F32" | "F16" | "BF16";
 export interface ConvertOptions {
   /** Type of the floating-point tensors; default: as they are. Others never change. */
   readonly dtype?: FloatDType;
-  /** Whose names the tensors get: segment-anything's, or those of Hugging Face's `SamModel`. Default `original`. */
+  /** Whose names the tensors get: the original ones, or those of Hugging Face's class. Default `original`. */
   readonly names?: "original" | "huggingface";
   /** Told the share of the values that is written. */
   readonly onProgress?: (share: number) => void;
@@ -46,11 +46,11 @@ export function convertCheckpoint(
   options: ConvertOptions = {},
 ): ConvertReport {
   const { dtype, names = "original", onProgress } = options;
-  const nameOf = (path: string) => (names === "huggingface" ? toHuggingFace(path) : path);
   checkOutput(findCheckpoint(input), output);
   const opened = openCheckpointFile(input);
   try {
-    const { checkpoint, renamed: toPaths, dropped } = normaliseKeys(opened);
+    const { checkpoint, renamed: toPaths, dropped, naming } = normaliseKeys(opened);
+    const nameOf = (path: string) => (names === "huggingface" ? naming.toHuggingFace(path) : path);
     const givenAs = new Map(toPaths.map(([given, path]) => [path, given]));
     const total = [...checkpoint.tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
     let written = 0;

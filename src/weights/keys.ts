@@ -1,93 +1,16 @@
 import { CheckpointError, type Checkpoint, type TensorInfo } from "./checkpoint.js";
+import type { Naming } from "./naming.js";
+import { SAM_NAMES } from "./samNames.js";
 
-/**
- * Starts of names: the original ones, and those of Hugging Face's `SamModel`. The first row that a name starts with
- * counts, and no other; `#` is a number. Names that start with none of them are the same in both.
- *
- * @see segment-anything, state_dict of `Sam`; transformers, `SamModel`
- */
-const NAMES: readonly (readonly [original: string, huggingFace: string])[] = [
-  ["image_encoder.blocks.#.norm#.", "vision_encoder.layers.#.layer_norm#."],
-  ["image_encoder.blocks.", "vision_encoder.layers."],
-  ["image_encoder.patch_embed.proj.", "vision_encoder.patch_embed.projection."],
-  ["image_encoder.neck.0.", "vision_encoder.neck.conv1."],
-  ["image_encoder.neck.1.", "vision_encoder.neck.layer_norm1."],
-  ["image_encoder.neck.2.", "vision_encoder.neck.conv2."],
-  ["image_encoder.neck.3.", "vision_encoder.neck.layer_norm2."],
-  ["image_encoder.", "vision_encoder."],
-
-  // Hugging Face has this buffer twice; files of tied weights hold the first alone.
-  [
-    "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix",
-    "shared_image_embedding.positional_embedding",
-  ],
-  [
-    "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix",
-    "prompt_encoder.shared_embedding.positional_embedding",
-  ],
-  ["prompt_encoder.point_embeddings.", "prompt_encoder.point_embed."],
-  ["prompt_encoder.mask_downscaling.0.", "prompt_encoder.mask_embed.conv1."],
-  ["prompt_encoder.mask_downscaling.1.", "prompt_encoder.mask_embed.layer_norm1."],
-  ["prompt_encoder.mask_downscaling.3.", "prompt_encoder.mask_embed.conv2."],
-  ["prompt_encoder.mask_downscaling.4.", "prompt_encoder.mask_embed.layer_norm2."],
-  ["prompt_encoder.mask_downscaling.6.", "prompt_encoder.mask_embed.conv3."],
-
-  ["mask_decoder.transformer.layers.#.norm#.", "mask_decoder.transformer.layers.#.layer_norm#."],
-  ["mask_decoder.transformer.norm_final_attn.", "mask_decoder.transformer.layer_norm_final_attn."],
-  ["mask_decoder.output_upscaling.0.", "mask_decoder.upscale_conv1."],
-  ["mask_decoder.output_upscaling.1.", "mask_decoder.upscale_layer_norm."],
-  ["mask_decoder.output_upscaling.3.", "mask_decoder.upscale_conv2."],
-  ["mask_decoder.output_hypernetworks_mlps.#.layers.0.", "mask_decoder.output_hypernetworks_mlps.#.proj_in."],
-  [
-    "mask_decoder.output_hypernetworks_mlps.#.layers.1.",
-    "mask_decoder.output_hypernetworks_mlps.#.layers.0.",
-  ],
-  [
-    "mask_decoder.output_hypernetworks_mlps.#.layers.2.",
-    "mask_decoder.output_hypernetworks_mlps.#.proj_out.",
-  ],
-  ["mask_decoder.iou_prediction_head.layers.0.", "mask_decoder.iou_prediction_head.proj_in."],
-  ["mask_decoder.iou_prediction_head.layers.1.", "mask_decoder.iou_prediction_head.layers.0."],
-  ["mask_decoder.iou_prediction_head.layers.2.", "mask_decoder.iou_prediction_head.proj_out."],
-];
-
-type Rule = readonly [start: RegExp, replacement: string];
-
-/** `a.#.` and `b.#.` to `/^a\.(\d+)\./` and `b.$1.`. */
-function rule(from: string, to: string): Rule {
-  let numbers = 0;
-  return [
-    new RegExp(`^${from.replaceAll(".", "\\.").replaceAll("#", "(\\d+)")}`),
-    to.replaceAll("#", () => `$${++numbers}`),
-  ];
-}
-
-const TO_HUGGING_FACE = NAMES.map(([original, huggingFace]) => rule(original, huggingFace));
-const FROM_HUGGING_FACE = NAMES.map(([original, huggingFace]) => rule(huggingFace, original));
-
-function rename(name: string, rules: readonly Rule[]): string {
-  const found = rules.find(([start]) => start.test(name));
-  return found === undefined ? name : name.replace(...found);
-}
-
-/** Name in Hugging Face's `SamModel` of an original state_dict path. */
-export function toHuggingFace(path: string): string {
-  return rename(path, TO_HUGGING_FACE);
-}
-
-/** Original state_dict path of a name in Hugging Face's `SamModel`. */
-export function fromHuggingFace(name: string): string {
-  return rename(name, FROM_HUGGING_FACE);
-}
+/** Those of all families. */
+const NAMINGS: readonly Naming[] = [SAM_NAMES];
 
 /** Constants and counters that some files carry and nothing uses. */
 const UNUSED = /^(pixel_mean|pixel_std|.*\.num_batches_tracked)$/;
 /** What `torch.compile` puts into the names of what it compiles, the model or a part. */
 const COMPILED = /(?<=^|\.)_orig_mod\./g;
 /** Where the model's own names begin: at one of its parts, in either style. */
-const PART = new RegExp(
-  `(?<=^|\\.)(${[...new Set(NAMES.flat().map((name) => name.split(".")[0]))].join("|")})\\.`,
-);
+const PART = new RegExp(`(?<=^|\\.)(${NAMINGS.flatMap(({ parts }) => parts).join("|")})\\.`);
 
 /**
  * Takes off what wrappers put before a model's own names, such as `module.` or `sam_model.`. Other modules may be
@@ -113,6 +36,8 @@ export interface NormalisedCheckpoint {
   readonly renamed: readonly (readonly [string, string])[];
   /** What was left out: unused constants, second copies of tied tensors, values of classes that are not known. */
   readonly dropped: readonly string[];
+  /** What its family calls tensors; SAM's names where no family is told by the names. */
+  readonly naming: Naming;
 }
 
 /**
@@ -124,13 +49,15 @@ export interface NormalisedCheckpoint {
 export function normaliseKeys(checkpoint: Checkpoint): NormalisedCheckpoint {
   const names = [...checkpoint.tensors.keys()];
   const plain = withoutPrefix(names);
-  const isHuggingFace = names.some((name) => plain(name).startsWith("vision_encoder."));
+  const given = names.map(plain);
+  const huggingFace = NAMINGS.find((naming) => naming.isHuggingFace(given));
+  const toPath = (name: string) => huggingFace?.fromHuggingFace(plain(name)) ?? plain(name);
 
   const nameOf = new Map<string, string>();
   const tensors = new Map<string, TensorInfo>();
   const dropped: string[] = [...(checkpoint.skipped ?? [])];
   for (const [name, info] of checkpoint.tensors) {
-    const path = isHuggingFace ? fromHuggingFace(plain(name)) : plain(name);
+    const path = toPath(name);
     const earlier = nameOf.get(path);
     if (UNUSED.test(path)) dropped.push(name);
     else if (earlier === undefined) {
@@ -156,6 +83,7 @@ export function normaliseKeys(checkpoint: Checkpoint): NormalisedCheckpoint {
     },
     renamed: [...nameOf].filter(([path, name]) => path !== name).map(([path, name]) => [name, path]),
     dropped,
+    naming: huggingFace ?? NAMINGS.find((naming) => naming.isOriginal(given)) ?? SAM_NAMES,
   };
 }
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { useBackend } from "../../src/backend/useBackend.js";
 import { trace, type TracedTensor } from "../../src/inspect/trace.js";
 import { LITE_MEDSAM } from "../../src/model/config.js";
-import { recogniseConfig } from "../../src/model/recognise.js";
+import { recogniseConfig } from "../../src/model/families.js";
 import { Sam } from "../../src/model/sam.js";
 import type { TensorInfo } from "../../src/weights/checkpoint.js";
 import { expectNear, summary } from "./golden.js";

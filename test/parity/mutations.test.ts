@@ -6,7 +6,7 @@ import type { ParityReference } from "../../src/inspect/reference.js";
 import type { GridAttention } from "../../src/layers/gridAttention.js";
 import { Layer } from "../../src/layers/layer.js";
 import type { MlpBlock } from "../../src/layers/mlp.js";
-import type { SamConfig } from "../../src/model/config.js";
+import { readConfig } from "../../src/model/config.js";
 import type { EncoderBlock } from "../../src/model/imageEncoder.js";
 import { type ImageEncoder } from "../../src/model/imageEncoder.js";
 import { Sam } from "../../src/model/sam.js";
@@ -19,7 +19,7 @@ const FIXTURE = readFixture("model-box");
 /** What PyTorch recorded of a small model. */
 const REFERENCE: ParityReference = {
   source: "model-box",
-  config: (FIXTURE.case as { config: SamConfig }).config,
+  config: readConfig(FIXTURE.case["config"]),
   torch: "2.13",
   paths: [...computed(FIXTURE.tensors).keys()],
   has: (name) => FIXTURE.tensors.has(name),

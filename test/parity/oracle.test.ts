@@ -8,9 +8,18 @@ import { expectNear, summary } from "./golden.js";
 import { oracleInput, oracleParameters, oracleStream } from "./oracle.js";
 
 const CONFIG: SamConfig = {
+  family: "sam",
   imageSize: 64,
   patchSize: 16,
-  imageEncoder: { embedDim: 32, depth: 3, numHeads: 2, mlpRatio: 4, windowSize: 3, globalAttnIndexes: [1] },
+  imageEncoder: {
+    type: "ViT",
+    embedDim: 32,
+    depth: 3,
+    numHeads: 2,
+    mlpRatio: 4,
+    windowSize: 3,
+    globalAttnIndexes: [1],
+  },
   promptEmbedDim: 256,
   maskInChans: 16,
   maskDecoder: {

@@ -26,12 +26,14 @@ from sam import SAM_DECODER, Config, Record, modeling
 
 # TypeScript's `LITE_MEDSAM`.
 CONFIG: Config = {
+    "family": "sam",
     "imageSize": 256,
     "patchSize": 4,
     "promptEmbedDim": 256,
     "maskInChans": 16,
     "maskDecoder": SAM_DECODER,
     "imageEncoder": {
+        "type": "TinyViT",
         "embedDims": [64, 128, 160, 320],
         "depths": [2, 2, 6, 2],
         "numHeads": [2, 4, 5, 10],

@@ -46,9 +46,11 @@ from torch.nn import functional as F
 VERSION = 1
 
 VIT_B: Config = {
+    "family": "sam",
     "imageSize": 1024,
     "patchSize": 16,
     "imageEncoder": {
+        "type": "ViT",
         "embedDim": 768,
         "depth": 12,
         "numHeads": 12,

@@ -120,9 +120,11 @@ def recognise(state: dict[str, torch.Tensor]) -> Config:
     tables = [state[f"image_encoder.blocks.{i}.attn.rel_pos_h"].shape for i in range(depth)]
     is_global = [rows == 2 * grid - 1 for rows, _ in tables]
     return {
+        "family": "sam",
         "imageSize": grid * patch,
         "patchSize": patch,
         "imageEncoder": {
+            "type": "ViT",
             "embedDim": embed_dim,
             "depth": depth,
             "numHeads": embed_dim // tables[0][1],

@@ -1,7 +1,7 @@
 // First, so that its files are asked for before TensorFlow.js is evaluated.
 import { embeddedBytes, goldenValues } from "./embedded.js";
 import * as tf from "@tensorflow/tfjs";
-import { configName } from "../../src/model/config.js";
+import { configName } from "../../src/model/families.js";
 import { buildSam } from "../../src/model/load.js";
 import type { Sam } from "../../src/model/sam.js";
 import { ctWindow, intensityPreset } from "../../src/image/intensity.js";

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { useBackend } from "../../../src/backend/useBackend.node.js";
 import { readImageFile } from "../../../src/image/decode.node.js";
 import { trace, type TracedTensor } from "../../../src/inspect/trace.js";
-import { configName } from "../../../src/model/config.js";
+import { configName } from "../../../src/model/families.js";
 import { buildSam } from "../../../src/model/load.js";
 import { MEDSAM_INFERENCE } from "../../../src/predictor/presetTable.js";
 import { SamPredictor } from "../../../src/predictor/samPredictor.js";

@@ -9,8 +9,17 @@ import { differentiate } from "../../../src/ops/autograd.js";
 import { ParamScope, seededParameters } from "../../../src/weights/paramScope.js";
 import { oracleInput, oracleParameters, oracleValues } from "../../parity/oracle.js";
 
-const SIZES = { embedDim: 12, depth: 2, numHeads: 3, mlpRatio: 2, windowSize: 3, globalAttnIndexes: [1] };
+const SIZES = {
+  type: "ViT",
+  embedDim: 12,
+  depth: 2,
+  numHeads: 3,
+  mlpRatio: 2,
+  windowSize: 3,
+  globalAttnIndexes: [1],
+} as const;
 const CONFIG = {
+  family: "sam",
   imageSize: 20,
   patchSize: 4,
   imageEncoder: SIZES,
@@ -24,7 +33,7 @@ const CONFIG = {
     iouHeadDepth: 3,
     iouHeadHiddenDim: 8,
   },
-};
+} as const;
 const QKV = "blocks.*.attn.qkv";
 const QUERIES_AND_VALUES = { rank: 2, alpha: 3, parts: [true, false, true] };
 

@@ -9,11 +9,13 @@ import type { Parameter } from "../../../src/weights/paramScope.js";
 import { oracleParameters } from "../../parity/oracle.js";
 
 const CONFIG = {
+  family: "sam",
   imageSize: 32,
   patchSize: 4,
   promptEmbedDim: 8,
   maskInChans: 4,
   imageEncoder: {
+    type: "ViT",
     embedDim: 12,
     depth: 6,
     numHeads: 3,

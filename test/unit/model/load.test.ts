@@ -6,16 +6,25 @@ import { parameterShapes } from "../../../src/model/parameterShapes.js";
 import { bytesSource } from "../../../src/weights/byteSource.js";
 import { sizeOf, type Checkpoint } from "../../../src/weights/checkpoint.js";
 import { initialValues, NORMAL } from "../../../src/weights/initial.js";
-import { toHuggingFace } from "../../../src/weights/keys.js";
+import { toHuggingFace } from "../../../src/weights/samNames.js";
 import { fromFloat32 } from "../../../src/weights/numbers.js";
 import { readSafetensors } from "../../../src/weights/safetensors.js";
 import { safetensorsBytes } from "../../../src/weights/safetensorsWriter.js";
 import { rejection } from "../weights/safetensorsFile.js";
 
 const CONFIG: SamConfig = {
+  family: "sam",
   imageSize: 32,
   patchSize: 8,
-  imageEncoder: { embedDim: 8, depth: 2, numHeads: 2, mlpRatio: 2, windowSize: 3, globalAttnIndexes: [1] },
+  imageEncoder: {
+    type: "ViT",
+    embedDim: 8,
+    depth: 2,
+    numHeads: 2,
+    mlpRatio: 2,
+    windowSize: 3,
+    globalAttnIndexes: [1],
+  },
   promptEmbedDim: 16,
   maskInChans: 8,
   maskDecoder: {

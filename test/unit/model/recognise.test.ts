@@ -1,16 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parameterShapes } from "../../../src/model/parameterShapes.js";
-import {
-  configName,
-  LITE_MEDSAM,
-  TINY,
-  VIT_B,
-  VIT_H,
-  VIT_L,
-  type SamConfig,
-} from "../../../src/model/config.js";
-import { recogniseConfig } from "../../../src/model/recognise.js";
+import { LITE_MEDSAM, TINY, VIT_B, VIT_H, VIT_L, type SamConfig } from "../../../src/model/config.js";
+import { configName, recogniseConfig } from "../../../src/model/families.js";
 import { sizeOf, type TensorInfo } from "../../../src/weights/checkpoint.js";
 import { rejection } from "../weights/safetensorsFile.js";
 
@@ -70,9 +62,11 @@ describe("a configuration", () => {
   });
 
   const small: SamConfig = {
+    family: "sam",
     imageSize: 96,
     patchSize: 8,
     imageEncoder: {
+      type: "ViT",
       embedDim: 24,
       depth: 3,
       numHeads: 2,

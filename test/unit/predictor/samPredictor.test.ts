@@ -10,9 +10,18 @@ import { PromptError, type Box, type Prompt } from "../../../src/predictor/types
 import { seededParameters } from "../../../src/weights/paramScope.js";
 
 const CONFIG: SamConfig = {
+  family: "sam",
   imageSize: 32,
   patchSize: 8,
-  imageEncoder: { embedDim: 16, depth: 2, numHeads: 2, mlpRatio: 2, windowSize: 3, globalAttnIndexes: [1] },
+  imageEncoder: {
+    type: "ViT",
+    embedDim: 16,
+    depth: 2,
+    numHeads: 2,
+    mlpRatio: 2,
+    windowSize: 3,
+    globalAttnIndexes: [1],
+  },
   promptEmbedDim: 16,
   maskInChans: 4,
   maskDecoder: {

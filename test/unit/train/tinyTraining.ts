@@ -6,11 +6,20 @@ import { seededParameters } from "../../../src/weights/paramScope.js";
 
 /** As small as a SAM can be: seconds on the cpu backend. */
 export const SMALLEST: SamConfig = {
+  family: "sam",
   imageSize: 32,
   patchSize: 8,
   promptEmbedDim: 16,
   maskInChans: 4,
-  imageEncoder: { embedDim: 12, depth: 2, numHeads: 2, mlpRatio: 2, windowSize: 3, globalAttnIndexes: [1] },
+  imageEncoder: {
+    type: "ViT",
+    embedDim: 12,
+    depth: 2,
+    numHeads: 2,
+    mlpRatio: 2,
+    windowSize: 3,
+    globalAttnIndexes: [1],
+  },
   maskDecoder: {
     depth: 2,
     numHeads: 2,

@@ -11,7 +11,7 @@ const DECODER_HEADS = 8;
  * @param tensors by state_dict path (original names).
  * @throws CheckpointError naming what is missing for this to be a SAM.
  */
-export function recogniseConfig(tensors: ReadonlyMap<string, TensorInfo>, source: string): SamConfig {
+export function recogniseSam(tensors: ReadonlyMap<string, TensorInfo>, source: string): SamConfig {
   const fail = (path: string, expected: string): never => {
     const info = tensors.get(path);
     throw new CheckpointError(
@@ -40,6 +40,7 @@ export function recogniseConfig(tensors: ReadonlyMap<string, TensorInfo>, source
   const [maskTokens] = shape("mask_decoder.mask_tokens.weight", 2);
   const [iouHeadHiddenDim] = shape("mask_decoder.iou_prediction_head.layers.0.weight", 2);
   return {
+    family: "sam",
     ...(tensors.has("image_encoder.layers.0.blocks.0.conv1.c.weight")
       ? recogniseTinyViT(shape, count, whole)
       : recogniseViT(shape, count, whole)),
@@ -76,6 +77,7 @@ function recogniseViT(shape: ShapeOf, count: Count, whole: Whole): EncoderPart {
     imageSize: grid * patchSize,
     patchSize,
     imageEncoder: {
+      type: "ViT",
       embedDim,
       depth,
       numHeads: whole(embedDim / headDim, positions(0), `with a width that divides ${embedDim}`),
@@ -111,6 +113,7 @@ function recogniseTinyViT(shape: ShapeOf, count: Count, whole: Whole): EncoderPa
     imageSize: 256,
     patchSize: 4,
     imageEncoder: {
+      type: "TinyViT",
       embedDims,
       depths: numbers.map((stage) =>
         count((index) => `${stageOf(stage)}.blocks.${index}.${stage === 0 ? "conv1.c" : "attn.proj"}.weight`),

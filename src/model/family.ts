@@ -1,0 +1,48 @@
+import type { TensorInfo } from "../weights/checkpoint.js";
+import type { Naming } from "../weights/naming.js";
+import type { ParamScope } from "../weights/paramScope.js";
+import type { ModelConfig } from "./config.js";
+import type { PromptableModel } from "./promptableModel.js";
+
+/**
+ * What is usually trained. `decoder` is for small data, and for features that are computed once; `encoder+decoder` is
+ * MedSAM's own recipe, which leaves the prompt encoder as it is; `lora` are the adapters that `addLora` made.
+ */
+export type TrainablePreset = "decoder" | "encoder+decoder" | "lora" | "all";
+
+/**
+ * Everything that the rest of the package knows of one family of models. Patterns are over state_dict paths (see
+ * `globToRegExp`).
+ */
+export interface Family<Config extends ModelConfig = ModelConfig> {
+  /** What its configurations have as `family`. */
+  readonly name: Config["family"];
+  /** What people call its models, for messages. */
+  readonly title: string;
+  /** What its files call tensors, and how they are told from others'. */
+  readonly naming: Naming;
+  /** Known configurations by name. */
+  readonly configs: Readonly<Record<string, Config>>;
+  /**
+   * Reads a configuration off a checkpoint's shapes.
+   *
+   * @param tensors by state_dict path.
+   * @throws CheckpointError naming what is missing.
+   */
+  recognise(tensors: ReadonlyMap<string, TensorInfo>, source: string): Config;
+  build(params: ParamScope, config: Config): PromptableModel;
+  /** Name of the preset that belongs to a model (see `PRESETS`). */
+  preset(config: Config): string;
+  /** Blocks or stages of the image encoder, one after the other: what is shown, traced and recomputed one by one. */
+  readonly blocks: readonly string[];
+  /** What the first block gets. */
+  readonly firstBlockInput: string;
+  /** What gets a row of its own in a short table. The first pattern that a path is at or below counts. */
+  readonly parts: readonly string[];
+  /** Values that a trace takes unless told otherwise. */
+  readonly taps: readonly string[];
+  /** What trains by each preset; a preset that is missing is not for this family. */
+  readonly trainable: Readonly<Partial<Record<TrainablePreset, readonly string[]>>>;
+  /** What gets adapters unless told otherwise. */
+  readonly loraTargets: readonly string[];
+}

@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest";
+import { LITE_MEDSAM, readConfig, TINY, VIT_B, type ModelConfig } from "../../../src/model/config.js";
+import { configName, FAMILIES, familyOf, recogniseConfig } from "../../../src/model/families.js";
+import { parameterShapes } from "../../../src/model/parameterShapes.js";
+import { buildSam } from "../../../src/model/load.js";
+import { PRESETS } from "../../../src/predictor/presetTable.js";
+import { bytesSource } from "../../../src/weights/byteSource.js";
+import type { TensorInfo } from "../../../src/weights/checkpoint.js";
+import { normaliseKeys } from "../../../src/weights/keys.js";
+import { readSafetensors } from "../../../src/weights/safetensors.js";
+import { safetensorsBytes } from "../../../src/weights/safetensorsWriter.js";
+
+const infos = (names: readonly string[]) =>
+  new Map(names.map((name): [string, TensorInfo] => [name, { dtype: "F32", shape: [1] }]));
+
+function checkpointOf(names: readonly string[]) {
+  const tensors = names.map((name) => ({ name, dtype: "F32", shape: [1], bytes: () => new Uint8Array(4) }) as const); // prettier-ignore
+  return readSafetensors(bytesSource(new Uint8Array(safetensorsBytes(tensors)), "MedSAM2_latest.pt"));
+}
+
+/** What tells SAM 2 apart in the original files, and in transformers' `Sam2Model` and `Sam2VideoModel`. */
+const SAM2 = {
+  original: [
+    "image_encoder.trunk.blocks.0.norm1.weight",
+    "image_encoder.neck.convs.0.conv.weight",
+    "memory_attention.norm.weight",
+    "sam_mask_decoder.iou_token.weight",
+    "sam_prompt_encoder.no_mask_embed.weight",
+  ],
+  "Hugging Face": [
+    "vision_encoder.backbone.blocks.0.layer_norm1.weight",
+    "vision_encoder.neck.convs.0.weight",
+    "mask_decoder.iou_token.weight",
+    "shared_image_embedding.positional_embedding",
+  ],
+};
+
+describe.each(Object.entries(SAM2))("SAM 2's weights with %s names", (_, names) => {
+  it.each(["", "model.", "module."])("are told by name, after %j", (prefix) => {
+    const checkpoint = checkpointOf(names.map((name) => `${prefix}${name}`));
+    expect(() => buildSam(checkpoint)).toThrow(
+      `MedSAM2_latest.pt: holds weights of SAM 2 or MedSAM2, as its tensor ${names[0]} tells; ` +
+        "expected those of SAM, MedSAM or LiteMedSAM",
+    );
+  });
+
+  it("are not renamed as SAM's", () => {
+    const { checkpoint, renamed } = normaliseKeys(checkpointOf(names));
+    expect(renamed).toEqual([]);
+    expect([...checkpoint.tensors.keys()].sort()).toEqual([...names].sort());
+  });
+});
+
+it("names of no family are measured by SAM", () => {
+  expect(() => recogniseConfig(infos(["weight", "bias"]), "x.pth")).toThrow(
+    "x.pth: not recognised as a SAM or MedSAM checkpoint",
+  );
+});
+
+it("a family names itself, its presets and its configurations", () => {
+  for (const family of FAMILIES)
+    for (const [name, config] of Object.entries(family.configs)) {
+      expect(familyOf(config)).toBe(family);
+      expect(configName(config)).toBe(name);
+      expect(PRESETS.map((preset) => preset.name)).toContain(family.preset(config));
+      const paths = [...parameterShapes(config).keys()];
+      expect(family.naming.isOriginal(paths)).toBe(true);
+      expect(family.naming.isHuggingFace(paths)).toBe(false);
+      const other = paths.map((path) => family.naming.toHuggingFace(path));
+      expect([family.naming.isOriginal(other), family.naming.isHuggingFace(other)]).toEqual([false, true]);
+    }
+  expect(() => familyOf({ family: "sam3" } as unknown as ModelConfig)).toThrow(
+    'a configuration is of the family "sam3"; expected one of sam',
+  );
+});
+
+it("a configuration from a file that does not name its family is SAM's", () => {
+  for (const config of [VIT_B, TINY, LITE_MEDSAM]) {
+    const { imageEncoder, ...others } = JSON.parse(JSON.stringify(config)) as Record<string, object>;
+    const old = { ...others, imageEncoder: { ...imageEncoder, type: undefined }, family: undefined };
+    expect(readConfig(JSON.parse(JSON.stringify(old)))).toEqual(config);
+    expect(readConfig(JSON.parse(JSON.stringify(config)))).toEqual(config);
+  }
+});
