@@ -59,7 +59,13 @@ export class ConvBn extends Layer {
     this.c =
       kernelSize === 1
         ? new Conv2d(params.at("c"), { inChannels, outChannels, kernelSize, bias: false })
-        : new DepthwiseConv2d(params.at("c"), { channels: outChannels, kernelSize, stride, padding: 1 });
+        : new DepthwiseConv2d(params.at("c"), {
+            channels: outChannels,
+            kernelSize,
+            stride,
+            padding: 1,
+            bias: false,
+          });
     this.bn = new BatchNorm2d(params.at("bn"), { dim: outChannels });
   }
 

@@ -46,37 +46,40 @@ export class Conv2d extends Layer {
 export interface DepthwiseConv2dConfig {
   readonly channels: number;
   readonly kernelSize: number;
-  readonly stride: number;
-  /** Zeros on each side. */
-  readonly padding: number;
+  /** Default 1. */
+  readonly stride?: number;
+  /** Zeros on each side, default 0. */
+  readonly padding?: number;
+  /** Default true. */
+  readonly bias?: boolean;
 }
 
 /**
- * Convolution of each channel by itself, without bias: [B, h, w, channels] gives [B, h', w', channels].
+ * Convolution of each channel by itself: [B, h, w, channels] gives [B, h', w', channels].
  *
  * @see torch.nn.Conv2d with `groups` equal to the number of channels
  */
 export class DepthwiseConv2d extends Layer {
   weight: Parameter;
+  bias?: Parameter;
   readonly stride: number;
   readonly padding: number;
 
-  constructor(params: ParamScope, { channels, kernelSize, stride, padding }: DepthwiseConv2dConfig) {
+  constructor(params: ParamScope, config: DepthwiseConv2dConfig) {
     super();
+    const { channels, kernelSize, stride = 1, padding = 0, bias = true } = config;
+    const initial = fanIn(kernelSize ** 2);
     this.layout = "nhwc";
-    this.weight = params.get(
-      "weight",
-      [channels, 1, kernelSize, kernelSize],
-      fanIn(kernelSize ** 2),
-      "depthwiseConv2d",
-    );
+    this.weight = params.get("weight", [channels, 1, kernelSize, kernelSize], initial, "depthwiseConv2d");
+    if (bias) this.bias = params.get("bias", [channels], initial);
     this.stride = stride;
     this.padding = padding;
   }
 
   forward(x: tf.Tensor): tf.Tensor {
     const filter = this.weight.value as tf.Tensor4D;
-    return tf.depthwiseConv2d(padSides(x, this.padding), filter, this.stride, "valid");
+    const out = tf.depthwiseConv2d(padSides(x, this.padding), filter, this.stride, "valid");
+    return this.bias === undefined ? out : out.add(this.bias.value);
   }
 }
 

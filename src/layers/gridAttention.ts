@@ -1,11 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import {
-  gridAttention,
-  GridScores,
-  gridScores,
-  scoresFit,
-  type RelativePositions,
-} from "../ops/attention.js";
+import { gridAttention, gridScores, Scores, scoresFit, type RelativePositions } from "../ops/attention.js";
 import { resizeRows } from "../ops/resize.js";
 import { ZEROS } from "../weights/initial.js";
 import type { Parameter, ParamScope } from "../weights/paramScope.js";
@@ -67,7 +61,7 @@ export class GridAttention extends Layer {
     this.announce("scores", () =>
       scoresFit(groups, tokens)
         ? upstream(gridScores({ q, k }, positions))
-        : new GridScores({ q, k, ...positions }, (g) => (g % heads) * batch + Math.floor(g / heads)),
+        : new Scores({ q, k, ...positions }, (g) => (g % heads) * batch + Math.floor(g / heads)),
     );
     const attended = gridAttention({ q, k, v }, positions) // [heads·B, N, d]
       .reshape([heads, batch * tokens, headDim])

@@ -5,6 +5,17 @@ import { Gelu, Relu } from "./activation.js";
 import { Layer } from "./layer.js";
 import { Linear } from "./linear.js";
 
+/** What feed-forward blocks share: a linear layer with an activation after it. */
+export abstract class FeedForward extends Layer {
+  /** `act(linear(x))`; both at once where nothing between them is asked for or was replaced. */
+  protected activated(linear: Layer, act: Layer, x: Tensor): Tensor {
+    if (linear instanceof Linear && act instanceof Gelu && !this.isWatched)
+      return linearGelu(x, linear.weight.value, linear.bias.value);
+    const hidden = linear.call(x);
+    return this.checked(act, act.call(hidden), hidden.shape);
+  }
+}
+
 /** Widths of an `MlpBlock`, and what lies between its layers. */
 export interface MlpBlockConfig {
   readonly dim: number;
@@ -18,7 +29,7 @@ export interface MlpBlockConfig {
  *
  * @see segment_anything/modeling/common.py, `MLPBlock`
  */
-export class MlpBlock extends Layer {
+export class MlpBlock extends FeedForward {
   lin1: Layer;
   lin2: Layer;
   act: Layer;
@@ -31,12 +42,7 @@ export class MlpBlock extends Layer {
   }
 
   forward(x: Tensor): Tensor {
-    const { lin1, act, lin2 } = this;
-    // Both at once where nothing between them is asked for or was replaced.
-    if (lin1 instanceof Linear && act instanceof Gelu && !this.isWatched)
-      return lin2.call(linearGelu(x, lin1.weight.value, lin1.bias.value));
-    const hidden = lin1.call(x); // [..., hiddenDim]
-    return lin2.call(this.checked(act, act.call(hidden), hidden.shape));
+    return this.lin2.call(this.activated(this.lin1, this.act, x));
   }
 }
 
@@ -46,31 +52,41 @@ export interface MlpConfig {
   readonly hiddenDim: number;
   readonly outputDim: number;
   readonly numLayers: number;
+  /** What lies between its layers; default ReLU. */
+  readonly act?: Layer;
+  /** Ends with a sigmoid. Default false. */
+  readonly sigmoidOutput?: boolean;
 }
 
 /**
- * Head of the mask decoder: `numLayers` linear layers with ReLU between them. [..., inputDim] gives
- * [..., outputDim].
+ * `numLayers` linear layers with an activation between them: heads of the mask decoder, and the feed-forward blocks
+ * of SAM 2. [..., inputDim] gives [..., outputDim].
  *
- * @see segment_anything/modeling/mask_decoder.py, `MLP`
+ * @see segment_anything/modeling/mask_decoder.py, `MLP`; sam2/modeling/sam2_utils.py, `MLP`
  */
-export class Mlp extends Layer {
+export class Mlp extends FeedForward {
   layers: Layer[];
-  act: Layer = new Relu();
+  act: Layer;
+  readonly sigmoidOutput: boolean;
 
-  constructor(params: ParamScope, { inputDim, hiddenDim, outputDim, numLayers }: MlpConfig) {
+  constructor(params: ParamScope, config: MlpConfig) {
     super();
+    const { inputDim, hiddenDim, outputDim, numLayers, act = new Relu(), sigmoidOutput = false } = config;
     this.layers = Array.from({ length: numLayers }, (_, index) => {
       const inFeatures = index === 0 ? inputDim : hiddenDim;
       const outFeatures = index === numLayers - 1 ? outputDim : hiddenDim;
       return new Linear(params.at("layers").at(index), { inFeatures, outFeatures });
     });
+    this.act = act;
+    this.sigmoidOutput = sigmoidOutput;
   }
 
   forward(x: Tensor): Tensor {
-    return this.layers.reduce(
-      (value, layer, index) => layer.call(index === 0 ? value : this.act.call(value)),
-      x,
-    );
+    const last = this.layers.length - 1;
+    const hidden = this.layers
+      .slice(0, last)
+      .reduce((value, layer) => this.activated(layer, this.act, value), x);
+    const out = this.layers[last].call(hidden);
+    return this.sigmoidOutput ? out.sigmoid() : out;
   }
 }

@@ -5,7 +5,12 @@ import { Layer } from "./layer.js";
 
 /** Side of a patch in pixels, and channels before and after. */
 export interface PatchEmbedConfig {
+  /** Pixels from one patch to the next. */
   readonly patchSize: number;
+  /** Side of what each patch sees; default `patchSize`, so that they do not overlap. */
+  readonly kernelSize?: number;
+  /** Zeros on each side of the image, default 0. */
+  readonly padding?: number;
   readonly inChannels: number;
   readonly embedDim: number;
 }
@@ -13,18 +18,20 @@ export interface PatchEmbedConfig {
 /**
  * Cuts an image into patches and projects each: [B, H, W, inChannels] gives [B, H/patch, W/patch, embedDim].
  *
- * @see segment_anything/modeling/image_encoder.py, `PatchEmbed`
+ * @see segment_anything/modeling/image_encoder.py, `PatchEmbed`; sam2/modeling/backbones/utils.py, `PatchEmbed`
  */
 export class PatchEmbed extends Layer {
   proj: Layer;
 
-  constructor(params: ParamScope, { patchSize, inChannels, embedDim }: PatchEmbedConfig) {
+  constructor(params: ParamScope, config: PatchEmbedConfig) {
     super();
+    const { patchSize, kernelSize = patchSize, padding = 0, inChannels, embedDim } = config;
     this.proj = new Conv2d(params.at("proj"), {
       inChannels,
       outChannels: embedDim,
-      kernelSize: patchSize,
+      kernelSize,
       stride: patchSize,
+      padding,
     });
   }
 

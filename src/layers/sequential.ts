@@ -7,7 +7,7 @@ import { Layer, type AnyLayer } from "./layer.js";
  *
  * @see torch.nn.Sequential
  */
-export class MapSequential extends Layer {
+export class MapSequential<Args extends readonly [Tensor, ...unknown[]] = [x: Tensor]> extends Layer<Args> {
   constructor(readonly layers: Layer[]) {
     super();
     this.layout = "nhwc";
@@ -18,7 +18,7 @@ export class MapSequential extends Layer {
     for (const [index, layer] of this.layers.entries()) yield [String(index), layer];
   }
 
-  forward(x: Tensor): Tensor {
+  forward(...[x]: Args): Tensor {
     return this.layers.reduce((value, layer) => layer.call(value), x);
   }
 }

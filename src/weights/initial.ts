@@ -7,7 +7,8 @@ import { sizeOf } from "./checkpoint.js";
 export type Initial =
   | { readonly kind: "zeros" }
   | { readonly kind: "ones" }
-  | { readonly kind: "normal" }
+  | { readonly kind: "constant"; readonly value: number }
+  | { readonly kind: "normal"; readonly std: number }
   | { readonly kind: "fanIn"; readonly fanIn: number };
 
 /** All 0, as PyTorch starts biases of norms and position tables. */
@@ -15,7 +16,15 @@ export const ZEROS: Initial = { kind: "zeros" };
 /** All 1, as PyTorch starts weights of norms. */
 export const ONES: Initial = { kind: "ones" };
 /** Standard normal: `nn.Embedding`, and the Gaussian matrix of SAM's random positional encoding. */
-export const NORMAL: Initial = { kind: "normal" };
+export const NORMAL: Initial = { kind: "normal", std: 1 };
+
+/** Normal with a small deviation: SAM 2's loose vectors (`trunc_normal_(std=0.02)`, which at ±2 cuts nothing off). */
+export const SMALL_NORMAL: Initial = { kind: "normal", std: 0.02 };
+
+/** All one value. */
+export function constant(value: number): Initial {
+  return { kind: "constant", value };
+}
 
 /** Uniform in ±1/√count, as PyTorch starts linear layers and convolutions with so many inputs. */
 export function fanIn(count: number): Initial {
@@ -56,9 +65,12 @@ export function initialValues(
     case "ones":
       out.fill(1);
       break;
+    case "constant":
+      out.fill(initial.value);
+      break;
     case "normal":
       for (let i = 0; i < out.length; i++)
-        out[i] = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+        out[i] = initial.std * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
       break;
     case "fanIn": {
       const bound = 1 / Math.sqrt(initial.fanIn);

@@ -11,7 +11,7 @@ import {
 import { watch, WHOLE, type TracedTensor } from "../../../src/inspect/trace.js";
 import { GridAttention } from "../../../src/layers/gridAttention.js";
 import { EncoderBlock } from "../../../src/model/imageEncoder.js";
-import { GridScores, gridScores } from "../../../src/ops/attention.js";
+import { Scores, gridScores } from "../../../src/ops/attention.js";
 import { seededParameters } from "../../../src/weights/paramScope.js";
 
 const random = (shape: number[], seed: number) => tf.randomNormal(shape, 0, 1, "float32", seed);
@@ -33,7 +33,7 @@ describe("attention that is looked at", () => {
         columns: random([groups, 20, grid[1]], 4) as tf.Tensor3D,
       };
       const whole = gridScores(tensors, tensors);
-      const byRows = new GridScores(tensors, (g) => (g % heads) * batch + Math.floor(g / heads));
+      const byRows = new Scores(tensors, (g) => (g % heads) * batch + Math.floor(g / heads));
       const kept = byRows.keep();
       // Group 4 is head 1 of image 1: at 1·2 + 1 among groups that have heads outermost.
       for (const value of [byRows, kept])
@@ -107,7 +107,7 @@ describe("attention that is looked at", () => {
       (_, value) => (row = value),
       () => attention.call(x).dispose(),
     );
-    expect(kind).toBe("GridScores");
+    expect(kind).toBe("Scores");
     expect(row?.shape).toEqual([2, 4096]);
     expect(row!.values.reduce((sum, value) => sum + value, 0)).toBeCloseTo(2, 4);
     attention.dispose();

@@ -1,7 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { useBackend, type BackendName } from "../../../src/backend/useBackend.js";
-import { gridAttentionBlocked, gridAttentionPlain } from "../../../src/ops/attention.js";
+import {
+  attention,
+  attentionBlocked,
+  attentionPlain,
+  gridAttentionBlocked,
+  gridAttentionPlain,
+} from "../../../src/ops/attention.js";
 import { differentiate } from "../../../src/ops/autograd.js";
 import { oracleInput } from "../../parity/oracle.js";
 
@@ -35,6 +41,16 @@ describe.each<BackendName>(["cpu", "wasm"])("attention in blocks, on %s", (backe
     });
   });
 
+  it.each([1, 4, 100])("with fewer queries than keys, equals the readable form with blocks of %i", (rows) => {
+    tf.tidy(() => {
+      const [q, k, v] = inputs();
+      const heads = { q: q.slice<tf.Tensor3D>([0, 3, 0], [-1, 9, -1]), k, v };
+      const plain = attentionPlain(heads);
+      expect(plain.shape).toEqual([GROUPS, 9, DIM]);
+      expect(largestDifference(attentionBlocked(heads, rows), plain)).toBeLessThan(1e-6);
+    });
+  });
+
   it("takes extreme scores without overflow", () => {
     tf.tidy(() => {
       const [q, k, v, rows, columns] = inputs();
@@ -43,6 +59,27 @@ describe.each<BackendName>(["cpu", "wasm"])("attention in blocks, on %s", (backe
       expect(plain.isFinite().all().dataSync()[0]).toBe(1);
       expect(largestDifference(gridAttentionBlocked({ q, k, v }, far, 4), plain)).toBeLessThan(1e-5);
     });
+  });
+});
+
+it("holds no more than a block of the scores of many keys", async () => {
+  await useBackend("wasm");
+  tf.tidy(() => {
+    const [q, k] = [1024, 20000].map((tokens) => tf.zeros<tf.Rank.R3>([1, tokens, 1]));
+    const most = { value: 0 };
+    const { runKernelFunc } = tf.engine() as unknown as { runKernelFunc: (...args: unknown[]) => unknown };
+    const engine = tf.engine() as unknown as Record<string, unknown>;
+    engine["runKernelFunc"] = (...args: unknown[]) => {
+      most.value = Math.max(most.value, tf.memory().numBytes);
+      return runKernelFunc.apply(engine, args);
+    };
+    try {
+      expect(attention({ q, k, v: k }).shape).toEqual([1, 1024, 1]);
+    } finally {
+      delete engine["runKernelFunc"];
+    }
+    expect(most.value).toBeGreaterThan(0);
+    expect(most.value).toBeLessThan(3 * 4 * 512 * 20000);
   });
 });
 
