@@ -53,8 +53,8 @@ export class TokenAttention<Rest extends readonly unknown[] = []> extends Layer<
       ...rest,
     );
     const values = this.separateHeads(this.vProj.call(v)); // [B, heads, M, d]
-    this.tap("q", queries, (x) => this.inOrder(x));
-    this.tap("k", keys, (x) => this.inOrder(x));
+    this.tap("q", queries);
+    this.tap("k", keys);
     this.tap("v", values);
 
     const [batch, heads, tokens, dim] = queries.shape;
@@ -74,13 +74,8 @@ export class TokenAttention<Rest extends readonly unknown[] = []> extends Layer<
   }
 
   /** Where a subclass gives queries and keys their positions. */
-  protected positioned(heads: QueriesAndKeys, ..._rest: Rest): QueriesAndKeys {
+  protected positioned(...[heads]: [heads: QueriesAndKeys, ...rest: Rest]): QueriesAndKeys {
     return heads;
-  }
-
-  /** Queries or keys with PyTorch's order of channels, for traces. */
-  protected inOrder(x: tf.Tensor): tf.Tensor {
-    return x;
   }
 
   private separateHeads(x: tf.Tensor): tf.Tensor4D {

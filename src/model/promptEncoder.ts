@@ -13,7 +13,10 @@ import { gridSize, type SamConfig } from "./config.js";
 export interface Prompts {
   /** [B, n, 2], (x, y). */
   readonly pointCoords?: tf.Tensor;
-  /** [B, n], 1 foreground, 0 background, -1 no point (padding). */
+  /**
+   * [B, n], 1 foreground, 0 background, -1 no point (padding); 2 and 3 the top left and the bottom right corner of a
+   * box, which is how SAM 2 takes boxes.
+   */
   readonly pointLabels?: tf.Tensor;
   /** [B, 4], (x0, y0, x1, y1). */
   readonly boxes?: tf.Tensor;
@@ -21,13 +24,19 @@ export interface Prompts {
   readonly maskInputs?: tf.Tensor;
 }
 
+/** What the prompt encoder needs of a configuration. */
+export type PromptEncoderConfig = Pick<
+  SamConfig,
+  "imageSize" | "patchSize" | "promptEmbedDim" | "maskInChans"
+>;
+
 /** `sparse` [B, n, C], a token a point and two a box; `dense` [B, grid, grid, C], the mask prompt. */
 export type PromptEmbeddings = Readonly<Record<"sparseEmbeddings" | "denseEmbeddings", tf.Tensor>>;
 
 /**
  * Turns points, boxes and masks into tokens and a map.
  *
- * @see segment_anything/modeling/prompt_encoder.py, `PromptEncoder`
+ * @see segment_anything/modeling/prompt_encoder.py, `PromptEncoder`; sam2/modeling/sam/prompt_encoder.py
  */
 export class PromptEncoder extends Layer<[prompts: Prompts], PromptEmbeddings> {
   override readonly mapOutputs = ["dense_embeddings"];
@@ -40,7 +49,7 @@ export class PromptEncoder extends Layer<[prompts: Prompts], PromptEmbeddings> {
   readonly grid: number;
   readonly imageSize: number;
 
-  constructor(params: ParamScope, config: SamConfig) {
+  constructor(params: ParamScope, config: PromptEncoderConfig) {
     super();
     const { promptEmbedDim: dim, maskInChans } = config;
     this.grid = gridSize(config);
@@ -97,11 +106,10 @@ export class PromptEncoder extends Layer<[prompts: Prompts], PromptEmbeddings> {
     const where = (label: number) => kinds.equal(label).cast("float32").expandDims(2); // [B, n, 1]
     const none = where(-1);
     const positions = this.peLayer.call(centres.div(this.imageSize)).mul(tf.sub(1, none));
-    const [background, foreground] = this.pointEmbeddings;
-    return positions
-      .add(none.mul(this.notAPointEmbed.call()))
-      .add(where(0).mul(background.call()))
-      .add(where(1).mul(foreground.call()));
+    return this.pointEmbeddings.reduce(
+      (sum, embedding, label) => sum.add(where(label).mul(embedding.call())),
+      positions.add(none.mul(this.notAPointEmbed.call())),
+    );
   }
 
   private embedBoxes(boxes: tf.Tensor): tf.Tensor {

@@ -1,7 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs";
 import { Relu } from "../layers/activation.js";
 import { Layer } from "../layers/layer.js";
-import { MlpBlock } from "../layers/mlp.js";
+import { Mlp, MlpBlock } from "../layers/mlp.js";
 import { LayerNorm } from "../layers/norm.js";
 import { TokenAttention } from "../layers/tokenAttention.js";
 import type { ParamScope } from "../weights/paramScope.js";
@@ -14,6 +14,8 @@ export interface TwoWayTransformerConfig {
   readonly embeddingDim: number;
   readonly numHeads: number;
   readonly mlpDim: number;
+  /** The MLP's layers are `layers.0` and `layers.1`, as SAM 2 names them, and not `lin1` and `lin2`. Default false. */
+  readonly mlpLayers?: boolean;
 }
 
 /** Tokens `queries` [B, N, C] and image `keys` [B, grid², C] after a block. */
@@ -26,7 +28,7 @@ export type Attention = Layer<[q: Tensor, k: Tensor, v: Tensor]>;
  * One block: self-attention of the tokens, tokens to image, MLP on the tokens, image to tokens.
  * queries and queryPe [B, N, C], keys and keyPe [B, M, C].
  *
- * @see segment_anything/modeling/transformer.py, `TwoWayAttentionBlock`
+ * @see segment_anything/modeling/transformer.py, `TwoWayAttentionBlock`; the same in sam2/modeling/sam/transformer.py
  */
 export class TwoWayAttentionBlock extends Layer<
   [queries: Tensor, keys: Tensor, queryPe: Tensor, keyPe: Tensor],
@@ -45,7 +47,7 @@ export class TwoWayAttentionBlock extends Layer<
 
   constructor(
     params: ParamScope,
-    { embeddingDim, numHeads, mlpDim }: TwoWayTransformerConfig,
+    { embeddingDim, numHeads, mlpDim, mlpLayers = false }: TwoWayTransformerConfig,
     skipFirstLayerPe: boolean,
   ) {
     super();
@@ -55,7 +57,15 @@ export class TwoWayAttentionBlock extends Layer<
     this.norm1 = norm("norm1");
     this.crossAttnTokenToImage = new TokenAttention(params.at("cross_attn_token_to_image"), cross);
     this.norm2 = norm("norm2");
-    this.mlp = new MlpBlock(params.at("mlp"), { dim: embeddingDim, hiddenDim: mlpDim, act: new Relu() });
+    const mlp = params.at("mlp");
+    this.mlp = mlpLayers
+      ? new Mlp(mlp, {
+          inputDim: embeddingDim,
+          hiddenDim: mlpDim,
+          outputDim: embeddingDim,
+          numLayers: 2,
+        })
+      : new MlpBlock(mlp, { dim: embeddingDim, hiddenDim: mlpDim, act: new Relu() });
     this.norm3 = norm("norm3");
     this.norm4 = norm("norm4");
     this.crossAttnImageToToken = new TokenAttention(params.at("cross_attn_image_to_token"), cross);
@@ -90,7 +100,7 @@ export class TwoWayAttentionBlock extends Layer<
  * Attention between prompt tokens and image, both ways. The image and its positions [B, grid², C], tokens
  * [B, N, C] (also their own positions).
  *
- * @see segment_anything/modeling/transformer.py, `TwoWayTransformer`
+ * @see segment_anything/modeling/transformer.py, `TwoWayTransformer`; the same in sam2/modeling/sam/transformer.py
  */
 export class TwoWayTransformer extends Layer<
   [image: Tensor, imagePe: Tensor, tokens: Tensor],

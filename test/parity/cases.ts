@@ -1,17 +1,21 @@
 import * as tf from "@tensorflow/tfjs";
 import { trace, type TracedTensor } from "../../src/inspect/trace.js";
 import { Gelu } from "../../src/layers/activation.js";
+import { CXBlock } from "../../src/layers/convNext.js";
 import { Conv2d, ConvTranspose2d, DepthwiseConv2d } from "../../src/layers/convolution.js";
 import { GridAttention } from "../../src/layers/gridAttention.js";
 import type { Layer, LayerOutput } from "../../src/layers/layer.js";
 import { Linear } from "../../src/layers/linear.js";
-import { Mlp, MlpBlock } from "../../src/layers/mlp.js";
+import { Mlp, MlpBlock, type MlpConfig } from "../../src/layers/mlp.js";
+import { MultiScaleAttention } from "../../src/layers/multiScaleAttention.js";
 import { LayerNorm, LayerNorm2d } from "../../src/layers/norm.js";
 import { PatchEmbed } from "../../src/layers/patchEmbed.js";
+import { RotaryAttention } from "../../src/layers/rotaryAttention.js";
 import { TokenAttention } from "../../src/layers/tokenAttention.js";
 import { readConfig } from "../../src/model/config.js";
 import { EncoderBlock } from "../../src/model/imageEncoder.js";
 import type { PromptableInput } from "../../src/model/promptableModel.js";
+import { MultiScaleBlock } from "../../src/model/sam2/hiera.js";
 import { Sam } from "../../src/model/sam.js";
 import { TwoWayAttentionBlock } from "../../src/model/twoWayTransformer.js";
 import type { ParamScope } from "../../src/weights/paramScope.js";
@@ -24,7 +28,7 @@ import { toTensor, under, type Fixture } from "./tensors.js";
 
 // What the fixtures hold, built and run; the same in Node and in a browser.
 
-type TestedLayer = Layer<tf.Tensor[], LayerOutput>;
+type TestedLayer = Layer<(tf.Tensor | number)[], LayerOutput>;
 type Build = (params: ParamScope, options: never) => unknown;
 
 /** Every kind of layer that the fixtures have. */
@@ -38,11 +42,16 @@ export const BUILD: Readonly<Record<string, Build>> = {
   Gelu: () => new Gelu(),
   MlpBlock: (params, options: { dim: number; hiddenDim: number }) =>
     new MlpBlock(params, { ...options, act: new Gelu() }),
-  Mlp: (params, options) => new Mlp(params, options),
+  Mlp: (params, { act, ...options }: MlpConfig & { act?: string }) =>
+    new Mlp(params, { ...options, ...(act === "gelu" && { act: new Gelu() }) }),
   PatchEmbed: (params, options) => new PatchEmbed(params, options),
   GridAttention: (params, options) => new GridAttention(params, options),
   EncoderBlock: (params, options) => new EncoderBlock(params, options),
   TokenAttention: (params, options) => new TokenAttention(params, options),
+  RotaryAttention: (params, options) => new RotaryAttention(params, options),
+  MultiScaleAttention: (params, options) => new MultiScaleAttention(params, options),
+  MultiScaleBlock: (params, options) => new MultiScaleBlock(params, options),
+  CXBlock: (params, options) => new CXBlock(params, options),
   TwoWayAttentionBlock: (params, options: { skipFirstLayerPe: boolean }) =>
     new TwoWayAttentionBlock(params, options as never, options.skipFirstLayerPe),
 };
@@ -52,6 +61,10 @@ const BLOCKS = new Set([
   "GridAttention",
   "EncoderBlock",
   "TokenAttention",
+  "RotaryAttention",
+  "MultiScaleAttention",
+  "MultiScaleBlock",
+  "CXBlock",
   "TwoWayAttentionBlock",
   "MlpBlock",
   "Mlp",
@@ -70,7 +83,11 @@ export function loadLayer(fixture: Fixture) {
   // Files keep names in alphabetical order; arguments have their own.
   const order = ["x", "q", "k", "v", "queries", "keys", "query_pe", "key_pe"];
   inputs.sort((a, b) => order.indexOf(a.key) - order.indexOf(b.key));
-  return { fixture, layer, isMap, inputs };
+  const rest = [fixture.case["options"] as { numKExcludeRope?: number }].flatMap(
+    (o) => o.numKExcludeRope ?? [],
+  );
+  const run = (values: readonly tf.Tensor[]) => layer.call(...values, ...rest);
+  return { fixture, layer, isMap, inputs, run };
 }
 
 /** The limit of a layer's values. */
@@ -82,10 +99,9 @@ export function layerLimit(fixture: Fixture): LimitName {
 export async function forwardLayer({
   layer,
   inputs,
+  run,
 }: ReturnType<typeof loadLayer>): Promise<Map<string, TracedTensor>> {
-  const { result, tensors } = await trace(layer, ["**"], () =>
-    layer.call(...inputs.map(({ value }) => value)),
-  );
+  const { result, tensors } = await trace(layer, ["**"], () => run(inputs.map(({ value }) => value)));
   const got = new Map([...tensors].map(([path, value]) => [path === "" ? "output" : path, value]));
   for (const key of ["queries", "keys"]) {
     const value = tensors.get(key);

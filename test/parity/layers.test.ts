@@ -29,11 +29,11 @@ describe.each(BACKWARD)("gradients of layers equal autograd's on %s", (backend) 
   beforeAll(() => useBackend(backend));
 
   it.each(fixtureNames("layer-"))("%s", (name) => {
-    const { fixture, layer, isMap, inputs } = load(name);
+    const { fixture, layer, isMap, inputs, run } = load(name);
     const expected = under(fixture.tensors, "grad.");
     const parameters = [...layer.namedParameters()].filter(([path]) => expected.has(path));
     const loss = () => {
-      const out = layer.call(...inputs.map(({ value }) => value));
+      const out = run(inputs.map(({ value }) => value));
       const values = out instanceof tf.Tensor ? { output: out } : prefixedOutputs(out);
       const mapped = layer.layout === "nhwc";
       return fixtureLoss(

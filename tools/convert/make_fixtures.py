@@ -25,6 +25,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 import oracle
+import sam2_model as sam2
 from presets import predict_lite, predict_medsam, predict_sam
 from sam import Config, Record, build, capture, common, image_encoder, mask_decoder, transformer
 
@@ -99,7 +100,7 @@ LAYERS: dict[str, Layer] = {
     ),
     "depthwise-conv2d": (
         "DepthwiseConv2d",
-        {"channels": 4, "kernelSize": 3, "stride": 2, "padding": 1},
+        {"channels": 4, "kernelSize": 3, "stride": 2, "padding": 1, "bias": False},
         lambda: nn.Conv2d(4, 4, 3, stride=2, padding=1, groups=4, bias=False),
         {"x": signed("x", (2, 4, 5, 8))},
     ),
@@ -187,6 +188,97 @@ LAYERS: dict[str, Layer] = {
         )
         for name, first in [("two-way-block-first", True), ("two-way-block-later", False)]
     },
+    # SAM 2's.
+    "depthwise-conv2d-bias": (
+        "DepthwiseConv2d",
+        {"channels": 3, "kernelSize": 7, "padding": 3},
+        lambda: nn.Conv2d(3, 3, 7, padding=3, groups=3),
+        {"x": signed("x", (2, 3, 5, 8))},
+    ),
+    "patch-embed-overlapping": (
+        "PatchEmbed",
+        {"patchSize": 4, "kernelSize": 7, "padding": 3, "inChannels": 3, "embedDim": 5},
+        lambda: sam2.backbone_utils.PatchEmbed(embed_dim=5),
+        {"x": oracle.inp("x", (2, 3, 8, 12))},
+    ),
+    "mlp-gelu": (
+        "Mlp",
+        {"inputDim": 6, "hiddenDim": 8, "outputDim": 3, "numLayers": 2, "act": "gelu"},
+        lambda: sam2.sam2_utils.MLP(6, 8, 3, 2, activation=nn.GELU),
+        {"x": signed("x", (2, 3, 6))},
+    ),
+    "mlp-sigmoid": (
+        "Mlp",
+        {"inputDim": 6, "hiddenDim": 8, "outputDim": 3, "numLayers": 3, "sigmoidOutput": True},
+        lambda: sam2.sam2_utils.MLP(6, 8, 3, 3, sigmoid_output=True),
+        {"x": signed("x", (2, 6))},
+    ),
+    "two-way-block-mlp-layers": (
+        "TwoWayAttentionBlock",
+        {"embeddingDim": 8, "numHeads": 2, "mlpDim": 16, "mlpLayers": True, "skipFirstLayerPe": False},
+        lambda: sam2.transformer.TwoWayAttentionBlock(8, 2, 16, nn.ReLU, 2, False),
+        {
+            "queries": signed("queries", (2, 3, 8)),
+            "keys": signed("keys", (2, 6, 8)),
+            "query_pe": signed("query_pe", (2, 3, 8)),
+            "key_pe": signed("key_pe", (2, 6, 8)),
+        },
+    ),
+    "token-attention-key-width": (
+        "TokenAttention",
+        {"embeddingDim": 8, "numHeads": 1, "kvInDim": 6},
+        lambda: sam2.transformer.Attention(8, 1, kv_in_dim=6),
+        {"q": signed("q", (2, 3, 8)), "k": signed("k", (2, 5, 6)), "v": signed("v", (2, 5, 6))},
+    ),
+    # A grid of 3 x 3; upstream knows square ones alone.
+    "rotary-attention": (
+        "RotaryAttention",
+        {"embeddingDim": 16, "numHeads": 2},
+        lambda: sam2.transformer.RoPEAttention(16, 2, feat_sizes=(3, 3)),
+        {name: signed(name, (2, 9, 16)) for name in "qkv"},
+    ),
+    # Keys of two grids, one after the other, and three that have no place; angles for another grid at first.
+    "rotary-attention-memories": (
+        "RotaryAttention",
+        {"embeddingDim": 16, "numHeads": 1, "kvInDim": 4, "numKExcludeRope": 3},
+        lambda: sam2.transformer.RoPEAttention(16, 1, kv_in_dim=4, rope_k_repeat=True, feat_sizes=(2, 2)),
+        {"q": signed("q", (2, 9, 16)), "k": signed("k", (2, 21, 4)), "v": signed("v", (2, 21, 4))},
+    ),
+    "multi-scale-attention": (
+        "MultiScaleAttention",
+        {"dim": 6, "dimOut": 8, "numHeads": 2},
+        lambda: sam2.hieradet.MultiScaleAttention(6, 8, 2),
+        {"x": signed("x", (2, 5, 3, 6))},
+    ),
+    # A column is left over.
+    "multi-scale-attention-pooled": (
+        "MultiScaleAttention",
+        {"dim": 6, "dimOut": 8, "numHeads": 2, "qStride": 2},
+        lambda: sam2.hieradet.MultiScaleAttention(6, 8, 2, nn.MaxPool2d(2, 2, ceil_mode=False)),
+        {"x": signed("x", (2, 4, 7, 6))},
+    ),
+    # 6 x 10 tokens in windows of 4, padded to 8 x 12; then pooled to 3 x 5.
+    **{
+        name: (
+            "MultiScaleBlock",
+            {"dim": dim, "dimOut": 8, "numHeads": 2, "mlpRatio": 4, "windowSize": window, "qStride": stride},
+            lambda dim=dim, window=window, stride=stride: sam2.hieradet.MultiScaleBlock(
+                dim, 8, 2, window_size=window, q_stride=(stride, stride) if stride > 1 else None
+            ),
+            {"x": signed("x", (*shape, dim))},
+        )
+        for name, shape, dim, window, stride in [
+            ("multi-scale-block-windowed", (1, 6, 10), 8, 4, 1),
+            ("multi-scale-block-pooled", (2, 6, 10), 6, 4, 2),
+            ("multi-scale-block-global", (2, 4, 5), 8, 0, 1),
+        ]
+    },
+    "cx-block": (
+        "CXBlock",
+        {"dim": 4},
+        lambda: sam2.memory_encoder.CXBlock(4),
+        {"x": signed("x", (2, 4, 5, 7))},
+    ),
 }
 
 
@@ -203,12 +295,15 @@ def make_layers() -> None:
     """One file a layer: `input.*`, `output.*`, every inner output under its path, and gradients of all."""
     for name, (layer, options, make, inputs) in LAYERS.items():
         module = oracle.fill(make())
-        with capture(module) as record, torch.no_grad():
-            outputs = named_outputs(module(*inputs.values()))
+        is_sam2 = type(module).__module__.startswith("sam2.")
+        # Of an attention that takes more than tensors.
+        rest = [options["numKExcludeRope"]] if "numKExcludeRope" in options else []
+        with (sam2.capture if is_sam2 else capture)(module) as record, torch.no_grad():
+            outputs = named_outputs(module(*inputs.values(), *rest))
         exact = copy.deepcopy(module).double()
         leaves = {key: value.double().requires_grad_() for key, value in inputs.items()}
         with double_precision():
-            loss_of(named_outputs(exact(*leaves.values()))).backward()
+            loss_of(named_outputs(exact(*leaves.values(), *rest))).backward()
         tensors: Record = {f"input.{key}": value for key, value in inputs.items()}
         tensors |= {key: value for key, value in record.items() if key}
         tensors |= outputs
