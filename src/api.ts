@@ -110,6 +110,7 @@ export { fromHuggingFace, toHuggingFace } from "./weights/samNames.js";
 export type { Layout } from "./weights/layout.js";
 export { openCheckpoint } from "./weights/open.js";
 export * from "./weights/paramScope.js";
+export { PUBLISHED, type PublishedWeights } from "./weights/published.js";
 export { safetensorsBytes, type TensorToWrite } from "./weights/safetensorsWriter.js";
 
 // Looking inside

@@ -5,7 +5,12 @@
  */
 export * from "./api.js";
 export { useBackend, type NodeBackendOptions } from "./backend/useBackend.node.js";
-export { EMBEDDED_CHECKPOINT, loadMedSam, type CheckpointInput } from "./loadMedSam.node.js";
+export {
+  EMBEDDED_CHECKPOINT,
+  loadMedSam,
+  type CheckpointInput,
+  type NodeLoadOptions,
+} from "./loadMedSam.node.js";
 export { readImageFile, readLabelFile, readNpzFile } from "./image/decode.node.js";
 export {
   readLabelVolumeFile,
@@ -28,6 +33,8 @@ export {
   type ConvertReport,
   type FloatDType,
 } from "./weights/convert.node.js";
+export { resolveWeights, type LocalWeights } from "./weights/resolve.node.js";
+export type { HubOptions } from "./weights/hub.node.js";
 export { hashFile, openCheckpointFile } from "./weights/open.node.js";
 export { saveSafetensors } from "./weights/safetensors.node.js";
 export { openData, type DataOptions, type OpenedData } from "./train/data/openData.node.js";

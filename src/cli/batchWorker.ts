@@ -51,7 +51,7 @@ export async function startWorker(start: WorkerStart): Promise<{
     threads: start.threads,
     onSkip: (name, reason) => notes.push(`backend ${name} is passed over: ${reason}`),
   });
-  const { model, checkpoint } = await openModel(start.checkpoint, (line) => notes.push(line));
+  const { model, checkpoint } = await openModel(start.checkpoint, undefined, (line) => notes.push(line));
   const preset = choosePreset(start, model.config);
   const { intensity, crop, multimask } = start;
   const settings: RunSettings = {

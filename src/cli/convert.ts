@@ -13,14 +13,17 @@ interface ConvertFlags {
 }
 
 /** `medsam convert`: any checkpoint to safetensors. */
-export function convertCommand(): Command {
+export function convertCommand(signal: AbortSignal): Command {
   return new Command("convert")
     .summary("a checkpoint to safetensors")
     .description(
       "Writes a checkpoint of SAM or MedSAM (.pth, Hugging Face, safetensors) as safetensors under the original " +
         "names or Hugging Face's, and says what was renamed, missing and unexpected. Nothing in a .pth is executed.",
     )
-    .argument("<in>", "checkpoint: .pth, .safetensors or a .safetensors.index.json")
+    .argument(
+      "<in>",
+      "checkpoint: .pth, .safetensors, a .safetensors.index.json, or weights that medsam download knows",
+    )
     .argument("<out>", "file to write: .safetensors")
     .addOption(
       new Option("--dtype <type>", "type of the floating-point tensors (default: as they are)").choices([
@@ -46,19 +49,23 @@ Examples:
   What \`medsam finetune\` made, for transformers:
     $ medsam convert run/best.safetensors model.safetensors --names huggingface`,
     )
-    .action(convert);
+    .action((input: string, output: string, flags: ConvertFlags) => convert(input, output, flags, signal));
 }
 
 async function convert(
-  input: string,
+  source: string,
   output: string,
   { dtype, names: whose, json }: ConvertFlags,
+  signal: AbortSignal,
 ): Promise<void> {
   if (!output.endsWith(".safetensors"))
     throw new UsageError(`${output}: expected a name that ends in .safetensors, the format that is written`);
   const { convertCheckpoint } = await import("../weights/convert.node.js");
   const { hashFile, openCheckpointFile } = await import("../weights/open.node.js");
+  const { localWeights } = await import("./localWeights.js");
   const { recogniseFile } = await import("./recogniseFile.js");
+
+  const { path: input, name } = await localWeights(source, { signal });
 
   const file = openCheckpointFile(input);
   let model: CheckpointSummary;
@@ -67,7 +74,7 @@ async function convert(
   } finally {
     file.close();
   }
-  const progress = new Progress(`converting ${basename(input)}`);
+  const progress = new Progress(`converting ${name}`);
   const onProgress = (share: number) => progress.update(share);
   const report = convertCheckpoint(input, output, {
     ...(dtype !== undefined && { dtype }),
@@ -80,7 +87,7 @@ async function convert(
     process.exitCode = 1;
   }
   if (json) {
-    const files = { input: basename(input), output: basename(output), sha256: await hashFile(output) };
+    const files = { input: name, output: basename(output), sha256: await hashFile(output) };
     console.log(JSON.stringify({ ...files, ...report, model }, null, 2));
     return;
   }

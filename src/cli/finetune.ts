@@ -16,7 +16,10 @@ export function finetuneCommand(signal: AbortSignal): Command {
     )
     .argument("<data>", "folder, table or .npz")
     .option("--out <folder>", "the run's folder", "run")
-    .option("--checkpoint <file>", "weights to start from (default: the small ones in the package)")
+    .option(
+      "--checkpoint <weights>",
+      "weights to start from, as for medsam segment (default: the small ones in the package)",
+    )
     .option(
       "--train <what>",
       "decoder, encoder+decoder (MedSAM's recipe), lora, all, or patterns of state_dict paths with commas between",

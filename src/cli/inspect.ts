@@ -2,7 +2,7 @@ import { Command } from "commander";
 import type { InspectOptions } from "./runInspect.js";
 
 /** `medsam inspect`: a model's tree, and what a checkpoint holds. */
-export function inspectCommand(): Command {
+export function inspectCommand(signal: AbortSignal): Command {
   return new Command("inspect")
     .summary("a model's layers, and what a checkpoint holds")
     .description(
@@ -12,7 +12,7 @@ export function inspectCommand(): Command {
     )
     .argument(
       "[file]",
-      "checkpoint: .pth, .safetensors or a .safetensors.index.json (default: the package's)",
+      "checkpoint: .pth, .safetensors, a .safetensors.index.json, or weights that medsam download knows (default: the package's)",
     )
     .option(
       "--weights [pattern]",
@@ -34,6 +34,6 @@ Examples:
     )
     .action(async (file: string | undefined, options: InspectOptions) => {
       const { runInspect } = await import("./runInspect.js");
-      await runInspect(file, options);
+      await runInspect(file, options, signal);
     });
 }

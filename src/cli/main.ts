@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { batchCommand } from "./batch.js";
 import { convertCommand } from "./convert.js";
 import { doctorCommand } from "./doctor.js";
+import { downloadCommand } from "./download.js";
 import { messageOf, UsageError } from "./errors.js";
 import { evaluateCommand } from "./evaluate.js";
 import { finetuneCommand } from "./finetune.js";
@@ -40,8 +41,8 @@ const program = new Command("medsam")
     `
 Examples:
   $ medsam segment slice.png --box 95,255,190,350
-  $ medsam segment slice.png --box 95,255,190,350 --checkpoint medsam_vit_b.pth
-  $ medsam convert medsam_vit_b.pth medsam_vit_b.safetensors
+  $ medsam download medsam
+  $ medsam segment slice.png --box 95,255,190,350 --checkpoint medsam
 
 Help on one command, with examples: medsam segment --help
 Results are not for clinical use.`,
@@ -52,8 +53,9 @@ for (const command of [
   batchCommand(interruption.signal),
   submitCommand(),
   workerCommand(interruption.signal),
-  convertCommand(),
-  inspectCommand(),
+  downloadCommand(interruption.signal),
+  convertCommand(interruption.signal),
+  inspectCommand(interruption.signal),
   traceCommand(interruption.signal),
   synthesizeCommand(interruption.signal),
   finetuneCommand(interruption.signal),

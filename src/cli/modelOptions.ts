@@ -8,7 +8,10 @@ import { parseCrop } from "./prompts.js";
 const BACKENDS = ["auto", "tensorflow", "webgpu", "wasm", "cpu"] satisfies (BackendName | "auto")[];
 
 export const checkpointOption = () =>
-  new Option("--checkpoint <file>", "weights, .pth or .safetensors (default: the small ones in the package)");
+  new Option(
+    "--checkpoint <weights>",
+    "a .pth or .safetensors file, a name of medsam download, or hf:OWNER/REPOSITORY (default: the small ones in the package)",
+  );
 
 export const backendOption = () =>
   new Option("--backend <name>", "what computes; auto takes the first that starts here")

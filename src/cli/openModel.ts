@@ -1,26 +1,27 @@
-import { basename } from "node:path";
 import { EMBEDDED_CHECKPOINT } from "../loadMedSam.node.js";
 import { buildSam } from "../model/load.js";
 import type { Sam } from "../model/sam.js";
 import { hashFile, openCheckpointFile } from "../weights/open.node.js";
 import type { LoadReport } from "../weights/paramScope.js";
 import { names } from "./format.js";
+import { localWeights } from "./localWeights.js";
 import type { Provenance } from "./provenance.js";
 
 /**
  * Loads the weights of a command's `--checkpoint`, or those in the package, and says which they are.
  *
  * @param tell is given a line when names in the file differ from the model's; default: to standard error.
- * @throws CheckpointError when the file cannot be read or does not fit.
+ * @throws CheckpointError when the weights cannot be fetched or read, or do not fit.
  */
 export async function openModel(
-  path: string = EMBEDDED_CHECKPOINT,
+  source: string = EMBEDDED_CHECKPOINT,
+  signal?: AbortSignal,
   tell = (line: string) => console.error(`medsam: ${line}`),
 ): Promise<{ model: Sam; checkpoint: Provenance["checkpoint"] }> {
+  const { path, name } = await localWeights(source, { ...(signal && { signal }) });
   const file = openCheckpointFile(path);
   try {
     const { model, report } = buildSam(file);
-    const name = basename(path);
     const differences = reportText(report);
     if (differences !== "") tell(`${name}: ${differences}`);
     return {

@@ -7,6 +7,7 @@ import { BatchPlace } from "./batchPool.js";
 import type { WorkerStart } from "./batchWorker.js";
 import { messageOf, UsageError } from "./errors.js";
 import { inMinutes, thousands } from "./format.js";
+import { localWeights, pinnedWeights } from "./localWeights.js";
 import { Progress } from "./progress.js";
 import { assertPreset, type SegmentOptions } from "./runSegment.js";
 import { collectCases, type CaseJob } from "./segmentJobs.js";
@@ -44,8 +45,10 @@ interface BatchSummary {
 }
 
 /** Segments all cases of a table, several at a time, those that are done left out. */
-export async function runBatch(manifest: string, options: BatchOptions, signal: AbortSignal): Promise<void> {
-  assertPreset(options);
+export async function runBatch(manifest: string, given: BatchOptions, signal: AbortSignal): Promise<void> {
+  assertPreset(given);
+  const checkpoint = given.checkpoint && (await pinnedWeights(given.checkpoint, signal));
+  const options = { ...given, ...(checkpoint !== undefined && { checkpoint }) };
   const { shard, out } = options;
   const jobs = collectCases(manifest).filter(
     (_, index) => shard === undefined || index % shard.count === shard.index - 1,
@@ -126,11 +129,16 @@ export async function runBatch(manifest: string, options: BatchOptions, signal: 
 export async function settingsOf(
   options: Pick<BatchOptions, "checkpoint" | "preset" | "intensity" | "crop" | "multimask">,
 ): Promise<BatchSettings> {
-  const path = options.checkpoint === undefined ? EMBEDDED_CHECKPOINT : findCheckpoint(options.checkpoint);
+  const weights = await localWeights(options.checkpoint ?? EMBEDDED_CHECKPOINT);
+  const path = findCheckpoint(weights.path);
   const { preset, intensity, crop, multimask = false } = options;
   try {
     return {
-      ...{ checkpoint: basename(path), checkpointSha256: await hashFile(path), multimask },
+      ...{
+        checkpoint: weights.hub?.address ?? basename(path),
+        checkpointSha256: await hashFile(path),
+        multimask,
+      },
       ...(preset !== undefined && { preset }),
       ...(intensity !== undefined && { intensity }),
       ...(crop !== undefined && { crop }),

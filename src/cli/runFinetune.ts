@@ -70,7 +70,7 @@ export async function runFinetune(
     onSkip: (name, reason) => console.error(`medsam: backend ${name} is passed over: ${reason}`),
   });
   const data = await openedData(path, options, signal);
-  const { model, checkpoint } = await openModel(options.checkpoint);
+  const { model, checkpoint } = await openModel(options.checkpoint, signal);
   try {
     const settings = settingsOf(options, data.train.length);
     // The images are 8-bit by now: nothing is left for the preset's own intensities to do.

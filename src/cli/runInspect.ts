@@ -12,6 +12,7 @@ import { toFloat32 } from "../weights/numbers.js";
 import { openCheckpointFile } from "../weights/open.node.js";
 import { messageOf, UsageError } from "./errors.js";
 import { columns, megabytes, names, short, thousands } from "./format.js";
+import { localWeights } from "./localWeights.js";
 import { Progress } from "./progress.js";
 import { recogniseFile } from "./recogniseFile.js";
 
@@ -24,12 +25,18 @@ export interface InspectOptions {
 }
 
 /** @throws CheckpointError when a file is no checkpoint; UsageError for a pattern that matches nothing. */
-export async function runInspect(path = EMBEDDED_CHECKPOINT, options: InspectOptions): Promise<void> {
+export async function runInspect(
+  source = EMBEDDED_CHECKPOINT,
+  options: InspectOptions,
+  signal?: AbortSignal,
+): Promise<void> {
   if (options.weights !== undefined && options.against !== undefined)
     throw new UsageError("--weights and --against are two questions; ask one");
-  const file = openCheckpointFile(path);
+  const open = async (weights: string) =>
+    openCheckpointFile((await localWeights(weights, { ...(signal && { signal }) })).path);
+  const file = await open(source);
   try {
-    if (options.against !== undefined) inspectAgainst(file, options.against, options);
+    if (options.against !== undefined) inspectAgainst(file, await open(options.against), options);
     else if (options.weights !== undefined) inspectWeights(file, options.weights, options);
     else await inspectModel(file, options);
   } finally {
@@ -162,8 +169,7 @@ function bars(histogram: readonly number[]): string {
   return pairs.map((count) => (count === 0 ? " " : "▁▂▃▄▅▆▇█"[Math.ceil((8 * count) / most) - 1])).join("");
 }
 
-function inspectAgainst(file: Checkpoint, path: string, { json }: InspectOptions): void {
-  const other = openCheckpointFile(path);
+function inspectAgainst(file: Checkpoint, other: Checkpoint, { json }: InspectOptions): void {
   const progress = new Progress("comparing");
   try {
     const [first, second] = [file, other].map((each) => normaliseKeys(each).checkpoint);
@@ -171,7 +177,7 @@ function inspectAgainst(file: Checkpoint, path: string, { json }: InspectOptions
     progress.stop();
     const { same, different, misshapen, onlyInFirst, onlyInSecond } = found;
     if (json) {
-      const document = { file: basename(file.source), against: basename(path), ...found };
+      const document = { file: basename(file.source), against: basename(other.source), ...found };
       console.log(JSON.stringify(document, null, 2));
       return;
     }
@@ -189,7 +195,7 @@ function inspectAgainst(file: Checkpoint, path: string, { json }: InspectOptions
     for (const each of misshapen)
       console.log(`of another shape: ${each.path}, ${shapeText(each.first)} and ${shapeText(each.second)}`);
     if (onlyInFirst.length > 0) console.log(`only in ${file.source}: ${names(onlyInFirst)}`);
-    if (onlyInSecond.length > 0) console.log(`only in ${path}: ${names(onlyInSecond)}`);
+    if (onlyInSecond.length > 0) console.log(`only in ${other.source}: ${names(onlyInSecond)}`);
   } finally {
     progress.stop();
     other.close();

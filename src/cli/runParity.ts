@@ -73,7 +73,7 @@ async function compareBackends(
       console.error(`medsam: backend ${name} is left out: ${messageOf(error)}`);
       continue;
     }
-    const { model } = await openModel(checkpoint);
+    const { model } = await openModel(checkpoint, signal);
     const progress = new Progress(`comparing on ${name}`);
     try {
       const tolerance = name === "webgpu" || name === "webgl" ? GPU_PARITY_TOLERANCE : PARITY_TOLERANCE;

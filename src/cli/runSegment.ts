@@ -43,7 +43,7 @@ export async function runSegment(
   const backend = await useBackend(options.backend, {
     onSkip: (name, reason) => console.error(`medsam: backend ${name} is passed over: ${reason}`),
   });
-  const { model, checkpoint } = await openModel(options.checkpoint);
+  const { model, checkpoint } = await openModel(options.checkpoint, signal);
   const preset = choosePreset(options, model.config);
   const settings: RunSettings = {
     checkpoint,

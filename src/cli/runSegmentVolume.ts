@@ -54,7 +54,7 @@ export async function runSegmentVolume(
   const backend = await useBackend(options.backend, {
     onSkip: (name, reason) => console.error(`medsam: backend ${name} is passed over: ${reason}`),
   });
-  const { model, checkpoint } = await openModel(options.checkpoint);
+  const { model, checkpoint } = await openModel(options.checkpoint, signal);
   const preset = slicePreset(options.preset, model.config);
   const { crop, margin } = options;
   const predictor = new SamPredictor(model, {

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { pinnedWeights } from "./localWeights.js";
 import { BatchFolder } from "./batchFolder.js";
 import { messageOf } from "./errors.js";
 import { thousands } from "./format.js";
@@ -20,7 +21,8 @@ const BULK = 500;
 export async function runSubmit(table: string, options: SubmitOptions): Promise<void> {
   assertPreset(options);
   const place = redisPlace(options.redis);
-  const { checkpoint, preset, intensity, crop, multimask = false } = options;
+  const { preset, intensity, crop, multimask = false } = options;
+  const checkpoint = options.checkpoint && (await pinnedWeights(options.checkpoint));
   const jobs = collectCases(table);
   const out = resolve(options.out);
   const settings = await settingsOf(options);
@@ -32,7 +34,7 @@ export async function runSubmit(table: string, options: SubmitOptions): Promise<
         ...{ out, settings, job: { ...job, image: resolve(job.image) } },
         start: {
           multimask,
-          ...(checkpoint !== undefined && { checkpoint: resolve(checkpoint) }),
+          ...(checkpoint !== undefined && { checkpoint }),
           ...(preset !== undefined && { preset }),
           ...(intensity !== undefined && { intensity }),
           ...(crop !== undefined && { crop }),

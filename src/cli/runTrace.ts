@@ -49,7 +49,7 @@ export async function runTrace(job: SegmentJob, options: TraceOptions, signal: A
   const backend = await useBackend(options.backend, {
     onSkip: (name, reason) => console.error(`medsam: backend ${name} is passed over: ${reason}`),
   });
-  const { model, checkpoint } = await openModel(options.checkpoint);
+  const { model, checkpoint } = await openModel(options.checkpoint, signal);
   const preset = choosePreset(options, model.config);
   const predictor = new SamPredictor(model, { preset });
   const progress = new Progress("tracing");

@@ -5,6 +5,7 @@ import { fileSource } from "./byteSource.node.js";
 import type { ByteSource } from "./byteSource.js";
 import { CheckpointError, type Checkpoint } from "./checkpoint.js";
 import { openCheckpoint } from "./open.js";
+import { PUBLISHED } from "./published.js";
 import { readShardedSafetensors } from "./sharded.js";
 
 /** How the index of a checkpoint in several files ends. */
@@ -32,7 +33,10 @@ export function openCheckpointFile(path: string): Checkpoint {
 export function findCheckpoint(path: string): string {
   const stat = reading(path, () => statSync(path, { throwIfNoEntry: false }));
   if (stat === undefined)
-    throw new CheckpointError(`${path}: no such file; expected a .safetensors or .pth checkpoint`);
+    throw new CheckpointError(
+      `${path}: no such file; expected a .safetensors or .pth checkpoint, hf:OWNER/REPOSITORY, or one of ` +
+        PUBLISHED.map(({ name }) => name).join(", "),
+    );
   if (!stat.isDirectory()) return path;
   const names = reading(path, () => readdirSync(path));
   const indexes = names.filter((name) => name.endsWith(INDEX_ENDING));

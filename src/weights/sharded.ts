@@ -35,6 +35,15 @@ export function readShardedSafetensors(
   return new ShardedCheckpoint(index.name, read, openShard);
 }
 
+/** The files that an index names, each once; the index is read and closed. */
+export function shardNames(index: ByteSource): string[] {
+  try {
+    return [...new Set(readIndex(index).fileOf.values())];
+  } finally {
+    index.close();
+  }
+}
+
 class ShardedCheckpoint implements Checkpoint {
   /** Shards opened so far, by file name. */
   private readonly open = new Map<string, Checkpoint>();

@@ -27,6 +27,8 @@ const TRIED_ELSEWHERE: readonly (readonly [start: string, file: string])[] = [
   ["npx medsam submit", "test/e2e/queue.test.ts"],
   ["npx medsam worker", "test/e2e/queue.test.ts"],
   ["npx medsam web", "test/e2e/webServer.test.ts"],
+  ["npx medsam download", "test/e2e/download.test.ts"],
+  ["npx medsam segment slice.png --checkpoint medsam --box", "test/e2e/download.test.ts"],
   ["npx medsam native", "test/e2e/nativeInstall.test.ts"],
   ["npx medsam doctor", "test/e2e/native.test.ts"],
   ["npx medsam finetune rings", "test/e2e/finetune.test.ts"],

@@ -1,0 +1,39 @@
+/** Weights that their authors publish on the Hugging Face hub and that this project loads. */
+export interface PublishedWeights {
+  /** What commands and `loadMedSam` call them. */
+  readonly name: string;
+  readonly what: string;
+  /** `OWNER/REPOSITORY`; the file in it is chosen as for any repository. */
+  readonly repository: string;
+  /** As the repository states it. */
+  readonly licence: string;
+  /** About how much there is to fetch; the hub says the exact size. */
+  readonly megabytes: number;
+}
+
+export const PUBLISHED: readonly PublishedWeights[] = [
+  {
+    name: "medsam",
+    what: "MedSAM, ViT-B",
+    repository: "wanglab/medsam-vit-base",
+    licence: "Apache-2.0",
+    megabytes: 375,
+  },
+  {
+    name: "sam-vit-b",
+    what: "SAM, ViT-B",
+    repository: "facebook/sam-vit-base",
+    licence: "Apache-2.0",
+    megabytes: 375,
+  },
+];
+
+/** Names that users expect, of weights that are not on the hub, with what to do. */
+export const ELSEWHERE: ReadonlyMap<string, string> = new Map([
+  [
+    "lite",
+    "LiteMedSAM is not on the Hugging Face hub. Its authors publish lite_medsam.pth on Google Drive; the README of " +
+      "github.com/bowang-lab/MedSAM, branch LiteMedSAM, has the link. Download it with a browser, then: " +
+      "--checkpoint lite_medsam.pth",
+  ],
+]);
