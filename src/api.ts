@@ -72,7 +72,7 @@ export * from "./model/config.js";
 export { buildSam, type BuildOptions, type LoadOptions } from "./model/load.js";
 export { parameterShapes } from "./model/parameterShapes.js";
 export { configName, FAMILIES, familyOf, recogniseConfig } from "./model/families.js";
-export type { Family } from "./model/family.js";
+export { TRAINABLE_PRESETS, type Family, type TrainablePreset } from "./model/family.js";
 export { Sam } from "./model/sam.js";
 export { PromptableModel, type PromptableInput } from "./model/promptableModel.js";
 export { disposeFeatures, type FeatureShapes, type ImageFeatures, type MapShape } from "./model/features.js";

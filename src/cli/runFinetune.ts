@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { useBackend } from "../backend/useBackend.node.js";
 import type { BackendName } from "../backend/useBackend.js";
 import { FULL_RANGE } from "../image/intensity.js";
+import { TRAINABLE_PRESETS, type TrainablePreset } from "../model/family.js";
 import { defaultPreset, findPreset, withIntensity } from "../predictor/presetTable.js";
 import { openData, type OpenedData } from "../train/data/openData.node.js";
 import type { ObjectRule } from "../train/data/objects.js";
@@ -12,7 +13,7 @@ import { readMetrics, type Metric } from "../train/metrics.node.js";
 import { finetuneInFolder, readRunConfiguration, RUN_FILES } from "../train/run.node.js";
 import type { RunConfiguration } from "../train/runConfiguration.js";
 import { validationPicture } from "../train/runPage.js";
-import { TRAINABLE_PRESETS, type TrainableChoice, type TrainablePreset } from "../train/select.js";
+import type { TrainableChoice } from "../train/select.js";
 import { completeSettings, type ScheduleChoice, type TrainingSettings } from "../train/settings.js";
 import { UsageError, messageOf } from "./errors.js";
 import { columns, thousands } from "./format.js";
@@ -156,7 +157,7 @@ function settingsOf(options: FinetuneOptions, images: number): TrainingSettings 
       ...(options.clip !== undefined && { clip: options.clip }),
       ...(options.crop !== undefined && { crop: options.crop }),
       train: trainOf(options.train),
-      lora: { rank: loraRank, alpha: loraRank, targets: ["image_encoder.blocks.*.attn.qkv"] },
+      lora: { rank: loraRank, alpha: loraRank },
     });
   } catch (error) {
     throw new UsageError(messageOf(error));
@@ -165,7 +166,8 @@ function settingsOf(options: FinetuneOptions, images: number): TrainingSettings 
 
 /** A preset's name, or patterns with commas between; `!` before one freezes what it matches. */
 function trainOf(text: string): TrainablePreset | TrainableChoice {
-  if (Object.hasOwn(TRAINABLE_PRESETS, text)) return text as TrainablePreset;
+  const preset = TRAINABLE_PRESETS.find((name) => name === text);
+  if (preset !== undefined) return preset;
   const patterns = text.split(",").map((part) => part.trim());
   return {
     train: patterns.filter((pattern) => !pattern.startsWith("!")),

@@ -155,12 +155,12 @@ async function predict(
 
 function printResults(
   results: ReadonlyMap<BackendName, ParityResult>,
-  { torch, source }: ParityReference,
+  { torch, source, config }: ParityReference,
   report: string,
 ): void {
   for (const [name, { rows, firstToDepart }] of results) {
     console.log(`${name}, against PyTorch ${torch} (${basename(source)})\n`);
-    const lines = [...worstByPart(rows)].map(([part, { largest, relative, allowed, ok }]) => [
+    const lines = [...worstByPart(config, rows)].map(([part, { largest, relative, allowed, ok }]) => [
       `  ${part}`,
       largest.toExponential(1),
       relative.toExponential(1),

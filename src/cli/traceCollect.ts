@@ -10,6 +10,7 @@ import { summariseModel, type ValueSummary } from "../inspect/modelSummary.js";
 import { watch, WHOLE, type TracedTensor } from "../inspect/trace.js";
 import { matchAllGlobs, matchGlobs } from "../layers/glob.js";
 import { gridSize } from "../model/config.js";
+import { familyOf } from "../model/families.js";
 import type { PromptableModel } from "../model/promptableModel.js";
 import { sizeOf } from "../weights/checkpoint.js";
 import { messageOf, UsageError } from "./errors.js";
@@ -26,15 +27,8 @@ export interface Collected {
   readonly embedding: TracedTensor | undefined;
 }
 
-const DEFAULT_TAPS = [
-  "image_encoder.blocks.*",
-  "image_encoder.layers.*",
-  "image_encoder",
-  "mask_decoder.all_masks",
-];
 /** Bytes of values that are held and written at most. */
 const MOST_BYTES = 4e9;
-const SCORES = /^image_encoder\.blocks\.(\d+)\.attn\.scores$/;
 const EMBEDDING = "image_encoder";
 
 /**
@@ -52,7 +46,7 @@ export function chooseTaps(
   try {
     chosen = new Set(
       patterns === undefined
-        ? matchGlobs(DEFAULT_TAPS, names)
+        ? matchGlobs(familyOf(model.config).taps, names)
         : matchAllGlobs(patterns, names, "layer or named value"),
     );
   } catch (error) {
@@ -83,6 +77,10 @@ export async function collect<T>(
   const side = gridSize(model.config);
   const grid = { height: side, width: side };
   const [ofCell, overHeads] = [attentionOfCell(cell, grid), attentionOverHeads(grid)];
+  const paths = [...model.namedLayers()].map(([path]) => path);
+  const blockOf = new Map(
+    matchGlobs(familyOf(model.config).blocks, paths).map((path, n) => [`${path}.attn.scores`, n]),
+  );
   const tensors = new Map<string, TracedTensor>();
   const attention = new Map<number, AttentionMap>();
   const blocks: TracedTensor[] = [];
@@ -91,12 +89,12 @@ export async function collect<T>(
     model,
     (path) => [
       ...(taps.has(path) || path === EMBEDDING ? [WHOLE] : []),
-      ...(SCORES.test(path) ? [ofCell, overHeads] : []),
+      ...(blockOf.has(path) ? [ofCell, overHeads] : []),
     ],
     (path, value, pick) => {
-      const block = Number(SCORES.exec(path)?.[1]);
-      if (pick === ofCell) attention.set(block, attentionMap(value, cell, grid));
-      else if (pick === overHeads) blocks[block] = value;
+      const block = blockOf.get(path);
+      if (block !== undefined && pick === ofCell) attention.set(block, attentionMap(value, cell, grid));
+      else if (block !== undefined && pick === overHeads) blocks[block] = value;
       else {
         if (path === EMBEDDING) embedding = value;
         if (taps.has(path)) tensors.set(path, value);
@@ -104,8 +102,7 @@ export async function collect<T>(
     },
     predict,
   );
-  const depth = [...model.imageEncoder.children()].filter(([name]) => name.startsWith("blocks.")).length;
-  const isWhole = depth > 0 && attention.size === depth;
+  const isWhole = attention.size > 0 && attention.size === blockOf.size;
   const rollout = isWhole ? attentionRollout(blocks, cell, grid) : undefined;
   return { result, tensors, attention, rollout, embedding };
 }

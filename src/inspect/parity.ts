@@ -1,5 +1,6 @@
+import { matchingStart } from "../layers/glob.js";
 import type { ModelConfig } from "../model/config.js";
-import { configName } from "../model/families.js";
+import { configName, familyOf } from "../model/families.js";
 import type { PromptableModel } from "../model/promptableModel.js";
 import { CheckpointError } from "../weights/checkpoint.js";
 import { compareTensors, type Comparison, type Tolerance } from "./compare.js";
@@ -60,29 +61,18 @@ export async function compareWithReference(
   return { rows, firstToDepart: rows.find(({ ok }) => !ok) };
 }
 
-/** The part of the model that a path belongs to: one row of a short table. */
-export function partOf(path: string): string {
-  if (path === "train.losses") return path;
+/** The part of a model that a path belongs to: one row of a short table. */
+export function partOf(config: ModelConfig, path: string): string {
   const [, kind, inner] = /^(grad|after)\.(.*)$/.exec(path) ?? [];
-  if (inner !== undefined) return `${kind}.${partOf(inner)}`;
-  const parts = [
-    /^image_encoder\.(blocks\.\d+|layers\.\d+|[a-z_]+)/,
-    /^prompt_encoder/,
-    /^mask_decoder\.transformer\.(layers\.\d+|[a-z_]+)/,
-    /^mask_decoder\.[a-z_]+/,
-  ];
-  for (const part of parts) {
-    const found = part.exec(path);
-    if (found) return found[0];
-  }
-  return path;
+  if (inner !== undefined) return `${kind}.${partOf(config, inner)}`;
+  return matchingStart(familyOf(config).parts, path) ?? path;
 }
 
 /** The worst of each part's rows, parts in the order of the first row of each. */
-export function worstByPart(rows: readonly Comparison[]): Map<string, Comparison> {
+export function worstByPart(config: ModelConfig, rows: readonly Comparison[]): Map<string, Comparison> {
   const worst = new Map<string, Comparison>();
   for (const row of rows) {
-    const part = partOf(row.name);
+    const part = partOf(config, row.name);
     const present = worst.get(part);
     if (present === undefined || row.largest / row.allowed > present.largest / present.allowed)
       worst.set(part, row);

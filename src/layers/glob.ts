@@ -10,6 +10,14 @@ export function globToRegExp(pattern: string): RegExp {
   return new RegExp(`^${segments.join("\\.")}$`);
 }
 
+/** The name, or the part of it that it begins with, that one of `patterns` matches: the first pattern that does counts. */
+export function matchingStart(patterns: readonly string[], name: string): string | undefined {
+  const segments = name.split(".");
+  return patterns
+    .map((pattern) => ({ pattern, start: segments.slice(0, pattern.split(".").length).join(".") }))
+    .find(({ pattern, start }) => globToRegExp(pattern).test(start))?.start;
+}
+
 /** The ones of `names` that any of `patterns` matches, in their order. */
 export function matchGlobs(patterns: readonly string[], names: Iterable<string>): string[] {
   const expressions = patterns.map(globToRegExp);

@@ -5,10 +5,13 @@ import type { ModelConfig } from "./config.js";
 import type { PromptableModel } from "./promptableModel.js";
 
 /**
- * What is usually trained. `decoder` is for small data, and for features that are computed once; `encoder+decoder` is
- * MedSAM's own recipe, which leaves the prompt encoder as it is; `lora` are the adapters that `addLora` made.
+ * Usual choices of what trains. `decoder` is for small data, and for features that are computed once; `encoder+decoder`
+ * is MedSAM's own recipe, which leaves the prompt encoder as it is; `lora` are the adapters that `addLora` made.
  */
-export type TrainablePreset = "decoder" | "encoder+decoder" | "lora" | "all";
+export const TRAINABLE_PRESETS = ["decoder", "encoder+decoder", "lora", "all"] as const;
+
+/** Name of a usual choice of what trains. */
+export type TrainablePreset = (typeof TRAINABLE_PRESETS)[number];
 
 /**
  * Everything that the rest of the package knows of one family of models. Patterns are over state_dict paths (see

@@ -3,11 +3,11 @@ import { readConfig, type ModelConfig } from "../model/config.js";
 import { digest, weightsDigest } from "../predictor/embeddingCache.js";
 import type { TrainingData } from "./cases.js";
 import type { FinetuneOptions } from "./finetune.js";
-import { completeSettings, type TrainingSettings } from "./settings.js";
+import { settingsFor, type ModelSettings } from "./settings.js";
 
 /** Everything that a run's weights depend on, as plain data: what two runs must share to be the same. */
 export interface RunConfiguration {
-  readonly settings: TrainingSettings;
+  readonly settings: ModelSettings;
   readonly validateEvery: number;
   readonly preset: string;
   /** Two backends round differently. */
@@ -33,7 +33,7 @@ export async function runConfiguration(
 ): Promise<RunConfiguration> {
   const { model, data, validation, preset, validateEvery = 100 } = options;
   return {
-    settings: completeSettings(options),
+    settings: settingsFor(model.config, options),
     validateEvery,
     preset: preset.name,
     backend: tf.getBackend(),

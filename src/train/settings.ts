@@ -1,5 +1,8 @@
+import type { ModelConfig } from "../model/config.js";
+import { familyOf } from "../model/families.js";
+import type { TrainablePreset } from "../model/family.js";
 import { constant, cosine, decayEvery, warmUp, type Schedule } from "./schedule.js";
-import type { TrainableChoice, TrainablePreset } from "./select.js";
+import type { TrainableChoice } from "./select.js";
 
 /** How the learning rate changes: not at all, down to nothing over the run, or by a factor at intervals. */
 export type ScheduleChoice = "constant" | "cosine" | { readonly every: number; readonly gamma: number };
@@ -8,8 +11,11 @@ export type ScheduleChoice = "constant" | "cosine" | { readonly every: number; r
 export interface TrainingSettings {
   /** What trains. Default `decoder`; MedSAM's own is `encoder+decoder`. */
   readonly train: TrainablePreset | TrainableChoice;
-  /** Adapters that are added where none are, for `train: "lora"`. Default: queries and values of the encoder, rank 4. */
-  readonly lora: { readonly rank: number; readonly alpha: number; readonly targets: readonly string[] };
+  /**
+   * Adapters that are added where none are, for `train: "lora"`. Default: rank 4, on what the model's family names, for
+   * SAM queries and values of the encoder.
+   */
+  readonly lora: { readonly rank: number; readonly alpha: number; readonly targets?: readonly string[] };
   /** Steps in all. */
   readonly steps: number;
   /** Images whose gradients are computed at once. Default 2, MedSAM's on one GPU. */
@@ -49,11 +55,7 @@ export interface TrainingSettings {
 /** MedSAM's recipe, for the mask decoder alone. */
 export const DEFAULT_SETTINGS = {
   train: "decoder",
-  lora: {
-    rank: 4,
-    alpha: 4,
-    targets: ["image_encoder.blocks.*.attn.qkv"],
-  },
+  lora: { rank: 4, alpha: 4 },
   batch: 2,
   accumulate: 1,
   promptsPerImage: 1,
@@ -104,6 +106,15 @@ export function completeSettings(input: SettingsInput): TrainingSettings {
     fail("warmUp", settings.warmUp, `less than steps, ${settings.steps}`);
   scheduleOf(settings);
   return settings;
+}
+
+/** Settings of which nothing is left to the model's family. */
+export type ModelSettings = TrainingSettings & { readonly lora: { readonly targets: readonly string[] } };
+
+/** `completeSettings` for a model. @throws as `completeSettings`. */
+export function settingsFor(config: ModelConfig, input: SettingsInput): ModelSettings {
+  const settings = completeSettings(input);
+  return { ...settings, lora: { targets: familyOf(config).loraTargets, ...settings.lora } };
 }
 
 /** The settings among other things. */

@@ -1,8 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
+import { matchGlobs } from "../layers/glob.js";
 import { addLora, LoraLinear } from "../layers/lora.js";
 import { Recomputed } from "../layers/recomputed.js";
 import { replaceLayers } from "../layers/replace.js";
 import { gridSize } from "../model/config.js";
+import { familyOf } from "../model/families.js";
 import type { PromptableModel } from "../model/promptableModel.js";
 import { CheckpointError, type Checkpoint } from "../weights/checkpoint.js";
 import { tfShape, torchToTf } from "../weights/layout.js";
@@ -22,7 +24,7 @@ import {
 } from "./gradients.js";
 import type { Schedule } from "./schedule.js";
 import { chooseTrainable } from "./select.js";
-import { completeSettings, scheduleOf, type SettingsInput, type TrainingSettings } from "./settings.js";
+import { scheduleOf, settingsFor, type ModelSettings, type SettingsInput } from "./settings.js";
 
 /** A training that cannot go on: says at which step, why, and what to do. */
 export class TrainingError extends Error {
@@ -48,7 +50,7 @@ const REMEMBERED_TOKENS = 1024;
  * blocks of a large encoder stand in layers that compute them again for their gradients (see `Recomputed`).
  */
 export class Trainer {
-  readonly settings: TrainingSettings;
+  readonly settings: ModelSettings;
   /** What trains, by state_dict path. */
   readonly parameters: Parameters;
   private readonly optimiser: AdamW;
@@ -60,7 +62,7 @@ export class Trainer {
     readonly model: PromptableModel,
     settings: SettingsInput,
   ) {
-    this.settings = completeSettings(settings);
+    this.settings = settingsFor(model.config, settings);
     const { train, seed, learningRate, weightDecay, decayNorms } = this.settings;
     if (train === "lora") addMissingLora(model, this.settings.lora, seed);
     this.parameters = chooseTrainable(model, train);
@@ -199,8 +201,9 @@ export class Trainer {
 
   private recomputeBlocks(): void {
     const trained = new Set(this.parameters.values());
+    const { blocks } = familyOf(this.model.config);
     replaceLayers(this.model, (layer, path) =>
-      /^image_encoder\.(blocks|layers)\.\d+$/.test(path)
+      matchGlobs(blocks, [path]).length > 0
         ? new Recomputed(layer as unknown as Recomputed<[tf.Tensor]>["inner"], trained)
         : undefined,
     );
@@ -210,7 +213,7 @@ export class Trainer {
 /** Adapters with seeded values, unless the model has some. */
 function addMissingLora(
   model: PromptableModel,
-  { rank, alpha, targets }: TrainingSettings["lora"],
+  { rank, alpha, targets }: ModelSettings["lora"],
   seed: number,
 ): void {
   const has = [...model.namedLayers()].some(([, layer]) => layer instanceof LoraLinear);

@@ -183,14 +183,15 @@ export class Inside {
     this.figure.replaceChildren(canvas, caption);
     this.figure.hidden = false;
     this.say("");
-    const block = this.layers.find((layer) => layer.globalHeads && `${path}.`.startsWith(`${layer.path}.`));
-    this.heads.begin(block?.globalHeads);
-    if (block === undefined && path.startsWith("image_encoder.blocks.") && this.globalBlocks !== "")
+    const block = this.layers.find((layer) => layer.isBlock && `${path}.`.startsWith(`${layer.path}.`));
+    const heads = block?.globalHeads;
+    this.heads.begin(heads);
+    if (block !== undefined && heads === undefined && this.globalBlocks !== "")
       this.say(
         `The heads of this block attend inside windows, those of ${this.globalBlocks} to the whole image.`,
       );
     const { image } = app.value;
-    if (block === undefined || image === undefined) return;
+    if (heads === undefined || image === undefined) return;
     app.update({ look: { step: [image.width / cover.width, image.height / cover.height] } });
   }
 

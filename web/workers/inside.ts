@@ -7,7 +7,9 @@ import { summariseModel } from "../../src/inspect/modelSummary.js";
 import { placeOnGrid } from "../../src/inspect/place.js";
 import { watch, WHOLE, type TracedTensor } from "../../src/inspect/trace.js";
 import type { Layer } from "../../src/layers/layer.js";
+import { matchGlobs, matchingStart } from "../../src/layers/glob.js";
 import { gridSize } from "../../src/model/config.js";
+import { familyOf } from "../../src/model/families.js";
 import type { PromptableModel } from "../../src/model/promptableModel.js";
 import type { LongCall } from "../../src/predictor/longCall.js";
 import type { Frame, Preset } from "../../src/predictor/presets.js";
@@ -24,6 +26,8 @@ export interface LayerInfo {
   /** Its output with PyTorch's axes; nothing when it has several, or does not run. */
   readonly shape?: readonly number[];
   readonly parameters: number;
+  /** Whether it is a block of the image encoder. */
+  readonly isBlock: boolean;
   /** Of a block that attends over the whole grid. */
   readonly globalHeads?: number;
 }
@@ -61,18 +65,19 @@ export function layersOf(model: PromptableModel): LayerInfo[] {
   const { layers, values } = summariseModel(model);
   const cells = gridSize(model.config) ** 2;
   const scores = new Map(values.map(({ path, shape }) => [path, shape]));
+  const blocks = blocksOf(model);
   return layers.map(({ path, shape, parameters }) => {
     const [heads, tokens] = scores.get(`${path}.attn.scores`) ?? [];
-    const isGlobal = BLOCK.exec(path)?.[0] === path && tokens === cells;
-    return { path, parameters, ...(shape && { shape }), ...(isGlobal && { globalHeads: heads }) };
+    const isBlock = blocks.includes(path);
+    const isGlobal = isBlock && tokens === cells;
+    return { path, parameters, isBlock, ...(shape && { shape }), ...(isGlobal && { globalHeads: heads }) };
   });
 }
 
-const BLOCK = /^image_encoder\.blocks\.(\d+)/;
-
-/** What the block of a path gets. */
-function inputOf(number: number): string {
-  return number === 0 ? "image_encoder.tokens" : `image_encoder.blocks.${number - 1}`;
+/** Paths of the image encoder's blocks, in order. */
+function blocksOf(model: PromptableModel): string[] {
+  const paths = [...model.namedLayers()].map(([path]) => path);
+  return matchGlobs(familyOf(model.config).blocks, paths);
 }
 
 export interface ActivationOf {
@@ -92,8 +97,10 @@ export async function activation(
 ): Promise<Activation> {
   forget();
   const { frame } = prepareImage(preset, image, model.config.imageSize);
-  const [block, number] = BLOCK.exec(path) ?? [];
-  const input = number === undefined ? undefined : inputOf(Number(number));
+  const { firstBlockInput, blocks } = familyOf(model.config);
+  const block = matchingStart(blocks, path);
+  const all = blocksOf(model);
+  const input = block === undefined ? undefined : [firstBlockInput, ...all][all.indexOf(block)];
   const found = new Map<string, TracedTensor>();
   await watch(
     model,

@@ -2,6 +2,11 @@ import { describe, expect, it } from "vitest";
 import { LITE_MEDSAM, readConfig, TINY, VIT_B, type ModelConfig } from "../../../src/model/config.js";
 import { configName, FAMILIES, familyOf, recogniseConfig } from "../../../src/model/families.js";
 import { parameterShapes } from "../../../src/model/parameterShapes.js";
+import { partOf } from "../../../src/inspect/parity.js";
+import type { TrainablePreset } from "../../../src/model/family.js";
+import { Sam } from "../../../src/model/sam.js";
+import { chooseTrainable } from "../../../src/train/select.js";
+import { ParamScope } from "../../../src/weights/paramScope.js";
 import { buildSam } from "../../../src/model/load.js";
 import { PRESETS } from "../../../src/predictor/presetTable.js";
 import { bytesSource } from "../../../src/weights/byteSource.js";
@@ -72,6 +77,30 @@ it("a family names itself, its presets and its configurations", () => {
   expect(() => familyOf({ family: "sam3" } as unknown as ModelConfig)).toThrow(
     'a configuration is of the family "sam3"; expected one of sam',
   );
+});
+
+it.each([
+  ["image_encoder.blocks.3.attn.qkv", "image_encoder.blocks.3"],
+  ["image_encoder.layers.2", "image_encoder.layers.2"],
+  ["image_encoder.neck.0", "image_encoder.neck"],
+  ["image_encoder", "image_encoder"],
+  ["prompt_encoder.dense_pe", "prompt_encoder"],
+  ["mask_decoder.transformer.layers.1.norm1", "mask_decoder.transformer.layers.1"],
+  ["mask_decoder.transformer.norm_final_attn", "mask_decoder.transformer.norm_final_attn"],
+  ["mask_decoder.output_upscaling.3", "mask_decoder.output_upscaling"],
+  ["grad.image_encoder.blocks.11.norm1.weight", "grad.image_encoder.blocks.11"],
+  ["train.losses", "train.losses"],
+  ["input.image", "input.image"],
+])("%s is shown with %s", (path, part) => {
+  expect(partOf(VIT_B, path)).toBe(part);
+});
+
+it("a preset that is not for a family is refused with those that are", () => {
+  const model = new Sam(new ParamScope({ values: () => undefined }), TINY);
+  expect(() => chooseTrainable(model, "memory" as TrainablePreset)).toThrow(
+    'nothing to train: "memory" is not for SAM, MedSAM or LiteMedSAM; choose decoder, encoder+decoder, lora, all, or patterns',
+  );
+  model.dispose();
 });
 
 it("a configuration from a file that does not name its family is SAM's", () => {

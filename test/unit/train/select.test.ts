@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { addLora } from "../../../src/layers/lora.js";
 import { TINY } from "../../../src/model/config.js";
 import { Sam } from "../../../src/model/sam.js";
-import { chooseTrainable, type TrainableChoice, type TrainablePreset } from "../../../src/train/select.js";
+import type { TrainablePreset } from "../../../src/model/family.js";
+import { chooseTrainable, type TrainableChoice } from "../../../src/train/select.js";
 import { seededParameters } from "../../../src/weights/paramScope.js";
 import { onBackend } from "./fixtures.js";
 
