@@ -7,12 +7,12 @@ const readJpeg = async (bytes: Uint8Array, name: string) => (await import("./jpe
 const readTiff = async (bytes: Uint8Array, name: string) => (await import("./tiff.js")).readTiff(bytes, name);
 
 const FORMATS = [
-  { format: "PNG", magic: [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a], read: readPng },
-  { format: "JPEG", magic: [0xff, 0xd8, 0xff], read: readJpeg },
-  { format: "TIFF", magic: [0x49, 0x49, 0x2a, 0x00], read: readTiff },
-  { format: "TIFF", magic: [0x4d, 0x4d, 0x00, 0x2a], read: readTiff },
-  { format: "TIFF", magic: [0x49, 0x49, 0x2b, 0x00], read: readTiff },
-  { format: "TIFF", magic: [0x4d, 0x4d, 0x00, 0x2b], read: readTiff },
+  { magic: [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a], read: readPng },
+  { magic: [0xff, 0xd8, 0xff], read: readJpeg },
+  { magic: [0x49, 0x49, 0x2a, 0x00], read: readTiff },
+  { magic: [0x4d, 0x4d, 0x00, 0x2a], read: readTiff },
+  { magic: [0x49, 0x49, 0x2b, 0x00], read: readTiff },
+  { magic: [0x4d, 0x4d, 0x00, 0x2b], read: readTiff },
 ] as const;
 
 /**
@@ -23,38 +23,42 @@ const FORMATS = [
  * @throws ImageError when the file cannot be read.
  */
 export async function decodeImage(bytes: Uint8Array, name: string): Promise<PixelImage> {
-  const { raster } = await readRaster(bytes, name);
-  const { width, height, channels, depth } = raster;
-  if (raster.palette)
-    return { width, height, channels: 3, data: applyPalette(raster.data, raster.palette, name) };
-  const data = uninverted(raster);
-  return { width, height, channels, data: depth < 8 ? data.map((v) => (v * 255) / (2 ** depth - 1)) : data };
+  const raster = await readRaster(bytes, name);
+  const { width, height, channels, depth, palette } = raster;
+  const warnings = raster.warnings && { warnings: raster.warnings };
+  if (palette)
+    return { width, height, channels: 3, data: applyPalette(raster.data, palette, name), ...warnings };
+  const stored = uninverted(raster);
+  const data = depth < 8 ? stored.map((v) => (v * 255) / (2 ** depth - 1)) : stored;
+  if (data instanceof Float32Array && !data.every(Number.isFinite))
+    throw new ImageError(`${name}: has values that are not finite numbers; replace them first`);
+  return { width, height, channels, data, ...warnings };
 }
 
 /**
- * Reads a PNG, JPEG or TIFF as a label map: palette images give their indices, grey ones their values, unscaled
- * (so 0 and 1 for one bit). Colour is accepted where all pixels are grey. JPEG blurs labels, so a JPEG is one
- * mask: 1 where it is above 127.
+ * Reads a PNG, JPEG or TIFF as a label map: palette images give their indices, grey ones their values as stored, not
+ * scaled (so 0 and 1 for one bit) and not inverted where a TIFF says WhiteIsZero, as tifffile. Colour is accepted
+ * where all pixels are grey. JPEG blurs labels, so a JPEG is one mask: 1 where it is above 127.
  *
  * @param name file name or URL, for error messages.
  * @throws ImageError when the file cannot be read or its values are not labels.
  */
 export async function decodeLabels(bytes: Uint8Array, name: string): Promise<LabelImage> {
-  const { raster, format } = await readRaster(bytes, name);
-  const { width, height, channels } = raster;
-  let data: Samples = uninverted(raster);
-  if (format === "JPEG") data = data.map((value) => (value > 127 ? 1 : 0));
+  const raster = await readRaster(bytes, name);
+  const { width, height, channels, lossy, warnings } = raster;
+  let { data } = raster;
+  if (lossy) data = data.map((value) => (value > 127 ? 1 : 0));
   if (channels === 3) data = onlyGrey(data, width, name);
-  if (data instanceof Float32Array) {
+  if (!(data instanceof Uint8Array || data instanceof Uint16Array)) {
     const wrong = data.find((value) => !Number.isInteger(value) || value < 0 || value > 65535);
     if (wrong !== undefined)
       throw new ImageError(`${name}: has the label ${wrong}; expected integers 0..65535`);
     data = Uint16Array.from(data);
   }
-  return { width, height, data };
+  return { width, height, data, ...(warnings && { warnings }) };
 }
 
-async function readRaster(bytes: Uint8Array, name: string): Promise<{ raster: Raster; format: string }> {
+async function readRaster(bytes: Uint8Array, name: string): Promise<Raster> {
   const volume = volumeFormat(bytes);
   // A DICOM file may begin like any other: its first 128 bytes are free.
   const found = volume === "DICOM" ? undefined : FORMATS.find(({ magic }) => magic.every((byte, i) => bytes[i] === byte)); // prettier-ignore
@@ -65,7 +69,8 @@ async function readRaster(bytes: Uint8Array, name: string): Promise<{ raster: Ra
       );
     throw new ImageError(`${name}: is not a PNG, JPEG or TIFF image (it starts with: ${startOf(bytes)})`);
   }
-  return { raster: await found.read(bytes, name), format: found.format };
+  // Not a Buffer, whose slices are no copies.
+  return found.read(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length), name);
 }
 
 /** A file's first bytes, for error messages. */
@@ -83,7 +88,7 @@ function volumeFormat(bytes: Uint8Array): string | undefined {
   return bytes[0] === 0x1f && bytes[1] === 0x8b ? "gzipped NIfTI" : undefined;
 }
 
-function applyPalette(indices: Samples, palette: Uint8Array, name: string): Uint8Array {
+function applyPalette(indices: Raster["data"], palette: Uint8Array, name: string): Uint8Array {
   const out = new Uint8Array(3 * indices.length);
   const colours = palette.length / 3;
   indices.forEach((index, i) => {
@@ -94,15 +99,16 @@ function applyPalette(indices: Samples, palette: Uint8Array, name: string): Uint
   return out;
 }
 
-/** Samples with high values bright. */
+/** Samples of an image, with high values bright. */
 function uninverted({ data, depth, inverted }: Raster): Samples {
+  if (data instanceof Float64Array) return Float32Array.from(data);
   if (!inverted || data instanceof Float32Array) return data;
   const white = 2 ** depth - 1;
   return data.map((value) => white - value);
 }
 
 /** One value a pixel, from pixels whose three values must be the same. */
-function onlyGrey(data: Samples, width: number, name: string): Samples {
+function onlyGrey(data: Raster["data"], width: number, name: string): Raster["data"] {
   const out = data.slice(0, data.length / 3);
   for (let i = 0; i < out.length; i++) {
     out[i] = data[3 * i];

@@ -28,7 +28,7 @@ export async function readJpeg(bytes: Uint8Array, name: string): Promise<Raster>
     decoder.decode();
     // A copy: the decoded bytes are a clamped view into the codec's memory.
     const data = Uint8Array.from(decoder.getDecodedBuffer());
-    return { width, height, channels, depth: 8, data };
+    return { width, height, channels, depth: 8, data, lossy: true };
   } catch (error) {
     if (error instanceof ImageError) throw error;
     // What the compiled code throws is a number without a message, and may leave its stack as it was.

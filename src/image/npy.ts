@@ -17,7 +17,7 @@ export interface NpyArray {
 export function readNpy(bytes: Uint8Array, name: string): NpyArray {
   let array: ReturnType<typeof parse>;
   try {
-    array = parse(bytes.slice().buffer); // npyjs needs the file at the start of a buffer
+    array = parse(new Uint8Array(bytes).buffer); // npyjs needs the file at the start of a buffer
   } catch (error) {
     throw new ImageError(`${name}: damaged .npy: ${error instanceof Error ? error.message : String(error)}`);
   }

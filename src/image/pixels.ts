@@ -15,6 +15,8 @@ export interface PixelImage {
    * nothing was measured, which presets make black.
    */
   readonly data: Samples;
+  /** What a person should know before using the file, one sentence each: that it has more pages, for example. */
+  readonly warnings?: readonly string[];
 }
 
 /** A label map: the value of a pixel is the number of its object, 0 is background. */
@@ -22,6 +24,8 @@ export interface LabelImage {
   readonly width: number;
   readonly height: number;
   readonly data: Uint8Array | Uint16Array;
+  /** As of a `PixelImage`. */
+  readonly warnings?: readonly string[];
 }
 
 /** An image that cannot be read or used: says which, what was expected and what came. */

@@ -1,120 +1,81 @@
-import { fromArrayBuffer } from "geotiff";
-import { assertSize, ImageError, type Samples } from "./pixels.js";
+import { assertSize, ImageError, MAX_PIXELS } from "./pixels.js";
 import type { Raster } from "./raster.js";
+import { COMPRESSION, decodeBlock, type BlockLayout } from "./tiffBlocks.js";
+import { damaged, readDirectories, TAG, type Directory } from "./tiffDirectory.js";
 
-/** Tags that are looked at before the library sees the file. */
-const TAG = {
-  width: 256,
-  height: 257,
-  bitsPerSample: 258,
-  compression: 259,
-  photometric: 262,
-  stripOffsets: 273,
-  samplesPerPixel: 277,
-  rowsPerStrip: 278,
-  stripByteCounts: 279,
-  colourMap: 320,
-  tileWidth: 322,
-  tileHeight: 323,
-  tileOffsets: 324,
-  tileByteCounts: 325,
-  sampleFormat: 339,
-} as const;
-
-/** Bytes of a value, by field type. */
-const FIELD_BYTES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4];
-
-/** Lossless compressions that the library reads without fetching anything. */
-const COMPRESSIONS: Readonly<Record<number, string>> = {
-  1: "none",
-  5: "LZW",
-  8: "Deflate",
-  32773: "PackBits",
-  32946: "Deflate",
+/** Names of what is not read, for messages. */
+const OTHER_COMPRESSIONS: Readonly<Record<number, string>> = {
+  2: "CCITT RLE",
+  3: "CCITT fax group 3",
+  4: "CCITT fax group 4",
+  6: "old-style JPEG",
+  33003: "JPEG 2000",
+  33005: "JPEG 2000",
+  34712: "JPEG 2000",
+  34887: "LERC",
+  34925: "LZMA",
+  50001: "WebP",
+  50002: "JPEG XL",
 };
 
 const GREY_INVERTED = 0;
 const RGB = 2;
 const PALETTE = 3;
+const YCBCR = 6;
+const COLOURS = ["grey", "grey", "RGB", "palette", "transparency mask", "CMYK", "YCbCr", "", "CIELab"];
 
-type Directory = ReadonlyMap<number, readonly number[]>;
+const REDUCED_OR_MASK = 1 | 4;
+const DEPTHS = {
+  uint: [...Array.from({ length: 16 }, (_, i) => i + 1), 32, 64],
+  int: [8, 16, 32, 64],
+  float: [16, 32, 64],
+} as const;
+
+interface Layout extends BlockLayout {
+  readonly width: number;
+  readonly height: number;
+  /** Of the image; what else a pixel has is left out. */
+  readonly channels: 1 | 3;
+  readonly samples: number;
+  readonly blocks: readonly { readonly offset: number; readonly length: number }[];
+}
 
 /**
- * Reads a TIFF of one page: grey, palette or RGB, integers of 1 to 16 bits as stored, all other numbers as
- * single precision. Alpha is dropped, an orientation tag is not applied.
+ * Reads the first page of full size of a TIFF or BigTIFF: grey, palette or RGB, unsigned integers of 1 to 16 bits as
+ * stored, 64-bit numbers and 32-bit integers as doubles, all others as single precision. Alpha is dropped, an
+ * orientation tag is not applied.
  *
- * @throws ImageError when the file is damaged, cut off, has more than one page, is of a kind that is not read,
- *   or larger than `MAX_PIXELS`.
+ * @throws ImageError when the file is damaged, cut off, of a kind that is not read, or larger than `MAX_PIXELS`.
  */
 export async function readTiff(bytes: Uint8Array, name: string): Promise<Raster> {
-  const directory = readDirectory(bytes, name);
-  const kind = checkDirectory(directory, bytes.length, name);
-  const { width, height, channels, depth, photometric } = kind;
-  let rasters;
-  try {
-    const tiff = await fromArrayBuffer(bytes.slice().buffer);
-    const image = await tiff.getImage();
-    // The library does not know that without this tag samples have one bit.
-    if (!directory.has(TAG.bitsPerSample)) image.fileDirectory.actualizedFields.set(TAG.bitsPerSample, [1]);
-    rasters = await image.readRasters({ interleave: true, samples: channels === 3 ? [0, 1, 2] : [0] });
-  } catch (error) {
-    throw damaged(name, error instanceof Error ? error.message : String(error));
-  }
-  // Copies, because the library hangs properties of its own on its arrays.
-  const data: Samples =
-    rasters instanceof Uint8Array || rasters instanceof Uint16Array
-      ? rasters.slice()
-      : Float32Array.from(rasters as ArrayLike<number>);
-  if (data instanceof Float32Array && !data.every(Number.isFinite))
-    throw new ImageError(`${name}: has values that are not finite numbers; replace them first`);
+  const { littleEndian, pages } = readDirectories(bytes, name);
+  const full = pages.filter((page) => ((page.get(TAG.subfileType)?.[0] ?? 0) & REDUCED_OR_MASK) === 0);
+  const page = full[0] ?? pages[0];
+  const layout = readLayout(page, littleEndian, name);
+  const { width, height, channels, bits: depth, photometric, samples } = layout;
+  const warnings: string[] = [];
+  if (full.length > 1)
+    warnings.push(
+      `${name}: has ${full.length} pages; only the first is used. Save others as files of their own`,
+    );
+  const extra = page.get(TAG.extraSamples) ?? [];
+  if (samples - channels > extra.length || extra.includes(0))
+    warnings.push(
+      `${name}: has ${samples} samples in a pixel; only the first ${channels === 1 ? "is" : "3 are"} used`,
+    );
   return {
-    width,
-    height,
-    channels,
-    depth,
-    data,
-    ...(photometric === PALETTE && { palette: readPalette(directory, depth, name) }),
+    ...{ width, height, channels, depth },
+    data: await readSamples(bytes, layout, name),
+    ...(photometric === PALETTE && { palette: readPalette(page, depth, name) }),
     ...(photometric === GREY_INVERTED && { inverted: true }),
+    ...(layout.compression === COMPRESSION.jpeg && { lossy: true }),
+    ...(warnings.length > 0 && { warnings }),
   };
 }
 
-/** The tags of the only page. Every value lies inside the file. */
-function readDirectory(bytes: Uint8Array, name: string): Directory {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const little = bytes[0] === 0x49;
-  const inside = (offset: number, length: number, what: string) => {
-    if (offset + length > bytes.length) throw damaged(name, `is cut off: ${what} lies outside the file`);
-  };
-  inside(0, 8, "its header");
-  if (view.getUint16(2, little) === 43)
-    throw new ImageError(`${name}: is a BigTIFF, which is not read; save it as a classic TIFF`);
-  const start = view.getUint32(4, little);
-  inside(start, 2, "its directory");
-  const count = view.getUint16(start, little);
-  inside(start + 2, 12 * count + 4, "its directory");
-  const directory = new Map<number, readonly number[]>();
-  for (let entry = start + 2; entry < start + 2 + 12 * count; entry += 12) {
-    const [tag, type] = [view.getUint16(entry, little), view.getUint16(entry + 2, little)];
-    const length = view.getUint32(entry + 4, little);
-    const size = FIELD_BYTES[type];
-    if (size === undefined || size === 0) throw damaged(name, `tag ${tag} has the unknown type ${type}`);
-    const offset = size * length <= 4 ? entry + 8 : view.getUint32(entry + 8, little);
-    inside(offset, size * length, `tag ${tag}`);
-    const read = type === 3 ? view.getUint16.bind(view) : type === 4 ? view.getUint32.bind(view) : undefined;
-    if (read)
-      directory.set(
-        tag,
-        Array.from({ length }, (_, i) => read(offset + i * size, little)),
-      );
-  }
-  if (view.getUint32(start + 2 + 12 * count, little) !== 0)
-    throw new ImageError(`${name}: has more than one page; save the page to be used as a file of its own`);
-  return directory;
-}
-
-/** Checks what the library would take on trust, and that the kind of image is one that is read right. */
-function checkDirectory(directory: Directory, fileSize: number, name: string) {
-  const all = (tag: number) => directory.get(tag) ?? [];
+/** Checks that the image is of a kind that is read, and its sizes before anything is allocated by them. */
+function readLayout(page: Directory, littleEndian: boolean, name: string): Layout {
+  const all = (tag: number) => page.get(tag) ?? [];
   const value = (tag: number, otherwise?: number): number => {
     const found = all(tag)[0] ?? otherwise;
     if (found === undefined) throw damaged(name, `tag ${tag} is missing`);
@@ -125,48 +86,118 @@ function checkDirectory(directory: Directory, fileSize: number, name: string) {
 
   const [width, height] = [value(TAG.width), value(TAG.height)];
   assertSize(width, height, name);
+  if (value(TAG.imageDepth, 1) !== 1) throw unread("an image of several slices", "a flat image");
   const compression = value(TAG.compression, 1);
-  if (!(compression in COMPRESSIONS))
-    throw unread(`compression ${compression}`, [...new Set(Object.values(COMPRESSIONS))].join(", "));
+  if (!Object.values<number>(COMPRESSION).includes(compression))
+    throw unread(
+      `compression ${OTHER_COMPRESSIONS[compression] ?? compression}`,
+      "none, LZW, Deflate, PackBits, Zstandard or JPEG",
+    );
   const photometric = value(TAG.photometric);
-  if (photometric > PALETTE)
-    throw unread(`colour space ${photometric}`, "grey (0, 1), RGB (2) or palette (3)");
+  if (photometric > PALETTE && !(photometric === YCBCR && compression === COMPRESSION.jpeg))
+    throw unread(
+      `colour space ${COLOURS[photometric] || photometric}`,
+      "grey (0, 1), RGB (2), palette (3), or YCbCr (6) in JPEG",
+    );
   const samples = value(TAG.samplesPerPixel, 1);
-  const channels = photometric === RGB ? 3 : 1;
-  if (samples < channels) throw damaged(name, `RGB with ${samples} samples a pixel`);
+  const channels = photometric === RGB || photometric === YCBCR ? 3 : 1;
+  if (samples < channels) throw damaged(name, `a colour image with ${samples} samples a pixel`);
 
-  const bits = all(TAG.bitsPerSample);
-  const depth = bits[0] ?? 1;
-  const formats = all(TAG.sampleFormat);
-  const same = (list: readonly number[]) => list.every((item) => item === list[0]);
-  const allowed = samples === 1 ? [1, 2, 4, 8, 16, 32, 64] : [8, 16, 32, 64];
-  if (!allowed.includes(depth) || !same(bits) || !same(formats) || (depth < 8 && (formats[0] ?? 1) !== 1))
-    throw unread(`samples of [${bits.join(", ")}] bits`, `${allowed.join(", ")}, equal in all channels`);
+  const depths = page.get(TAG.bitsPerSample) ?? [1];
+  const formats = page.get(TAG.sampleFormat) ?? [1];
+  const bits = depths[0];
+  // 4 is "undefined", which all readers take for unsigned.
+  const kind = { 1: "uint", 2: "int", 3: "float", 4: "uint" }[formats[0]] as
+    "uint" | "int" | "float" | undefined;
+  const mixed = [depths, formats].some((list) => list.some((item) => item !== list[0]));
+  if (
+    kind === undefined ||
+    mixed ||
+    !DEPTHS[kind].some((depth) => depth === bits) ||
+    (compression === COMPRESSION.jpeg && bits !== 8)
+  )
+    throw unread(
+      `${kind ?? `sample format ${formats[0]},`} samples of [${depths.join(", ")}] bits`,
+      compression === COMPRESSION.jpeg
+        ? "8 bits in JPEG"
+        : "1 to 16, 32 or 64 bits, signed 8 to 64, real 16 to 64, equal in all channels",
+    );
+  const predictor = compression === COMPRESSION.jpeg ? 1 : value(TAG.predictor, 1);
+  if (
+    ![1, 2, 3].includes(predictor) ||
+    (predictor === 2 && bits % 8 !== 0) ||
+    (predictor === 3 && kind !== "float")
+  )
+    throw unread(
+      `predictor ${predictor} of ${kind} samples of ${bits} bits`,
+      "none, 2 for whole bytes, 3 for real numbers",
+    );
 
-  const tiled = directory.has(TAG.tileOffsets);
-  const across = tiled ? value(TAG.tileWidth) : width;
-  const down = tiled ? value(TAG.tileHeight) : Math.min(value(TAG.rowsPerStrip, height), height);
-  if (tiled && (across % 16 !== 0 || down % 16 !== 0))
+  const tiled = page.has(TAG.tileOffsets);
+  const blockWidth = tiled ? value(TAG.tileWidth) : width;
+  const blockHeight = tiled ? value(TAG.tileHeight) : Math.min(value(TAG.rowsPerStrip, height), height);
+  if (tiled && (blockWidth % 16 !== 0 || blockHeight % 16 !== 0))
     throw damaged(name, "tile sides are not multiples of 16");
-  assertSize(across, down, `${name} (tiles)`);
+  assertSize(blockWidth, blockHeight, `${name} (tiles)`);
+  const planar = value(TAG.planarConfiguration, 1) === 2;
+  const samplesInBlock = planar ? 1 : samples;
+  if (blockWidth * blockHeight * samplesInBlock > 4 * MAX_PIXELS)
+    throw unread(
+      `strips or tiles of ${blockWidth} x ${blockHeight} pixels with ${samplesInBlock} samples`,
+      `at most ${4 * MAX_PIXELS} samples`,
+    );
   const offsets = all(tiled ? TAG.tileOffsets : TAG.stripOffsets);
   const counts = all(tiled ? TAG.tileByteCounts : TAG.stripByteCounts);
-  const pieces = Math.ceil(width / across) * Math.ceil(height / down);
+  const pieces = Math.ceil(width / blockWidth) * Math.ceil(height / blockHeight) * (planar ? channels : 1);
   if (offsets.length < pieces || counts.length < pieces)
     throw damaged(name, `lists ${Math.min(offsets.length, counts.length)} of ${pieces} strips or tiles`);
-  if (offsets.some((offset, i) => offset + (counts[i] ?? 0) > fileSize))
-    throw damaged(name, "is cut off: a strip or tile lies outside the file");
-  return { width, height, channels, depth, photometric } as const;
+  const jpegTables = page.get(TAG.jpegTables);
+  return {
+    ...{ width, height, channels, samples, littleEndian, compression, predictor, photometric, bits, kind },
+    ...{ blockWidth, blockHeight, samplesInBlock },
+    reversedBits: value(TAG.fillOrder, 1) === 2,
+    ...(jpegTables && { jpegTables: Uint8Array.from(jpegTables) }),
+    blocks: Array.from({ length: pieces }, (_, i) => ({ offset: offsets[i], length: counts[i] })),
+  };
+}
+
+async function readSamples(bytes: Uint8Array, layout: Layout, name: string): Promise<Raster["data"]> {
+  const { width, height, channels, bits, kind, blockWidth, blockHeight, samplesInBlock, blocks } = layout;
+  const Kind =
+    kind === "uint" && bits <= 16
+      ? bits <= 8
+        ? Uint8Array
+        : Uint16Array
+      : bits <= 16 || (kind === "float" && bits === 32)
+        ? Float32Array
+        : Float64Array;
+  const data = new Kind(width * height * channels);
+  const across = Math.ceil(width / blockWidth);
+  const inPlane = across * Math.ceil(height / blockHeight);
+  for (const [index, { offset, length }] of blocks.entries()) {
+    if (length === 0) continue; // left out by the writer: all 0
+    const plane = Math.floor(index / inPlane);
+    const left = (index % across) * blockWidth;
+    const top = Math.floor((index % inPlane) / across) * blockHeight;
+    // Tiles are whole, also where they stand out; strips end with the image.
+    const rows = Math.min(blockHeight, height - top);
+    const block = await decodeBlock(bytes.subarray(offset, offset + length), layout, rows, name);
+    const columns = Math.min(blockWidth, width - left);
+    const taken = samplesInBlock === 1 ? 1 : channels;
+    for (let y = 0; y < rows; y++)
+      for (let x = 0; x < columns; x++) {
+        const from = (y * blockWidth + x) * samplesInBlock;
+        const to = ((top + y) * width + left + x) * channels + plane;
+        for (let c = 0; c < taken; c++) data[to + c] = block[from + c];
+      }
+  }
+  return data;
 }
 
 /** The high bytes of the 16-bit colours: all reds, then all greens, then all blues, to RGB a colour. */
-function readPalette(directory: Directory, depth: number, name: string): Uint8Array {
-  const map = directory.get(TAG.colourMap);
+function readPalette(page: Directory, depth: number, name: string): Uint8Array {
+  const map = page.get(TAG.colourMap);
   const colours = 2 ** depth;
   if (map === undefined || map.length !== 3 * colours) throw damaged(name, "its colour map does not fit");
   return Uint8Array.from(map, (_, i) => map[(i % 3) * colours + Math.floor(i / 3)] >> 8);
-}
-
-function damaged(name: string, problem: string): ImageError {
-  return new ImageError(`${name}: damaged TIFF: ${problem}`);
 }

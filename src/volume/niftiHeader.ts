@@ -72,7 +72,7 @@ export function readNiftiHeader(bytes: Uint8Array, name: string): NiftiHeader {
   const size = version === 1 ? 348 : 540;
   if (bytes.length < size + 4) throw new VolumeError(`${name}: is cut off: its header has ${size + 4} bytes`);
   const header = version === 1 ? new NIFTI1() : new NIFTI2();
-  header.readHeader(bytes.slice(0, size).buffer); // without extensions, which nothing here needs
+  header.readHeader(new Uint8Array(bytes.subarray(0, size)).buffer); // without extensions, which nothing here needs
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const sform = (i: number): number =>
     version === 1 ? view.getFloat32(280 + 4 * i, littleEndian) : view.getFloat64(400 + 8 * i, littleEndian);

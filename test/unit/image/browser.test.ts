@@ -1,15 +1,18 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import vm from "node:vm";
 import { build } from "esbuild";
 import { beforeAll, expect, test } from "vitest";
-import { decodeImage } from "../../../src/image/decode.js";
-import type { PixelImage } from "../../../src/image/pixels.js";
-import { fixture, unpack } from "./fixtures.js";
+import { decodeImage, decodeLabels } from "../../../src/image/decode.js";
+import type { LabelImage, PixelImage } from "../../../src/image/pixels.js";
+import { dataFolder, fixture, unpack } from "./fixtures.js";
 
 const { files } = fixture<{ files: Record<string, { file: string }> }>("files.json");
 
 /** What the bundle offers, inside the context. */
 interface Room {
   decodeImage(bytes: Uint8Array, name: string): Promise<PixelImage>;
+  decodeLabels(bytes: Uint8Array, name: string): Promise<LabelImage>;
   encodePng(image: PixelImage): Uint8Array;
 }
 let room: Room;
@@ -39,13 +42,34 @@ beforeAll(async () => {
   room = vm.runInContext("room", context) as Room;
 });
 
-test.each(["colour-420.jpg", "grey.jpg", "colour-lzw.tif", "colour-deflate.tif", "deep.tif", "palette.png"])(
-  "%s is read as in Node",
-  async (name) => {
-    const bytes = unpack(files[name].file);
-    const image = await room.decodeImage(bytes, name);
-    const expected = await decodeImage(bytes, name);
-    expect({ ...image, data: [...image.data] }).toEqual({ ...expected, data: [...expected.data] });
+test.each([
+  "colour-420.jpg",
+  "grey.jpg",
+  "colour-lzw.tif",
+  "colour-deflate.tif",
+  "deep.tif",
+  "palette.png",
+  "jpeg.tif",
+])("%s is read as in Node", async (name) => {
+  const bytes = unpack(files[name].file);
+  const image = await room.decodeImage(bytes, name);
+  const expected = await decodeImage(bytes, name);
+  expect({ ...image, data: [...image.data] }).toEqual({ ...expected, data: [...expected.data] });
+});
+
+const faults = dataFolder && join(dataFolder, "faults/tiff");
+
+test.skipIf(faults === undefined || !existsSync(faults))(
+  "../shared/data/faults/tiff is read as in Node",
+  async () => {
+    for (const name of readdirSync(faults!)) {
+      const bytes = new Uint8Array(readFileSync(join(faults!, name)));
+      const image = await room.decodeImage(bytes, name);
+      expect(Array.from(image.data)).toEqual(Array.from((await decodeImage(bytes, name)).data));
+      if (!name.startsWith("lab_")) continue;
+      const labels = await room.decodeLabels(bytes, name);
+      expect(Array.from(labels.data)).toEqual(Array.from((await decodeLabels(bytes, name)).data));
+    }
   },
 );
 

@@ -17,7 +17,7 @@ interface File {
 }
 
 const { files } = fixture<{ files: Record<string, File> }>("files.json");
-const REFUSED = ["cmyk.jpg", "jpeg.tif", "pages.tif"];
+const REFUSED = ["cmyk.jpg"];
 const read = Object.entries(files).filter(([name]) => !REFUSED.includes(name));
 
 test.each(read)(
@@ -30,13 +30,9 @@ test.each(read)(
   },
 );
 
-test.each([
-  ["cmyk.jpg", "damaged JPEG, or of a kind that is not read (CMYK, 12 bits, lossless)"],
-  ["jpeg.tif", "TIFF with compression 7, which is not read; expected none, LZW, Deflate, PackBits"],
-  ["pages.tif", "has more than one page; save the page to be used as a file of its own"],
-])("%s is refused", async (name, message) => {
-  await expect(decodeImage(unpack(files[name].file), name)).rejects.toThrow(
-    new ImageError(`${name}: ${message}`),
+test("a CMYK JPEG is refused", async () => {
+  await expect(decodeImage(unpack(files["cmyk.jpg"].file), "cmyk.jpg")).rejects.toThrow(
+    new ImageError("cmyk.jpg: damaged JPEG, or of a kind that is not read (CMYK, 12 bits, lossless)"),
   );
 });
 
@@ -51,8 +47,8 @@ test("a 1-bit TIFF gives 0 and 1 as labels, 0 and 255 as an image", async () => 
   expect(new Set((await decodeImage(bytes, "a")).data)).toEqual(new Set([0, 255]));
 });
 
-test("a JPEG as labels is one mask", async () => {
-  const bytes = unpack(files["grey.jpg"].file);
+test.each(["grey.jpg", "jpeg.tif"])("%s as labels is one mask", async (name) => {
+  const bytes = unpack(files[name].file);
   const image = await decodeImage(bytes, "a");
   expect((await decodeLabels(bytes, "a")).data).toEqual(image.data.map((value) => (value > 127 ? 1 : 0)));
 });
