@@ -33,6 +33,6 @@ export class FourierPositions extends Layer {
       const [row, column] = [Math.floor(n / 2 / width), Math.floor(n / 2) % width];
       return n % 2 === 0 ? (column + 0.5) / width : (row + 0.5) / height;
     });
-    return tf.tidy(() => this.forward(tf.tensor3d(centres, [height, width, 2])));
+    return tf.tidy(() => this.call(tf.tensor3d(centres, [height, width, 2])));
   }
 }

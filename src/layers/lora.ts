@@ -2,10 +2,13 @@ import * as tf from "@tensorflow/tfjs";
 import { linear } from "../ops/linear.js";
 import { fanIn, ZEROS } from "../weights/initial.js";
 import { ParamScope, type Parameter } from "../weights/paramScope.js";
+import { exactly } from "./exactly.js";
 import { matchAllGlobs } from "./glob.js";
 import { Layer, type AnyLayer } from "./layer.js";
 import { Linear } from "./linear.js";
 import { replaceLayers } from "./replace.js";
+
+const isLinear = exactly(Linear);
 
 /** Sizes of LoRA's adapters, and which outputs get one. */
 export interface LoraConfig {
@@ -104,8 +107,19 @@ export class LoraLinear extends Layer {
     return this.lora.reduce((sum, adapter, index) => sum.add(this.inPlace(adapter.call(x), index)), base);
   }
 
-  /** The same function as one linear layer, with parameters of its own. */
+  /**
+   * The same function as one linear layer, with parameters of its own.
+   *
+   * @throws TypeError when this layer or an adapter has a `forward` of its own, which no weight can stand for.
+   */
   merged(): Linear {
+    const layers: AnyLayer[] = [this, ...this.lora];
+    const own = layers.find((layer) => !isLoraLinear(layer) && !isLoraAdapter(layer));
+    if (own !== undefined)
+      throw new TypeError(
+        `LoRA: a ${own.constructor.name} whose forward is its own cannot be merged into a linear layer; ` +
+          "override `merged` of the layer that has it, or save the adapters unmerged",
+      );
     const [outFeatures, inFeatures] = this.weight.shape;
     const weight = tf.tidy(() => {
       const sum = this.lora.reduce<tf.Tensor>(
@@ -128,13 +142,17 @@ export class LoraLinear extends Layer {
   }
 }
 
+const isLoraLinear = exactly(LoraLinear);
+const isLoraAdapter = exactly(LoraAdapter);
+
 /**
  * Gives the linear layers whose paths match LoRA adapters, and nothing else: choose what trains afterwards.
  *
  * @param targets patterns over the paths of layers, such as `image_encoder.blocks.*.attn.qkv`.
  * @param params fresh values for the adapters (`seededParameters`), or those of a checkpoint.
  * @returns the paths of the layers that got some.
- * @throws RangeError for a pattern that matches no linear layer, with the names nearest to it.
+ * @throws RangeError for a pattern that matches no linear layer, with the names nearest to it; TypeError for one with a
+ * `forward` of its own, which adapters would take the place of.
  */
 export function addLora(
   model: AnyLayer,
@@ -144,6 +162,12 @@ export function addLora(
 ): string[] {
   const paths = [...model.namedLayers()].filter(([, layer]) => layer instanceof Linear).map(([path]) => path);
   const chosen = new Set(matchAllGlobs(targets, paths, "linear layer"));
+  for (const [path, layer] of model.namedLayers())
+    if (chosen.has(path) && !isLinear(layer))
+      throw new TypeError(
+        `LoRA of ${path}: this ${layer.constructor.name} has a forward of its own, which the adapters would take the ` +
+          "place of; leave it out of the targets, or add the adapters in its forward",
+      );
   replaceLayers(model, (layer, path) =>
     layer instanceof Linear && chosen.has(path) ? new LoraLinear(params.at(path), layer, config) : undefined,
   );

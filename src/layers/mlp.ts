@@ -2,14 +2,18 @@ import type { Tensor } from "@tensorflow/tfjs";
 import type { ParamScope } from "../weights/paramScope.js";
 import { linearGelu } from "../ops/linear.js";
 import { Gelu, Relu } from "./activation.js";
+import { exactly } from "./exactly.js";
 import { Layer } from "./layer.js";
 import { Linear } from "./linear.js";
+
+const isLinear = exactly(Linear);
+const isGelu = exactly(Gelu);
 
 /** What feed-forward blocks share: a linear layer with an activation after it. */
 export abstract class FeedForward extends Layer {
   /** `act(linear(x))`; both at once where nothing between them is asked for or was replaced. */
   protected activated(linear: Layer, act: Layer, x: Tensor): Tensor {
-    if (linear instanceof Linear && act instanceof Gelu && !this.isWatched)
+    if (isLinear(linear) && isGelu(act) && !this.isWatched)
       return linearGelu(x, linear.weight.value, linear.bias.value);
     const hidden = linear.call(x);
     return this.checked(act, act.call(hidden), hidden.shape);

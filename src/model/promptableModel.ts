@@ -1,4 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
+import { keeps } from "../layers/exactly.js";
 import { Layer, type AnyLayer } from "../layers/layer.js";
 import type { Parameter } from "../weights/paramScope.js";
 import type { ModelConfig } from "./config.js";
@@ -40,4 +41,19 @@ export abstract class PromptableModel extends Layer<[input: PromptableInput], Ma
   forward({ images, multimaskOutput, ...prompts }: PromptableInput): MaskPredictions {
     return this.decode(this.encode(images), prompts, multimaskOutput);
   }
+}
+
+const isInHalves = keeps(PromptableModel, "forward", "call");
+
+/**
+ * For what runs the two halves by themselves.
+ *
+ * @throws TypeError for a model with a `forward` or `call` of its own, which would be passed over.
+ */
+export function assertHalves(model: PromptableModel): void {
+  if (!isInHalves(model))
+    throw new TypeError(
+      `${model.constructor.name} has a forward or call of its own; predicting and training run encode and decode by ` +
+        "themselves, so override these, or put layers into the model's fields",
+    );
 }

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { keeps } from "../layers/exactly.js";
 import type { Parameter, ParamScope } from "../weights/paramScope.js";
 import { gridSize, type SamConfig } from "./config.js";
 import type { FeatureShapes, ImageFeatures } from "./features.js";
@@ -48,6 +49,8 @@ export class Sam extends PromptableModel {
   }
 
   *encodeInSteps(images: tf.Tensor): Generator<number, ImageFeatures> {
+    // Of a subclass that has an `encode` of its own alone.
+    if (stepsAsSam(this) && !encodesAsSam(this)) return this.encode(images);
     return { embedding: yield* this.imageEncoder.steps(images) };
   }
 
@@ -64,3 +67,6 @@ export class Sam extends PromptableModel {
     );
   }
 }
+
+const encodesAsSam = keeps(Sam, "encode");
+const stepsAsSam = keeps(Sam, "encodeInSteps");

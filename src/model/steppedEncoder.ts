@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { Conv2d } from "../layers/convolution.js";
+import { keeps } from "../layers/exactly.js";
 import { Layer } from "../layers/layer.js";
 import { LayerNorm2d } from "../layers/norm.js";
 import { MapSequential } from "../layers/sequential.js";
@@ -19,7 +20,7 @@ export abstract class SteppedEncoder extends Layer {
   protected abstract stages(): readonly Layer[];
 
   forward(images: tf.Tensor): tf.Tensor {
-    const steps = this.steps(images);
+    const steps = this.pieces(images);
     for (;;) {
       const step = steps.next();
       if (step.done) return step.value;
@@ -27,10 +28,15 @@ export abstract class SteppedEncoder extends Layer {
   }
 
   /**
-   * `forward`, pausing after each stage, so that a caller can show progress or stop: yields the share done,
-   * returns the embeddings. Only the current activation is alive between steps; leaving early frees it.
+   * `call`, pausing after each stage, so that a caller can show progress or stop: yields the share done,
+   * returns the embeddings. Only the current activation is alive between steps; leaving early frees it. An encoder
+   * with a `forward` of its own runs in one step.
    */
   *steps(images: tf.Tensor): Generator<number, tf.Tensor> {
+    return isStepped(this) ? yield* this.pieces(images) : this.call(images);
+  }
+
+  private *pieces(images: tf.Tensor): Generator<number, tf.Tensor> {
     let x = this.named(() => tf.tidy(() => this.stem(images)));
     try {
       const stages = this.stages();
@@ -47,6 +53,8 @@ export abstract class SteppedEncoder extends Layer {
     }
   }
 }
+
+const isStepped = keeps(SteppedEncoder, "forward", "call");
 
 /**
  * From the width of the transformer to that of the decoder: two convolutions, each with a norm, no activation.

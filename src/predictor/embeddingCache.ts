@@ -1,7 +1,9 @@
 import type { PixelImage } from "../image/pixels.js";
-import type { ModelConfig } from "../model/config.js";
+import { Layer } from "../layers/layer.js";
+import type { PromptableModel } from "../model/promptableModel.js";
 import type { Parameter } from "../weights/paramScope.js";
 import type { Preset } from "./presets.js";
+import { PRESETS } from "./presetTable.js";
 
 /** Where features of images are kept, of an encoder that does not train. It may forget any of them. */
 export interface EmbeddingCache {
@@ -46,21 +48,65 @@ export class MemoryEmbeddingCache implements EmbeddingCache {
   }
 }
 
-/**
- * What features depend on: weights (`weightsDigest` of what encodes), preset and the pixels themselves, whatever file
- * they come from.
- *
- * @param image of 8 bits, which stands for the preset's intensities too.
- */
-export async function embeddingKey(
-  weights: string,
-  { config }: { readonly config: ModelConfig },
-  preset: Preset,
-  { width, height, channels, data }: PixelImage,
-): Promise<string> {
-  const about = [weights, config.imageSize, preset.name, width, height, channels];
-  return `${about.join("/")}/${await digest([bytesOf(data)])}`;
+/** Names what the features of an image depend on, so that none are found again after any of it changed. */
+export class EmbeddingKeys {
+  private digested: { readonly of: readonly Parameter[]; readonly weights: Promise<string> } | undefined;
+
+  constructor(
+    private readonly model: PromptableModel,
+    private readonly preset: Preset,
+  ) {}
+
+  /**
+   * The key of an image, whatever file it comes from. It stands for the weights and layers that encode as well; weights
+   * are read once, and must stay as they are while their parameters stay in the model.
+   *
+   * @param image of 8 bits, which stands for the preset's intensities too.
+   * @param pixels gives the encoder's input, which stands for a `prepare` that is not one of the package's.
+   */
+  async of({ width, height, channels, data }: PixelImage, pixels: () => Float32Array): Promise<string> {
+    const { model, preset } = this;
+    const layers = await digest([new TextEncoder().encode(describeEncoding(model))]);
+    const about = [await this.weights(), layers, model.config.imageSize];
+    // No text tells two functions apart that were made in one place: by what they give they can be told.
+    const known = PRESETS.find((own) => own.prepare === preset.prepare);
+    if (known !== undefined) about.push(known.name, width, height, channels);
+    return `${about.join("/")}/${await digest([bytesOf(known === undefined ? pixels() : data)])}`;
+  }
+
+  private weights(): Promise<string> {
+    const parameters = this.model.encodingParameters();
+    const present = [...parameters.values()];
+    const before = this.digested;
+    if (before?.of.length !== present.length || before.of.some((parameter, n) => parameter !== present[n]))
+      this.digested = { of: present, weights: weightsDigest(parameters) };
+    return this.digested!.weights;
+  }
 }
+
+/** The layers that encode: their paths, fields and classes, with the text of their methods. */
+function describeEncoding(model: PromptableModel): string {
+  const owners = new Set([...model.encodingParameters().keys()].map((path) => path.replace(/\.[^.]+$/, "")));
+  const classes = new Set<unknown>();
+  const lines: string[] = [];
+  for (const [path, layer] of model.namedLayers()) {
+    if (path !== "" && !/^image_encoder(\.|$)/.test(path) && !owners.has(path)) continue;
+    lines.push(
+      `${path} ${layer.constructor.name} ${JSON.stringify(Object.entries(layer).filter(isPlain), source)}`,
+    );
+    for (let type: unknown = layer.constructor; type !== Layer; type = Object.getPrototypeOf(type))
+      classes.add(type);
+  }
+  return [...lines, ...Array.from(classes, String)].join("\n");
+}
+
+/** Whether a field is a value: neither a layer nor a parameter nor a list of them, which are told by their paths. */
+function isPlain([, value]: readonly [string, unknown]): boolean {
+  if (Array.isArray(value)) return value.every((item) => isPlain(["", item]));
+  return typeof value !== "object" || value === null || Object.getPrototypeOf(value) === Object.prototype;
+}
+
+const source = (_: string, value: unknown) => (typeof value === "function" ? String(value) : value);
 
 /** SHA-256 of names, shapes and values, as hexadecimal digits. */
 export async function weightsDigest(parameters: ReadonlyMap<string, Parameter>): Promise<string> {

@@ -4,9 +4,9 @@ import { checkPixels, type PixelImage } from "../image/pixels.js";
 import { LayerShapeError } from "../layers/layer.js";
 import { gridSize } from "../model/config.js";
 import { disposeFeatures, featuresFrom, featureSize, featureValues } from "../model/features.js";
-import type { PromptableModel } from "../model/promptableModel.js";
+import { assertHalves, type PromptableModel } from "../model/promptableModel.js";
 import { checkPrompt } from "./checkPrompt.js";
-import { embeddingKey, weightsDigest, type EmbeddingCache } from "./embeddingCache.js";
+import { EmbeddingKeys, type EmbeddingCache } from "./embeddingCache.js";
 import { TakenImage, type Encoded, type EncodedImage } from "./encodedImage.js";
 import { runSteps, type LongCall } from "./longCall.js";
 import type { Preset } from "./presets.js";
@@ -50,7 +50,7 @@ export class SamPredictor {
   private encoded: Encoded | undefined;
   private last: Promise<unknown> = Promise.resolve();
   private readonly cache: EmbeddingCache | undefined;
-  private weights: Promise<string> | undefined;
+  private readonly keys: EmbeddingKeys;
 
   /**
    * @param model stays the caller's to dispose.
@@ -60,11 +60,13 @@ export class SamPredictor {
     readonly model: PromptableModel,
     { preset = defaultPreset(model.config), crop, cache }: PredictorOptions = {},
   ) {
+    assertHalves(model);
     if (crop !== undefined && !(crop >= 1 && Number.isFinite(crop)))
       throw new RangeError(`crop is ${crop}; expected at least 1, the times of the box's longer side`);
     this.preset = preset;
     this.crop = crop;
     this.cache = cache;
+    this.keys = new EmbeddingKeys(model, preset);
   }
 
   /**
@@ -195,7 +197,7 @@ export class SamPredictor {
     const whole = wholeOf(image);
     const part = isSameRegion(region, whole) ? image : (cropImage(image, region) as EightBitImage);
     const { pixels, frame } = this.preset.prepare(part, this.model.config.imageSize);
-    const key = this.cache && (await this.keyOf(part));
+    const key = this.cache && (await this.keys.of(part, () => pixels));
     const known = key === undefined ? undefined : await this.cache?.get(key);
     const { featureShapes } = this.model;
     if (known?.length === featureSize(featureShapes))
@@ -216,11 +218,6 @@ export class SamPredictor {
     } finally {
       input.dispose();
     }
-  }
-
-  private async keyOf(image: EightBitImage): Promise<string> {
-    this.weights ??= weightsDigest(this.model.encodingParameters());
-    return embeddingKey(await this.weights, this.model, this.preset, image);
   }
 
   private async decode(

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Prompts } from "../model/promptEncoder.js";
 import { mapFeatures, type ImageFeatures } from "../model/features.js";
-import type { PromptableModel } from "../model/promptableModel.js";
+import { assertHalves, type PromptableModel } from "../model/promptableModel.js";
 import { resizeBilinear } from "../ops/resize.js";
 import { medsamLoss, samLoss } from "./losses.js";
 import type { PromptKind, SamplePrompt } from "./sample.js";
@@ -31,6 +31,7 @@ export function batchLoss(
   batch: TrainingBatch,
   loss: "medsam" | "sam" = "medsam",
 ): tf.Scalar {
+  assertHalves(model);
   return tf.tidy(() => {
     const { images, prompts, target, multimask = false } = batch;
     const features = images instanceof tf.Tensor ? model.encode(images) : images;

@@ -2,22 +2,20 @@ import * as tf from "@tensorflow/tfjs";
 import type { PixelImage } from "../image/pixels.js";
 import { disposeFeatures, featureSize, featureValues } from "../model/features.js";
 import type { PromptableModel } from "../model/promptableModel.js";
-import { embeddingKey, weightsDigest, type EmbeddingCache } from "../predictor/embeddingCache.js";
+import { EmbeddingKeys, type EmbeddingCache } from "../predictor/embeddingCache.js";
 import type { Preset } from "../predictor/presets.js";
 import { toEightBit } from "../predictor/presetTable.js";
 
 /** Features of images by an encoder that does not train: computed once, as long as the cache keeps them. */
 export class FrozenEncoder {
-  private constructor(
+  private readonly keys: EmbeddingKeys;
+
+  constructor(
     private readonly model: PromptableModel,
     private readonly preset: Preset,
     private readonly cache: EmbeddingCache,
-    private readonly weights: string,
-  ) {}
-
-  static async of(model: PromptableModel, preset: Preset, cache: EmbeddingCache): Promise<FrozenEncoder> {
-    const weights = await weightsDigest(model.encodingParameters());
-    return new FrozenEncoder(model, preset, cache, weights);
+  ) {
+    this.keys = new EmbeddingKeys(model, preset);
   }
 
   /**
@@ -26,7 +24,7 @@ export class FrozenEncoder {
    * @param pixels gives the encoder's input, when it is needed.
    */
   async embed(image: PixelImage, pixels: () => Float32Array): Promise<Float32Array> {
-    const key = await embeddingKey(this.weights, this.model, this.preset, toEightBit(this.preset, image));
+    const key = await this.keys.of(toEightBit(this.preset, image), pixels);
     const known = await this.cache.get(key);
     if (known?.length === featureSize(this.model.featureShapes)) return known;
     const side = this.model.config.imageSize;

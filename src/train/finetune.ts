@@ -91,7 +91,7 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
     let best = options.resume === undefined ? undefined : restore(trainer, options.resume);
     const { settings } = trainer;
     const cache = options.cache ?? new MemoryEmbeddingCache(DEFAULT_CACHE_BYTES);
-    const frozen = trainer.trainsEncoder ? undefined : await FrozenEncoder.of(model, preset, cache);
+    const frozen = trainer.trainsEncoder ? undefined : new FrozenEncoder(model, preset, cache);
     const { promptsPerImage, jitter, crop, flips } = settings;
     const sampler = new Sampler({
       preset,

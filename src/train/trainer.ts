@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { matchGlobs } from "../layers/glob.js";
+import type { AnyLayer, Layer } from "../layers/layer.js";
 import { addLora, LoraLinear } from "../layers/lora.js";
 import { Recomputed } from "../layers/recomputed.js";
 import { replaceLayers } from "../layers/replace.js";
@@ -55,6 +56,8 @@ export class Trainer {
   readonly parameters: Parameters;
   private readonly optimiser: AdamW;
   private readonly schedule: Schedule;
+  /** Layers that stand in the model until `dispose`, and those whose places they have. */
+  private readonly recomputed = new Map<AnyLayer, AnyLayer>();
   private made = 0;
 
   /** @throws RangeError for settings out of range, a pattern that matches nothing, or nothing to train. */
@@ -159,7 +162,7 @@ export class Trainer {
   /** Frees the optimiser and gives the model its own layers back. */
   dispose(): void {
     this.optimiser.dispose();
-    replaceLayers(this.model, (layer) => (layer instanceof Recomputed ? layer.inner : undefined));
+    replaceLayers(this.model, (layer) => this.recomputed.get(layer));
   }
 
   private async meanGradients(batches: readonly TrainingBatch[]) {
@@ -202,11 +205,12 @@ export class Trainer {
   private recomputeBlocks(): void {
     const trained = new Set(this.parameters.values());
     const { blocks } = familyOf(this.model.config);
-    replaceLayers(this.model, (layer, path) =>
-      matchGlobs(blocks, [path]).length > 0
-        ? new Recomputed(layer as unknown as Recomputed<[tf.Tensor]>["inner"], trained)
-        : undefined,
-    );
+    replaceLayers(this.model, (layer, path) => {
+      if (matchGlobs(blocks, [path]).length === 0) return undefined;
+      const recomputed = new Recomputed(layer as unknown as Layer<tf.Tensor[]>, trained);
+      this.recomputed.set(recomputed, layer);
+      return recomputed;
+    });
   }
 }
 

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { Gelu } from "../../layers/activation.js";
+import { keeps } from "../../layers/exactly.js";
 import { Layer } from "../../layers/layer.js";
 import { Linear } from "../../layers/linear.js";
 import { Mlp } from "../../layers/mlp.js";
@@ -142,7 +143,7 @@ export class Hiera extends Layer<[images: tf.Tensor], Readonly<Record<string, tf
 
   /** The stages' maps as `0`, `1` and so on. */
   forward(images: tf.Tensor): Readonly<Record<string, tf.Tensor>> {
-    const steps = this.steps(images);
+    const steps = this.pieces(images);
     for (;;) {
       const step = steps.next();
       if (step.done) return Object.fromEntries(step.value.map((map, stage) => [String(stage), map]));
@@ -151,9 +152,13 @@ export class Hiera extends Layer<[images: tf.Tensor], Readonly<Record<string, tf
 
   /**
    * `forward`, pausing after each block: yields the share done, returns the maps. Leaving early frees what was
-   * computed.
+   * computed. A trunk with a `forward` of its own runs in one step.
    */
   *steps(images: tf.Tensor): Generator<number, StageMaps> {
+    return isStepped(this) ? yield* this.pieces(images) : Object.values(this.call(images));
+  }
+
+  private *pieces(images: tf.Tensor): Generator<number, StageMaps> {
     const maps: tf.Tensor[] = [];
     let x = this.named(() => tf.tidy(() => this.stem(images)));
     let isMap = false;
@@ -192,3 +197,5 @@ export class Hiera extends Layer<[images: tf.Tensor], Readonly<Record<string, tf
     return rows.add(repeated).reshape([1, grid, grid, dim]);
   }
 }
+
+const isStepped = keeps(Hiera, "forward", "call");

@@ -1,4 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
+import { keeps } from "../../layers/exactly.js";
 import { Layer } from "../../layers/layer.js";
 import type { ParamScope } from "../../weights/paramScope.js";
 import type { Sam2Config } from "./config.js";
@@ -29,7 +30,7 @@ export class Sam2ImageEncoder extends Layer<[images: tf.Tensor], EncoderMaps> {
   }
 
   forward(images: tf.Tensor): EncoderMaps {
-    const steps = this.steps(images);
+    const steps = this.pieces(images);
     for (;;) {
       const step = steps.next();
       if (step.done) return step.value;
@@ -38,6 +39,10 @@ export class Sam2ImageEncoder extends Layer<[images: tf.Tensor], EncoderMaps> {
 
   /** `forward`, pausing after each block, as `Hiera.steps`. */
   *steps(images: tf.Tensor): Generator<number, EncoderMaps> {
+    return isStepped(this) ? yield* this.pieces(images) : this.call(images);
+  }
+
+  private *pieces(images: tf.Tensor): Generator<number, EncoderMaps> {
     const maps = yield* this.trunk.steps(images);
     try {
       const levels = this.named(() => this.neck.call(...maps));
@@ -51,3 +56,5 @@ export class Sam2ImageEncoder extends Layer<[images: tf.Tensor], EncoderMaps> {
     }
   }
 }
+
+const isStepped = keeps(Sam2ImageEncoder, "forward", "call");

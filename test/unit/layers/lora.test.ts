@@ -1,10 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { useBackend } from "../../../src/backend/useBackend.js";
+import type { GridAttention } from "../../../src/layers/gridAttention.js";
 import { Linear } from "../../../src/layers/linear.js";
 import { addLora, LoraLinear, mergeLora } from "../../../src/layers/lora.js";
 import { Recomputed } from "../../../src/layers/recomputed.js";
-import { ImageEncoder } from "../../../src/model/imageEncoder.js";
+import { ImageEncoder, type EncoderBlock } from "../../../src/model/imageEncoder.js";
 import { differentiate } from "../../../src/ops/autograd.js";
 import { ParamScope, seededParameters } from "../../../src/weights/paramScope.js";
 import { oracleInput, oracleParameters, oracleValues } from "../../parity/oracle.js";
@@ -151,5 +152,33 @@ describe("LoRA", () => {
       "36 outputs, parts [true,false,false,false,true]; expected equal parts",
     );
     encoder.dispose();
+  });
+
+  it("takes the place of no layer with a forward of its own", () => {
+    const encoder = build();
+    const block = encoder.blocks[1] as EncoderBlock;
+    const attn = block.attn as GridAttention;
+    class Doubled extends Linear {
+      override forward(x: tf.Tensor): tf.Tensor {
+        return super.forward(x).mul(2);
+      }
+    }
+    const own = new Doubled(seededParameters(1), { inFeatures: 12, outFeatures: 36 });
+    attn.qkv.dispose();
+    attn.qkv = own;
+    expect(() => addLora(encoder, [QKV], seededParameters(1), QUERIES_AND_VALUES)).toThrow(
+      "LoRA of blocks.1.attn.qkv: this Doubled has a forward of its own",
+    );
+    expect([...encoder.namedLayers()].some(([, layer]) => layer instanceof LoraLinear)).toBe(false);
+    addLora(encoder, ["blocks.0.attn.qkv"], seededParameters(1), QUERIES_AND_VALUES);
+    encoder.dispose();
+  });
+
+  it("is merged only where weights can stand for it", () => {
+    const base = new Linear(oracleParameters(), { inFeatures: 4, outFeatures: 6 });
+    const layer = new LoraLinear(trained(), base, QUERIES_AND_VALUES);
+    layer.lora[1].forward = (x) => x.relu();
+    expect(() => layer.merged()).toThrow("a LoraAdapter whose forward is its own cannot be merged");
+    layer.dispose();
   });
 });

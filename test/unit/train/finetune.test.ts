@@ -5,9 +5,11 @@ import { SamPredictor } from "../../../src/predictor/samPredictor.js";
 import { MemoryEmbeddingCache } from "../../../src/predictor/embeddingCache.js";
 import { finetune, type FinetuneOptions } from "../../../src/train/finetune.js";
 import { plainTensors } from "../../../src/train/plainTensors.js";
-import type { TrainingStep } from "../../../src/train/trainer.js";
+import { Trainer, type TrainingStep } from "../../../src/train/trainer.js";
 import { bytesSource } from "../../../src/weights/byteSource.js";
 import type { Checkpoint } from "../../../src/weights/checkpoint.js";
+import { Recomputed } from "../../../src/layers/recomputed.js";
+import type { ImageEncoder } from "../../../src/model/imageEncoder.js";
 import { buildSam } from "../../../src/model/load.js";
 import { readSafetensors } from "../../../src/weights/safetensors.js";
 import { safetensorsBytes, type TensorToWrite } from "../../../src/weights/safetensorsWriter.js";
@@ -240,6 +242,16 @@ describe("a training", () => {
       model.dispose();
     },
   );
+
+  it("leaves layers that were recomputed before as they are", () => {
+    const model = smallestSam();
+    const encoder = model.imageEncoder as ImageEncoder;
+    const own = new Recomputed(encoder.blocks[1], new Set(encoder.blocks[1].namedParameters().values()));
+    encoder.blocks[1] = own;
+    new Trainer(model, { train: "decoder", steps: 1 }).dispose();
+    expect(encoder.blocks[1]).toBe(own);
+    model.dispose();
+  });
 
   it("trains adapters and gives weights that any SAM loads", async () => {
     const model = smallestSam();
