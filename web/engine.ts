@@ -91,13 +91,20 @@ export class Engine {
     if (remote === undefined) return showError(this.app, new Error("no backend is in use: choose one first"));
     try {
       await this.load(remote, source);
-      this.source = source;
+      this.source = source.kind === "hub" ? this.keptSource() : source;
     } catch (error) {
       if (isFatal(error)) this.failed(error);
       else if (!(error instanceof Error && error.name === "AbortError")) showError(this.app, error);
     } finally {
       this.app.update({ loading: undefined });
     }
+  }
+
+  /** The model in use as it was kept: the hub is never asked again by itself. */
+  private keptSource(): ModelSource {
+    const { model, stored } = this.app.value;
+    const kept = stored.find(({ sha256 }) => sha256 === model?.sha256);
+    return kept === undefined ? { kind: "embedded" } : { kind: "stored", model: kept };
   }
 
   /** Deletes a model that was kept; one in use stays in use. */
@@ -125,7 +132,7 @@ export class Engine {
         loading: {
           what: "Loading weights",
           ...(share !== undefined && { share }),
-          ...((source.kind === "file" || source.kind === "url") && { cancel: () => controller.abort() }),
+          ...(["file", "url", "hub"].includes(source.kind) && { cancel: () => controller.abort() }),
         },
       });
     show();

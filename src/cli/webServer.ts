@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import { allowing, CONTENT_SECURITY_POLICY, ISOLATION } from "./webHeaders.js";
+import { hubEndpoint } from "../weights/hubAddress.js";
+import { allowing, CONTENT_SECURITY_POLICY, ISOLATION, withHub } from "./webHeaders.js";
 
 const PACKAGE = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -25,6 +26,8 @@ export interface ServeOptions {
   readonly host: string;
   /** Origins that the page may fetch weights from, beside its own. */
   readonly allow?: readonly string[];
+  /** Where the hub is; default: `HF_ENDPOINT`, or huggingface.co. */
+  readonly hubUrl?: string;
 }
 
 /**
@@ -34,12 +37,14 @@ export interface ServeOptions {
  * @throws Error when the page is not built or the port is taken.
  */
 export async function servePage(
-  { port, host, allow = [] }: ServeOptions,
+  { port, host, allow = [], hubUrl = hubEndpoint(process.env["HF_ENDPOINT"]) }: ServeOptions,
   signal: AbortSignal,
 ): Promise<{ address: string; closed: Promise<void> }> {
   if (!existsSync(join(ROOTS[0], "index.html")))
     throw new Error(`${ROOTS[0]}: the page is not built; in a clone, run: npm run build:web`);
-  const server = createServer((request, response) => answer(request, response, allow));
+  const server = createServer((request, response) =>
+    answer(request, response, (text) => allowing(withHub(text, hubUrl), allow)),
+  );
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, resolve);
@@ -56,11 +61,11 @@ export async function servePage(
 function answer(
   { url = "/", method }: IncomingMessage,
   response: ServerResponse,
-  allow: readonly string[],
+  adapt: (policyOrPage: string) => string,
 ): void {
   const headers = {
     ...ISOLATION,
-    "Content-Security-Policy": allowing(CONTENT_SECURITY_POLICY, allow),
+    "Content-Security-Policy": adapt(CONTENT_SECURITY_POLICY),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
   };
@@ -70,7 +75,7 @@ function answer(
     return;
   }
   // The page says the policy itself too, for hosts that send no headers.
-  const page = file.endsWith(".html") ? allowing(readFileSync(file, "utf8"), allow) : undefined;
+  const page = file.endsWith(".html") ? adapt(readFileSync(file, "utf8")) : undefined;
   // Names of assets change with their content; all else is asked for again.
   const cache = file.includes(`${sep}assets${sep}`) ? "public, max-age=31536000, immutable" : "no-cache";
   response.writeHead(200, {

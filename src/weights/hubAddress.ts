@@ -11,6 +11,22 @@ export interface HubAddress {
   readonly file?: string;
 }
 
+/** The hub's own address. */
+export const HUB_URL = "https://huggingface.co";
+
+/**
+ * Where the hub is.
+ *
+ * @param text value of `HF_ENDPOINT`, which names a mirror.
+ * @throws CheckpointError when it is no address.
+ */
+export function hubEndpoint(text: string | undefined): string {
+  if (text === undefined || text === "") return HUB_URL;
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text))
+    throw new CheckpointError(`HF_ENDPOINT is ${text}: expected an address such as ${HUB_URL}`);
+  return new URL(text).href.replace(/\/+$/, "");
+}
+
 const START = /^hf:(\/\/)?/;
 const FORM = /^(?<repository>[^/@]+\/[^/@]+)(@(?<revision>refs\/[^/]+\/[^/]+|[^/]+))?(\/(?<file>.+))?$/;
 const COMMIT = /^[0-9a-f]{40}$/;

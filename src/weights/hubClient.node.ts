@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { CheckpointError } from "./checkpoint.js";
-import { isCommit, isPlainPath } from "./hubAddress.js";
+import { hubEndpoint, isCommit, isPlainPath } from "./hubAddress.js";
 
 /** The hub cannot be asked: no network, a wrong address, or it is down. */
 export class HubUnreachable extends CheckpointError {
@@ -31,7 +31,7 @@ export interface HubFile {
 /** Asks the hub. One object for one repository. */
 export class HubClient {
   /** Such as `https://huggingface.co`. */
-  readonly hubUrl = endpoint();
+  readonly hubUrl = hubEndpoint(process.env["HF_ENDPOINT"]);
   private readonly token = accessToken();
 
   /** @param name how errors call the repository. */
@@ -139,15 +139,6 @@ export class HubClient {
     if (code === "EntryNotFound") return new CheckpointError(`${of}has no such file (${answer})`);
     return new CheckpointError(`${of}there is no such repository, or you may not read it (${answer})`);
   }
-}
-
-/** Where the hub is: `HF_ENDPOINT` names a mirror. */
-function endpoint(): string {
-  const text = process.env["HF_ENDPOINT"] ?? "";
-  if (text === "") return "https://huggingface.co";
-  if (!/^https?:\/\//.test(text) || !URL.canParse(text))
-    throw new CheckpointError(`HF_ENDPOINT is ${text}: expected an address such as https://huggingface.co`);
-  return text.replace(/\/+$/, "");
 }
 
 /** As huggingface_hub finds it: a variable, or the file that `hf auth login` writes. */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 import { afterAll, beforeAll } from "vitest";
-import { servePage } from "../../src/cli/webServer.js";
+import { servePage, type ServeOptions } from "../../src/cli/webServer.js";
 import { fit, toCanvas } from "../../web/view/transform.js";
 import { ROOT } from "./medsam.js";
 
@@ -26,8 +26,12 @@ export const PAGE_CAN_RUN = process.env["MEDSAM_TEST_WEB"] === "1";
 
 export const SHARED_DATA = join(ROOT, "..", "shared", "data");
 
-/** A served page and a browser for the tests of a file. */
-export function pageFixture() {
+/**
+ * A served page and a browser for the tests of a file.
+ *
+ * @param serving how it is served, asked when the tests begin.
+ */
+export function pageFixture(serving: () => Partial<ServeOptions> = () => ({})) {
   let browser: Browser;
   let address: string;
   /** Backends whose self-test was passed, and where the browser keeps that. */
@@ -37,7 +41,7 @@ export function pageFixture() {
   const folder = mkdtempSync(join(tmpdir(), "medsam-web-"));
 
   beforeAll(async () => {
-    ({ address } = await servePage({ port: 0, host: "localhost" }, server.signal));
+    ({ address } = await servePage({ port: 0, host: "localhost", ...serving() }, server.signal));
     browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
   });
   afterAll(async () => {

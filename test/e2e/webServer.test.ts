@@ -25,7 +25,8 @@ describe.skipIf(!PAGE_CAN_RUN)("medsam web", () => {
     const response = await fetch(address);
     expect(response.headers.get("cross-origin-opener-policy")).toBe("same-origin");
     expect(response.headers.get("cross-origin-embedder-policy")).toBe("require-corp");
-    const policy = "connect-src 'self' https://example.org;";
+    const policy =
+      "connect-src 'self' https://example.org https://huggingface.co https://*.huggingface.co https://*.hf.co;";
     expect(response.headers.get("content-security-policy")).toContain(policy);
     expect((await response.text()).replaceAll("&#39;", "'")).toContain(policy);
   });

@@ -1,3 +1,5 @@
+import { HUB_URL } from "../../src/weights/hubAddress.js";
+import { PUBLISHED, type PublishedWeights } from "../../src/weights/published.js";
 import { BACKEND_NAMES, type PageBackend } from "../backendNames.js";
 import { byId, fillSelect, make } from "../dom.js";
 import type { Engine } from "../engine.js";
@@ -24,6 +26,8 @@ export function modelPanel(app: App, engine: Engine): void {
     if (chosen !== undefined) void engine.use({ kind: "file", file: chosen });
     file.value = "";
   });
+  const hubUrl = document.querySelector<HTMLMetaElement>('meta[name="hub"]')?.content ?? HUB_URL;
+  byId("published").replaceChildren(...PUBLISHED.map((weights) => publishedRow(engine, weights, hubUrl)));
   byId("url-form").addEventListener("submit", (event) => {
     event.preventDefault();
     void engine.use({ kind: "url", url: byId<HTMLInputElement>("url").value });
@@ -43,6 +47,25 @@ export function modelPanel(app: App, engine: Engine): void {
     byId("status").textContent = statusOf(state);
     byId("status").dataset["ready"] = String(state.model !== undefined);
   });
+}
+
+/** Says what the button fetches, and from where: it is the only request to another origin that the page ever makes. */
+function publishedRow(engine: Engine, weights: PublishedWeights, hubUrl: string): HTMLElement {
+  const { what, repository, licence, megabytes } = weights;
+  const from = `${new URL(hubUrl).host}/${repository}`;
+  return make(
+    "li",
+    {},
+    make("span", {}, `${what}: ${megabytes} MB from ${from} (${licence})`),
+    make(
+      "button",
+      {
+        "aria-label": `Fetch ${what}, ${megabytes} MB, from ${from}`,
+        onclick: () => void engine.use({ kind: "hub", repository, hubUrl }),
+      },
+      "Fetch",
+    ),
+  );
 }
 
 function storedRow(engine: Engine, model: StoredModel): HTMLElement {
@@ -69,6 +92,7 @@ function facts({ model, backend, memory }: AppState): [string, string][] {
     ],
     ["Kind", model && `${model.architecture}, input ${model.imageSize} × ${model.imageSize}`],
     ["Parameters", model?.parameters.toLocaleString("en")],
+    ["Left out", model?.leftOut && `${model.leftOut.length} (${model.leftOut.slice(0, 3).join(", ")}${model.leftOut.length > 3 ? ", …" : ""})`], // prettier-ignore
     ["Backend", backend?.name],
     ["Device", backend?.device],
     ["Self-test", backend && (backend.difference === undefined ? "passed before on this device" : `passed, differs by ${backend.difference.toExponential(0)}`)], // prettier-ignore

@@ -12,6 +12,8 @@ import { SamPredictor } from "../../src/predictor/samPredictor.js";
 import type { Preset } from "../../src/predictor/presets.js";
 import type { Point, Prediction, Prompt } from "../../src/predictor/types.js";
 import { bytesSource } from "../../src/weights/byteSource.js";
+import { CheckpointError } from "../../src/weights/checkpoint.js";
+import { findOnHub } from "../../src/weights/hubFetch.js";
 import { openCheckpoint } from "../../src/weights/open.js";
 import { onDevice, startTrusted, watchDevice, type BackendReport, type StartOptions } from "./backends.js"; // prettier-ignore
 import { activation, attention, forget, layersOf, type Activation, type Attention, type LayerInfo } from "./inside.js"; // prettier-ignore
@@ -36,6 +38,8 @@ export interface ModelInfo {
   readonly half?: boolean;
   /** Why it could not be kept in the browser's private file system. */
   readonly notKept?: string;
+  /** What the file has beside the model's tensors; absent where there is nothing. */
+  readonly leftOut?: readonly string[];
   /** Names of the presets there are. */
   readonly presets: readonly string[];
   /** The one that belongs to these weights. */
@@ -47,7 +51,8 @@ export type ModelSource =
   | { readonly kind: "embedded" }
   | { readonly kind: "stored"; readonly model: StoredModel }
   | { readonly kind: "file"; readonly file: File }
-  | { readonly kind: "url"; readonly url: string };
+  | { readonly kind: "url"; readonly url: string }
+  | { readonly kind: "hub"; readonly repository: string; readonly hubUrl: string };
 
 /** How values become 8 bits for the model: a preset's name, or the window that is shown. */
 export type Intensity = string | { readonly centre: number; readonly width: number };
@@ -116,15 +121,19 @@ const methods = {
     takeTested()?.dispose();
     if (source.kind === "stored") {
       const { name, sha256, half } = source.model;
-      return use(build(await readModel(sha256), name), { name, sha256, half, embedded: false });
+      return use(build(await readModel(sha256), name).model, { name, sha256, half, embedded: false });
     }
-    const from = source.kind === "file" ? source.file : source.url;
-    const name = typeof from === "string" ? (from.split(/[?#]/)[0].split("/").at(-1) ?? from) : from.name;
+    const { from, name, expected } = await placeOf(source, context.signal);
+    const kept = (await storedModels()).find((each) => each.sha256 === expected);
+    if (kept !== undefined) return methods.load({ kind: "stored", model: kept }, context);
     const original = await readWeights(from, context);
     const sha256 = await hashOf(original);
-    const { bytes, half } = halved(openCheckpoint(bytesSource(original, name)));
+    if (expected !== undefined && sha256 !== expected)
+      throw new CheckpointError(`${name}: has arrived damaged: its SHA-256 is ${sha256}, the hub says ${expected}; fetch it again`); // prettier-ignore
+    const { bytes, half, dropped } = halved(openCheckpoint(bytesSource(original, name)));
     context.signal.throwIfAborted();
-    const next = build(bytes, name);
+    const { model: next, report } = build(bytes, name);
+    const leftOut = [...dropped, ...report.unexpected];
     let notKept: string | undefined;
     try {
       await keepModel({ name, sha256, half, bytes: bytes.length }, bytes);
@@ -135,7 +144,11 @@ const methods = {
     }
     // Last, as the page asks for masks of the weights before until it is told.
     const info = use(next, { name, sha256, half, embedded: false });
-    return { ...info, ...(notKept !== undefined && { notKept }) };
+    return {
+      ...info,
+      ...(leftOut.length > 0 && { leftOut }),
+      ...(notKept !== undefined && { notKept }),
+    };
   },
 
   /** Models in the browser's private file system. */
@@ -241,7 +254,7 @@ function intensityOf(intensity: Intensity) {
 }
 
 async function buildEmbedded(): Promise<Sam> {
-  return build(await embeddedBytes(), EMBEDDED_NAME);
+  return build(await embeddedBytes(), EMBEDDED_NAME).model;
 }
 
 function takeTested(): Sam | undefined {
@@ -250,10 +263,23 @@ function takeTested(): Sam | undefined {
   return taken;
 }
 
-function build(bytes: Uint8Array, name: string): Sam {
+/** What is read, how it is called, and the hash that it must have where the hub says one. */
+async function placeOf(
+  source: Exclude<ModelSource, { kind: "embedded" | "stored" }>,
+  signal: AbortSignal,
+): Promise<{ from: File | string; name: string; expected?: string }> {
+  if (source.kind === "file") return { from: source.file, name: source.file.name };
+  if (source.kind === "url")
+    return { from: source.url, name: source.url.split(/[?#]/)[0].split("/").at(-1) ?? source.url };
+  const { repository, hubUrl } = source;
+  const { url, sha256 } = await findOnHub({ repository, revision: "main" }, hubUrl, signal);
+  return { from: url, name: repository, expected: sha256 };
+}
+
+function build(bytes: Uint8Array, name: string): ReturnType<typeof buildSam> {
   const checkpoint = openCheckpoint(bytesSource(bytes, name));
   try {
-    return buildSam(checkpoint).model;
+    return buildSam(checkpoint);
   } finally {
     checkpoint.close();
   }

@@ -56,8 +56,13 @@ async function openUrl(url: string, signal: AbortSignal) {
  * A checkpoint as safetensors under the original names, single precision rounded to half: half the room on disk.
  * A checkpoint with a value that half precision cannot hold stays as it is.
  */
-export function halved(opened: Checkpoint): { bytes: Uint8Array<ArrayBuffer>; half: boolean } {
-  const { checkpoint } = normaliseKeys(opened);
+export function halved(opened: Checkpoint): {
+  bytes: Uint8Array<ArrayBuffer>;
+  half: boolean;
+  /** What normalising the names left out. */
+  dropped: readonly string[];
+} {
+  const { checkpoint, dropped } = normaliseKeys(opened);
   const write = (target: (dtype: DType) => DType) =>
     new Uint8Array(
       safetensorsBytes(
@@ -70,10 +75,10 @@ export function halved(opened: Checkpoint): { bytes: Uint8Array<ArrayBuffer>; ha
     );
   const wide = (dtype: DType) => dtype === "F32" || dtype === "F64";
   try {
-    return { bytes: write((dtype) => (wide(dtype) ? "F16" : dtype)), half: true };
+    return { bytes: write((dtype) => (wide(dtype) ? "F16" : dtype)), half: true, dropped };
   } catch (error) {
     if (!(error instanceof RangeError) || error.message !== TOO_LARGE) throw error;
-    return { bytes: write((dtype) => dtype), half: false };
+    return { bytes: write((dtype) => dtype), half: false, dropped };
   }
 }
 

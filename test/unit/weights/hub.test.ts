@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CheckpointError } from "../../../src/weights/checkpoint.js";
 import { hubWeights, type HubOptions } from "../../../src/weights/hub.node.js";
 import { chooseWeights, formatHubAddress, parseHubAddress } from "../../../src/weights/hubAddress.js";
+import { findOnHub } from "../../../src/weights/hubFetch.js";
 import { openCheckpointFile } from "../../../src/weights/open.node.js";
 import { hubAddressOf, resolveWeights } from "../../../src/weights/resolve.node.js";
 import { safetensorsBytes } from "../../../src/weights/safetensorsWriter.js";
@@ -261,6 +262,18 @@ it("a cache that cannot be written is said, with what to do", async () => {
 it("an endpoint that is no address is said", async () => {
   vi.stubEnv("HF_ENDPOINT", "huggingface.co");
   expect(await refusal("hf:lab/medsam")).toContain("HF_ENDPOINT is huggingface.co: expected an address");
+});
+
+it("a browser learns where the weights are, with size and SHA-256", async () => {
+  const find = (repository: string) => findOnHub({ repository, revision: "main" }, hub.url);
+  const url = `${hub.url}/lab/medsam/resolve/${COMMIT}/model.safetensors`;
+  expect(await find("lab/medsam")).toEqual({ url, size: WEIGHTS.length, sha256: sha256(WEIGHTS) });
+  await expect(find("lab/private")).rejects.toThrow(
+    "answered 401; a private repository is fetched with HF_TOKEN",
+  );
+  await expect(find("lab/sharded")).rejects.toThrow("names no SHA-256 of model.safetensors.index.json");
+  await hub.close();
+  await expect(find("lab/medsam")).rejects.toThrow("cannot be reached");
 });
 
 describe("an address", () => {
