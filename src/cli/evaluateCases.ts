@@ -40,11 +40,8 @@ const PIXELS = /\.(png|jpe?g|tiff?)$/i;
  */
 export function casesOfTable(path: string): CasePaths[] {
   const ids = new Map<string, number>();
-  return parseRows(readText(path), path, EXPECTED).map((fields, index): CasePaths => {
+  return parseRows(readText(path), path, EXPECTED).map((row, index): CasePaths => {
     const where = `${path}, row ${index + 1}`;
-    if (typeof fields !== "object" || fields === null)
-      throw new UsageError(`${where}: is not an object; ${EXPECTED}`);
-    const row = fields as Fields;
     const file = (column: string) => fileOf(row, column, where, dirname(path));
     const [truth, prediction] = [file("truth"), file("prediction")];
     const id = textOf(row, "case", where) ?? pairingKey(basename(truth)).key;

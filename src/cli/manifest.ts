@@ -1,5 +1,6 @@
-import { CsvError, parse } from "csv-parse/sync";
 import type { Box } from "../predictor/types.js";
+import { DataError } from "../train/data/caseFile.js";
+import { readTable, type Fields } from "../train/data/tableRows.js";
 import { UsageError, messageOf } from "./errors.js";
 import { assertPossibleOnSomeImage, collectPoint, type LabelledPoint } from "./prompts.js";
 
@@ -31,46 +32,25 @@ const EXPECTED =
   "expected a table of image, x0, y0, x1, y1 and, if you like, label, case, points, and for volumes slice or z0 and z1";
 
 /**
- * Reads a table as CSV with a header line, or as a JSON array of objects with the same names.
+ * Reads a table of prompts, as `readTable` does.
  *
- * @param name of the file, for messages; JSON is told by its first character.
+ * @param name of the file, for messages.
  * @throws UsageError naming the row and what is wrong with it.
  */
 export function parseManifest(text: string, name: string): ManifestRow[] {
   return parseRows(text, name, EXPECTED).map((row, index) => toRow(row, `${name}, row ${index + 1}`));
 }
 
-/** The rows of a table, CSV or JSON, one at least. @throws UsageError saying what was `expected`. */
-export function parseRows(text: string, name: string, expected: string): unknown[] {
-  const plain = text.replace(/^\uFEFF/, "");
-  const rows = plain.trimStart().startsWith("[")
-    ? parseJson(plain, name, expected)
-    : parseCsv(plain, name, expected);
-  if (rows.length === 0) throw new UsageError(`${name}: has no rows; ${expected}`);
-  return rows;
-}
-
-function parseJson(text: string, name: string, expected: string): unknown[] {
+/** The rows of a table. @throws UsageError saying what was `expected`. */
+export function parseRows(text: string, name: string, expected: string): Fields[] {
   try {
-    return JSON.parse(text) as unknown[];
+    return readTable(text, name, expected);
   } catch (error) {
-    throw new UsageError(`${name}: is not JSON (${messageOf(error)}); ${expected}`);
+    throw error instanceof DataError ? new UsageError(error.message) : error;
   }
 }
 
-function parseCsv(text: string, name: string, expected: string): unknown[] {
-  try {
-    return parse(text, { columns: true, skip_empty_lines: true, trim: true });
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error;
-    throw new UsageError(`${name}: is not CSV (${messageOf(error)}); ${expected}`);
-  }
-}
-
-function toRow(row: unknown, where: string): ManifestRow {
-  if (typeof row !== "object" || row === null || Array.isArray(row))
-    throw new UsageError(`${where}: is not an object; ${EXPECTED}`);
-  const fields = row as Readonly<Record<string, unknown>>;
+function toRow(fields: Fields, where: string): ManifestRow {
   const { image, label, object, case: id } = fields;
   if (typeof image !== "string" || image === "")
     throw new UsageError(`${where}: column image is ${shown(image)}; expected the file name of an image`);
@@ -119,10 +99,7 @@ function pointsOf(value: unknown, where: string): readonly LabelledPoint[] | und
 }
 
 /** Where in a volume a box lies. */
-function placeOf(
-  { slice, z0, z1 }: Readonly<Record<string, unknown>>,
-  where: string,
-): Pick<ManifestRow, "slice" | "slices"> {
+function placeOf({ slice, z0, z1 }: Fields, where: string): Pick<ManifestRow, "slice" | "slices"> {
   const whole = (value: unknown, column: string): number => {
     const number = toNumber(value, `${where}: column ${column}`, "the number of a slice, from 0");
     if (!Number.isInteger(number) || number < 0)

@@ -10,7 +10,8 @@ import { columns, thousands } from "./format.js";
 import { openModel } from "./openModel.js";
 import { Progress } from "./progress.js";
 import type { RunSettings } from "./provenance.js";
-import { assertMayWrite } from "./segmentFiles.js";
+import { assertMayOverwrite } from "./resultFiles.js";
+import { outputFiles } from "./segmentFiles.js";
 import { segmentImage, type SegmentResult } from "./segmentImage.js";
 import type { PromptOptions, SegmentJob } from "./segmentJobs.js";
 
@@ -38,7 +39,7 @@ export async function runSegment(
   signal: AbortSignal,
 ): Promise<void> {
   assertPreset(options);
-  for (const job of jobs) assertMayWrite(job, options.out);
+  for (const job of jobs) assertMayOverwrite({ ...outputFiles(job, options.out) }, "segment");
 
   const backend = await useBackend(options.backend, {
     onSkip: (name, reason) => console.error(`medsam: backend ${name} is passed over: ${reason}`),
@@ -74,6 +75,7 @@ export async function runSegment(
   }
   if (options.json) console.log(JSON.stringify({ results, failed }, null, 2));
   else results.forEach(printResult);
+  for (const warning of results.flatMap(({ warnings }) => warnings)) console.error(`medsam: ${warning}`);
   for (const { image, error } of failed) console.error(`medsam: ${named(image, error)}`);
   if (!options.json && results.length > 0) printSettings(settings);
   if (failed.length > 0) process.exitCode = 1;

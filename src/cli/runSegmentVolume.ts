@@ -6,6 +6,7 @@ import type { Margin } from "../predictor/volumeTrack.js";
 import { columns, thousands } from "./format.js";
 import { openModel } from "./openModel.js";
 import { Progress } from "./progress.js";
+import { assertMayOverwrite } from "./resultFiles.js";
 import { assertPreset } from "./runSegment.js";
 import {
   openVolumeCase,
@@ -14,7 +15,7 @@ import {
   type VolumeDocument,
   type VolumeReading,
 } from "./volumeCase.js";
-import { assertMayWriteVolume, volumeName, type VolumeFiles } from "./volumeFiles.js";
+import { volumeName, type VolumeFiles } from "./volumeFiles.js";
 import { checkVolumePrompts, objectsOf, type VolumePromptOptions } from "./volumePrompts.js";
 
 /** The options of `medsam segment-volume`. */
@@ -48,7 +49,7 @@ export async function runSegmentVolume(
     { signal, onProgress: (share) => reading.update(share) },
   ).finally(() => reading.stop());
   for (const warning of opened.source.volume.warnings) console.error(`medsam: ${warning}`);
-  assertMayWriteVolume(opened.files);
+  assertMayOverwrite({ ...opened.files }, "segment-volume");
   const cache = options.cache === undefined ? undefined : await DiskEmbeddingCache.open(options.cache, CACHE_BYTES); // prettier-ignore
 
   const backend = await useBackend(options.backend, {

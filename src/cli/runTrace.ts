@@ -5,7 +5,7 @@ import type { BackendName } from "../backend/useBackend.js";
 import { writeFileAtomic } from "../image/encode.node.js";
 import { placeOnGrid } from "../inspect/place.js";
 import { gridSize } from "../model/config.js";
-import { checkPrompt } from "../predictor/checkPrompt.js";
+import { boxWarning, checkPrompt } from "../predictor/checkPrompt.js";
 import { prepareImage } from "../predictor/presetTable.js";
 import { SamPredictor } from "../predictor/samPredictor.js";
 import { PromptError, type Point, type Prompt } from "../predictor/types.js";
@@ -40,8 +40,10 @@ export async function runTrace(job: SegmentJob, options: TraceOptions, signal: A
   assertPreset(options);
   const image = await readImage(job);
   const { width, height } = image;
-  const [{ prompt }] = job.targets;
-  checkPrompt(prompt, { width, height, maskSide: 0 });
+  const [{ prompt: asked }] = job.targets;
+  const prompt = checkPrompt(asked, { width, height, maskSide: 0 });
+  for (const warning of [...(image.warnings ?? []), boxWarning(asked, image)])
+    if (warning !== undefined) console.error(`medsam: ${warning}`);
   const query = options.query ?? middleOf(prompt);
   if (query[0] > width || query[1] > height)
     throw new PromptError(`--query at [${query}] lies outside the image of ${width} x ${height} pixels`);

@@ -1,17 +1,17 @@
 import { basename } from "node:path";
 import { readImageFile, readNpzFile } from "../image/decode.node.js";
 import { encodePng } from "../image/encode.js";
-import { writeFileAtomic } from "../image/encode.node.js";
 import { labelMap, maskArea, maskBox, maskImage, type Mask, type PixelBox } from "../image/mask.js";
 import { npzSlice } from "../image/npz.js";
 import { drawOverlay } from "../image/overlay.js";
 import { ImageError, type PixelImage } from "../image/pixels.js";
-import { checkPrompt } from "../predictor/checkPrompt.js";
+import { boxWarning, checkPrompt } from "../predictor/checkPrompt.js";
 import type { LongCall } from "../predictor/longCall.js";
 import type { SamPredictor } from "../predictor/samPredictor.js";
 import type { Box, Point, Prediction } from "../predictor/types.js";
 import { hashFile } from "../weights/open.node.js";
 import { provenanceOf, type Provenance, type RunSettings } from "./provenance.js";
+import { writeAll } from "./resultFiles.js";
 import { outputFiles, type OutputFiles } from "./segmentFiles.js";
 import { isNpz, type SegmentJob, type Target } from "./segmentJobs.js";
 
@@ -40,6 +40,7 @@ export interface SegmentResult {
     readonly sha256: string;
   };
   readonly objects: readonly SegmentedObject[];
+  readonly warnings: readonly string[];
   /** In NAME.json itself without their folder. */
   readonly files: OutputFiles;
   readonly provenance: Provenance;
@@ -66,7 +67,9 @@ export async function segmentImage(
   const { width, height } = image;
   const { targets } = job;
   // Before the image is encoded, which takes most of the time.
-  for (const { prompt } of targets) checkPrompt(prompt, { width, height, maskSide: 0 });
+  const prompts = targets.map(({ prompt }) => checkPrompt(prompt, { width, height, maskSide: 0 }));
+  const cut = targets.flatMap(({ prompt }) => boxWarning(prompt, image) ?? []);
+  const warnings = [...(image.warnings ?? []), ...cut.map((warning) => `${job.image}: ${warning}`)];
 
   // What takes the time: the one encoding, or with a crop one a box.
   const cropped = predictor.crop !== undefined;
@@ -85,12 +88,13 @@ export async function segmentImage(
       sha256: await hashFile(job.image),
     },
     objects: targets.map((target, k) => describe(target, k + 1, chosen[k])),
+    warnings,
     files: outputFiles(job, out),
     provenance: provenanceOf(job, settings),
   };
 
-  const boxes = targets.flatMap(({ prompt: { box } }) => (box ? [box] : []));
-  const points = targets.flatMap(({ prompt: { pointCoords = [], pointLabels = [] } }) =>
+  const boxes = prompts.flatMap(({ box }) => (box ? [box] : []));
+  const points = prompts.flatMap(({ pointCoords = [], pointLabels = [] }) =>
     pointCoords.map(([x, y], n) => ({ x, y, foreground: pointLabels[n] === 1 })),
   );
   const labels = labelMap(masks);
@@ -101,11 +105,18 @@ export async function segmentImage(
   };
   signal.throwIfAborted();
   const { files } = result;
-  const document = { ...result, files: outputFiles(job, "") };
-  await writeFileAtomic(files.json, JSON.stringify(document, null, 2) + "\n");
-  await writeFileAtomic(files.mask, pictures.mask);
-  await writeFileAtomic(files.labels, pictures.labels);
-  await writeFileAtomic(files.overlay, pictures.overlay);
+  // As in all that is written, without the folder, which may be named after a patient.
+  const document = {
+    ...result,
+    warnings: warnings.map((warning) => warning.replaceAll(job.image, basename(job.image))),
+    files: outputFiles(job, ""),
+  };
+  await writeAll([
+    [files.json, JSON.stringify(document, null, 2) + "\n"],
+    [files.mask, pictures.mask],
+    [files.labels, pictures.labels],
+    [files.overlay, pictures.overlay],
+  ]);
   return result;
 }
 

@@ -6,7 +6,7 @@ import type { Preset } from "../predictor/presets.js";
 import { defaultPreset, findPreset, withIntensity } from "../predictor/presetTable.js";
 import type { SamPredictor } from "../predictor/samPredictor.js";
 import { segmentVolume } from "../predictor/segmentVolume.js";
-import type { VolumeObject } from "../predictor/volumeObject.js";
+import { boxWarnings, type VolumeObject } from "../predictor/volumeObject.js";
 import type { VolumeSegmentation } from "../predictor/volumeResult.js";
 import type { Margin } from "../predictor/volumeTrack.js";
 import { axisAcross, axisCodes, type PlaneName } from "../volume/affine.js";
@@ -89,9 +89,13 @@ export async function openVolumeCase(
   const source = toBeSegmented(oneFrame(read.volume, frame ?? 0), frames, read.images);
   const axis = axisOf(source.volume, plane);
   const objects = await objectsIn(source.volume, axis);
+  const warnings = [...source.volume.warnings, ...boxWarnings(source.volume, objects, axis)];
   const files = volumeFiles(path, name, source.images !== undefined, out);
   const eightBit = eightBitVolume(source.volume, intensity);
-  return { path, source, axis, ...(frame !== undefined && { frame }), objects, files, eightBit };
+  return {
+    ...{ path, axis, objects, files, eightBit, ...(frame !== undefined && { frame }) },
+    source: { ...source, volume: { ...source.volume, warnings } },
+  };
 }
 
 /** A DICOM segmentation refers to its images by their place, so there is none of films and of images without one. */

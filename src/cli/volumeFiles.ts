@@ -1,14 +1,12 @@
-import { existsSync, readFileSync } from "node:fs";
-import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
-import { writeFileAtomic } from "../image/encode.node.js";
+import { rm } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
 import type { VolumeSegmentation } from "../predictor/volumeResult.js";
 import type { DicomImage } from "../volume/dicomImage.js";
 import { dicomSegBytes } from "../volume/dicomSegWrite.js";
 import { niftiLabelBytes } from "../volume/niftiWrite.js";
 import { npzBytes } from "../volume/npzWrite.js";
 import { spacingOf } from "../volume/volume.js";
-import { messageOf } from "./errors.js";
+import { writeAll } from "./resultFiles.js";
 import { PACKAGE_VERSION } from "./version.js";
 
 /** What `medsam segment-volume` writes. */
@@ -32,16 +30,6 @@ export function volumeFiles(path: string, name: string, isDicom: boolean, folder
     ...(isDicom && { segmentation: at("_labels.dcm") }),
     ...{ picture: at("_slices.png"), json: at(".json") },
   };
-}
-
-/** What this command did not write is never overwritten. */
-export function assertMayWriteVolume(files: VolumeFiles): void {
-  const inTheWay = Object.values<string>({ ...files }).find((path) => existsSync(path));
-  if (inTheWay === undefined) return;
-  if (existsSync(files.json) && readFileSync(files.json, "utf8").includes('"medsam-tfjs"')) return;
-  throw new Error(
-    `${inTheWay}: is there already and was not written by medsam segment-volume; choose another folder with --out`,
-  );
 }
 
 /** The same files, less those that there are none of: a DICOM segmentation of nothing is no file. */
@@ -73,7 +61,6 @@ export async function writeVolumeFiles(
     written.segmentation !== undefined && images !== undefined
       ? await dicomSegBytes(labels, images, { segments, algorithm: "medsam-tfjs", version: PACKAGE_VERSION })
       : undefined;
-  // The JSON comes first: it says whose the others are.
   await writeAll([
     [files.json, `${JSON.stringify(document, null, 2)}\n`],
     [files.labels, bytes],
@@ -85,23 +72,4 @@ export async function writeVolumeFiles(
   // One of an earlier run must not be taken for this one's.
   if (files.segmentation !== undefined && segmentation === undefined)
     await rm(files.segmentation, { force: true });
-}
-
-/** Writes files of one folder, all of them or, on a full disk, none: they get their names when all are written. */
-async function writeAll(
-  files: readonly (readonly [path: string, content: string | Uint8Array])[],
-): Promise<void> {
-  const folder = dirname(files[0][0]);
-  let staged: string | undefined;
-  try {
-    await mkdir(folder, { recursive: true });
-    staged = await mkdtemp(join(folder, ".medsam-"));
-    for (const [path, content] of files) await writeFileAtomic(join(staged, basename(path)), content);
-    for (const [path] of files) await rename(join(staged, basename(path)), path);
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    throw Object.assign(new Error(`${folder}: cannot be written to (${messageOf(error)}); nothing was written`, { cause: error }), { code }); // prettier-ignore
-  } finally {
-    if (staged !== undefined) await rm(staged, { recursive: true, force: true });
-  }
 }

@@ -30,9 +30,9 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<Pixe
     return { width, height, channels: 3, data: applyPalette(raster.data, palette, name), ...warnings };
   const stored = uninverted(raster);
   const data = depth < 8 ? stored.map((v) => (v * 255) / (2 ** depth - 1)) : stored;
-  if (data instanceof Float32Array && !data.every(Number.isFinite))
-    throw new ImageError(`${name}: has values that are not finite numbers; replace them first`);
-  return { width, height, channels, data, ...warnings };
+  const missing = data instanceof Float32Array ? notFinite(data, name) : [];
+  const all = [...(warnings?.warnings ?? []), ...missing];
+  return { width, height, channels, data, ...(all.length > 0 && { warnings: all }) };
 }
 
 /**
@@ -97,6 +97,19 @@ function applyPalette(indices: Raster["data"], palette: Uint8Array, name: string
     for (let channel = 0; channel < 3; channel++) out[3 * i + channel] = palette[3 * index + channel];
   });
   return out;
+}
+
+/** Makes infinite values NaN, which is "nothing was measured here". Changes `data`. @returns what to warn of. */
+function notFinite(data: Float32Array, name: string): string[] {
+  let count = 0;
+  data.forEach((value, i) => {
+    if (Number.isFinite(value)) return;
+    data[i] = NaN;
+    count++;
+  });
+  if (count === 0) return [];
+  if (count === data.length) throw new ImageError(`${name}: has no value that is a finite number`);
+  return [`${name}: ${count} of ${data.length} values are not finite numbers; they count as not measured`];
 }
 
 /** Samples of an image, with high values bright. */

@@ -7,8 +7,13 @@ export interface PromptBounds {
   readonly maskSide: number;
 }
 
-/** @throws PromptError saying which part of the prompt cannot be used on an image of this size, and why. */
-export function checkPrompt(prompt: Prompt, bounds: PromptBounds): void {
+/**
+ * Checks a prompt for an image of this size.
+ *
+ * @returns the prompt, its box cut to the image; `boxWarning` tells whether that takes something away.
+ * @throws PromptError saying which part of the prompt cannot be used, and why.
+ */
+export function checkPrompt(prompt: Prompt, bounds: PromptBounds): Prompt {
   const { pointCoords, pointLabels, box, maskInput } = prompt;
   const points = pointCoords ?? [];
   if (points.length === 0 && box === undefined && maskInput === undefined)
@@ -29,6 +34,27 @@ export function checkPrompt(prompt: Prompt, bounds: PromptBounds): void {
     if (!data.every(Number.isFinite))
       throw new PromptError("maskInput has values that are not finite numbers");
   }
+  return box === undefined ? prompt : { ...prompt, box: cutBox(box, bounds) };
+}
+
+/** What to say of a box that sticks out of the image by a pixel or more; less is rounding, and not worth a word. */
+export function boxWarning(
+  { box }: Prompt,
+  bounds: Pick<PromptBounds, "width" | "height">,
+): string | undefined {
+  if (box === undefined) return undefined;
+  const cut = cutBox(box, bounds);
+  if (box.every((side, i) => Math.abs(side - cut[i]) < 1)) return undefined;
+  return `box [${box}] lies partly outside ${named(bounds)}; only the part inside is used: [${cut}]`;
+}
+
+function cutBox([x0, y0, x1, y1]: Box, { width, height }: Pick<PromptBounds, "width" | "height">): Box {
+  return [Math.max(x0, 0), Math.max(y0, 0), Math.min(x1, width), Math.min(y1, height)];
+}
+
+/** Some callers do not know the image yet. */
+function named({ width, height }: Pick<PromptBounds, "width" | "height">): string {
+  return Number.isFinite(width) ? `the image of ${width} x ${height} pixels` : "any image";
 }
 
 function checkLabels(points: readonly Point[], labels: readonly number[]): void {
@@ -42,14 +68,15 @@ function checkLabels(points: readonly Point[], labels: readonly number[]): void 
   }
 }
 
-function checkPoint([x, y]: Point, what: string, { width, height }: PromptBounds): void {
+function checkPoint([x, y]: Point, what: string, bounds: PromptBounds): void {
+  const { width, height } = bounds;
   if (!Number.isFinite(x) || !Number.isFinite(y))
     throw new PromptError(`${what} is [${x}, ${y}]; expected finite numbers`);
   if (x < 0 || y < 0 || x > width || y > height)
-    throw new PromptError(`${what} at [${x}, ${y}] lies outside the image of ${width} x ${height} pixels`);
+    throw new PromptError(`${what} at [${x}, ${y}] lies outside ${named(bounds)}`);
 }
 
-function checkBox(box: Box, { width, height }: PromptBounds): void {
+function checkBox(box: Box, bounds: PromptBounds): void {
   const [x0, y0, x1, y1] = box;
   if (box.length !== 4 || !box.every(Number.isFinite))
     throw new PromptError(`box [${box}]: expected four finite numbers x0, y0, x1, y1`);
@@ -57,12 +84,7 @@ function checkBox(box: Box, { width, height }: PromptBounds): void {
     throw new PromptError(
       `box [${box}] is empty or turned around; expected x0 < x1 and y0 < y1 (left, top, right, bottom)`,
     );
-  if (x0 < 0 || y0 < 0 || x1 > width || y1 > height) {
-    const clipped = [Math.max(x0, 0), Math.max(y0, 0), Math.min(x1, width), Math.min(y1, height)];
-    const apart = clipped[2] <= clipped[0] || clipped[3] <= clipped[1];
-    throw new PromptError(
-      `box [${box}] lies ${apart ? "wholly" : "partly"} outside the image of ${width} x ${height} pixels` +
-        (apart ? "" : `; the part inside is [${clipped}]`),
-    );
-  }
+  const [left, top, right, bottom] = cutBox(box, bounds);
+  if (right <= left || bottom <= top)
+    throw new PromptError(`box [${box}] lies wholly outside ${named(bounds)}`);
 }

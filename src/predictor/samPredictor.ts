@@ -135,14 +135,14 @@ export class SamPredictor {
 
   /** `prompts` all have the same parts, so that they fit one tensor each. */
   private async predictAll(
-    prompts: readonly Prompt[],
+    asked: readonly Prompt[],
     options: PredictOptions & LongCall,
   ): Promise<Prediction[]> {
     this.assertAlive();
     const { image } = this;
     if (image === undefined) throw new Error("no image yet: call setImage(image) before predict(...)");
     const maskSide = 4 * gridSize(this.model.config);
-    for (const prompt of prompts) checkPrompt(prompt, { ...wholeOf(image), maskSide });
+    const prompts = asked.map((prompt) => checkPrompt(prompt, { ...wholeOf(image), maskSide }));
     const regions = prompts.map((prompt) => this.regionOf(prompt, image));
 
     const predictions: Prediction[] = [];

@@ -43,11 +43,11 @@ interface Track {
 export async function segmentVolume(
   predictor: SamPredictor,
   volume: Volume,
-  objects: readonly VolumeObject[],
+  asked: readonly VolumeObject[],
   options: SegmentVolumeOptions = {},
 ): Promise<VolumeSegmentation> {
   const { axis = 2, margin = 0.05, keepBytes = 256e6, signal, onProgress } = options;
-  checkObjects(volume, objects, axis);
+  const objects = checkObjects(volume, asked, axis);
   const wider = marginSteps(margin, volume, axis);
   const square = SquarePixels.of(volume, axis);
   const read = (slice: number): PixelImage => volumeSlice(volume, axis, slice);

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { PACKAGE_VERSION } from "../../src/cli/version.js";
@@ -33,6 +33,10 @@ describe("medsam", () => {
     const [status] = (await once(run, "exit")) as [number];
     expect(status, said).toBe(0);
     expect(existsSync(join(out, "sample_mask.png"))).toBe(true);
+  });
+
+  test.skipIf(process.platform === "win32")("is a program that npx can start after every build", () => {
+    expect(statSync(MAIN).mode & 0o111).toBe(0o111);
   });
 
   test("knows its version", () => {

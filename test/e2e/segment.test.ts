@@ -135,7 +135,7 @@ describe("medsam segment", () => {
     const rows = [
       "a.png,114,205,186,275,lesion",
       "b.png,0,0,9,9,",
-      "c.png,0,0,900,9,",
+      "c.png,600,0,900,9,",
       "a.png,318,302,378,362,kidney",
     ];
     writeFileSync(join(folder, "scans", "boxes.csv"), `image,x0,y0,x1,y1,label\n${rows.join("\n")}\n`);
@@ -151,7 +151,7 @@ describe("medsam segment", () => {
     expect(run.stderr.trim().split("\n")).toEqual([
       expect.stringMatching(/^medsam: scans.b\.png: damaged PNG/),
       expect.stringMatching(
-        /^medsam: scans.c\.png: box \[0,0,900,9\] lies partly outside the image of 512 x 512/,
+        /^medsam: scans.c\.png: box \[600,0,900,9\] lies wholly outside the image of 512 x 512/,
       ),
     ]);
     expect(readdirSync(join(folder, "out"))).toHaveLength(4);

@@ -69,8 +69,8 @@ const methods = {
       const image = await decodeImage(bytes, name);
       signal.throwIfAborted();
       [picture, volume] = [image, undefined];
-      const { width, height, channels, data } = image;
-      const facts = { name, sha256, width, height, channels, slices: 1, depth: 1, windows: [], warnings: [] };
+      const { width, height, channels, data, warnings = [] } = image;
+      const facts = { name, sha256, width, height, channels, slices: 1, depth: 1, windows: [], warnings };
       return { ...facts, range: valueRange(data), eightBit: data instanceof Uint8Array };
     }
     // Readers of medical files are fetched from the page's own origin when first needed.

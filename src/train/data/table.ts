@@ -1,21 +1,18 @@
-import { CsvError, parse } from "csv-parse/sync";
 import { DataError, splitNamed, type CaseFile } from "./caseFile.js";
+import { readTable, type Fields } from "./tableRows.js";
 
 const EXPECTED =
   "expected a table of image, labels and, if you like, split (train, validation or test) and case";
 
 /**
- * Reads a data set's table: CSV with a header line, or a JSON array of objects with the same names. Columns `image`
- * and `labels` are paths relative to the table's folder; `split` is `train`, `validation` or `test`; rows of one `case` (a
+ * Reads a data set's table, as `readTable` does. Columns `image` and `labels` are paths relative to the table's folder; `split` is `train`, `validation` or `test`; rows of one `case` (a
  * patient, a volume) are never split. Other columns are ignored.
  *
- * @param name of the file, for messages; JSON is told by its first character.
+ * @param name of the file, for messages.
  * @throws DataError naming the row and what is wrong with it.
  */
 export function parseCaseTable(text: string, name: string, resolve: (path: string) => string): CaseFile[] {
-  const plain = text.replace(/^\uFEFF/, "");
-  const rows = plain.trimStart().startsWith("[") ? parseJson(plain, name) : parseCsv(plain, name);
-  if (rows.length === 0) throw new DataError(`${name}: has no rows; ${EXPECTED}`);
+  const rows = readTable(text, name, EXPECTED);
   const seen = new Map<string, number>();
   return rows.map((row, index) => {
     const found = toCase(row, `${name}, row ${index + 1}`, resolve);
@@ -27,27 +24,7 @@ export function parseCaseTable(text: string, name: string, resolve: (path: strin
   });
 }
 
-function parseJson(text: string, name: string): unknown[] {
-  try {
-    return JSON.parse(text) as unknown[];
-  } catch (error) {
-    throw new DataError(`${name}: is not JSON (${(error as Error).message}); ${EXPECTED}`);
-  }
-}
-
-function parseCsv(text: string, name: string): unknown[] {
-  try {
-    return parse(text, { columns: true, skip_empty_lines: true, trim: true });
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error;
-    throw new DataError(`${name}: is not CSV (${error.message}); ${EXPECTED}`);
-  }
-}
-
-function toCase(row: unknown, where: string, resolve: (path: string) => string): CaseFile {
-  if (typeof row !== "object" || row === null || Array.isArray(row))
-    throw new DataError(`${where}: is not an object; ${EXPECTED}`);
-  const fields = row as Readonly<Record<string, unknown>>;
+function toCase(fields: Fields, where: string, resolve: (path: string) => string): CaseFile {
   const image = text(fields.image, `${where}: column image`);
   const labels = text(fields.labels, `${where}: column labels`);
   if (image === undefined) throw new DataError(`${where}: column image is missing; ${EXPECTED}`);

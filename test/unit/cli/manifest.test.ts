@@ -15,6 +15,23 @@ describe("parseManifest", () => {
     ]);
   });
 
+  test.each([";", "\t", ","])("reads columns parted by %j, whatever their capitals", (separator) => {
+    const rows = [
+      ["Image", "X0", "Y0", "x1", "Y1", "LABEL", "Points"],
+      ["a.png", "1", "2.5", "3", "4", "Liver", '"7,8,1; 9,9,0"'],
+    ];
+    const text = `\uFEFF${rows.map((row) => row.join(separator)).join("\r\n")}`;
+    expect(parseManifest(text, "boxes.csv")).toEqual([
+      {
+        ...{ image: "a.png", box: [1, 2.5, 3, 4], label: "Liver" },
+        points: [
+          { point: [7, 8], label: 1 },
+          { point: [9, 9], label: 0 },
+        ],
+      },
+    ]);
+  });
+
   test("reads JSON, with a byte order mark", () => {
     const json = '\uFEFF[{"image":"a.png","x0":1,"y0":2,"x1":3,"y1":4,"label":"liver"}]';
     expect(parseManifest(json, "boxes.json")).toEqual([
@@ -33,8 +50,9 @@ describe("parseManifest", () => {
     [HEADER + "a.png,1,2,3,,", 'row 1: column y1 is ""; expected a number'],
     [HEADER + "a.png,1,2,3", "is not CSV"],
     [HEADER + "a.png,5,2,3,4,", "row 1: box [5,2,3,4] is empty or turned around"],
-    [HEADER + "a.png,-1,2,3,4,", "row 1: box [-1,2,3,4] lies partly outside"],
-    ["image;x0;y0;x1;y1\na.png;1;2;3;4", "column image is missing"],
+    [HEADER + "a.png,-5,2,-3,4,", "row 1: box [-5,2,-3,4] lies wholly outside any image"],
+    ["image|x0|y0|x1|y1\na.png|1|2|3|4", "column image is missing"],
+    ["image,x0,y0,x1,Image\na.png,1,2,3,4", "boxes.csv: has the column image twice"],
     ['[{"image":"a.png","x0":1,"y0":2,"x1":3,"y1":4,"label":7}]', "column label is 7; expected text"],
     ['[{"image":"a.png","x0":1,"y0":2,"x1":3,"y1":4,"case":"../a"}]', 'column case is "../a"; expected text'],
     ['[{"image":"a.png","x0":1,"y0":2,"x1":3,"y1":4,"case":3}]', "column case is 3; expected text"],

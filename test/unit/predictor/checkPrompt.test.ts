@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { checkPrompt } from "../../../src/predictor/checkPrompt.js";
-import { PromptError, type Prompt } from "../../../src/predictor/types.js";
+import { boxWarning, checkPrompt } from "../../../src/predictor/checkPrompt.js";
+import { PromptError, type Box, type Prompt } from "../../../src/predictor/types.js";
 
 const BOUNDS = { width: 200, height: 100, maskSide: 4 };
 const logits = (count: number, value = 0) => new Float32Array(count).fill(value);
@@ -38,11 +38,6 @@ describe("a prompt", () => {
     ["has a box without height", { box: [10, 10, 20, 10] }, /empty or turned around/],
     ["has NaN in a box", { box: [NaN, 1, 2, 3] }, /four finite numbers/],
     ["has three numbers for a box", { box: [1, 2, 3] }, /four finite numbers/],
-    [
-      "has a box partly outside",
-      { box: [150, 50, 250, 120] },
-      /partly outside .* inside is \[150,50,200,100\]/,
-    ],
     ["has a box wholly outside", { box: [300, 50, 350, 90] }, /wholly outside the image of 200 x 100/],
     [
       "has a point outside",
@@ -62,5 +57,34 @@ describe("a prompt", () => {
     const check = () => checkPrompt(prompt as Prompt, BOUNDS);
     expect(check).toThrow(PromptError);
     expect(check).toThrow(message);
+  });
+
+  it.each<[string, Box, Box, RegExp | undefined]>([
+    ["inside", [1, 2, 3, 4], [1, 2, 3, 4], undefined],
+    ["less than a pixel outside", [-0.9, 0, 200.5, 100.2], [0, 0, 200, 100], undefined],
+    [
+      "a pixel outside",
+      [0, -1, 50, 60],
+      [0, 0, 50, 60],
+      /box \[0,-1,50,60\] lies partly outside the image of 200 x 100 pixels; only/,
+    ],
+    [
+      "far outside",
+      [150, 50, 250, 120],
+      [150, 50, 200, 100],
+      /only the part inside is used: \[150,50,200,100\]/,
+    ],
+  ])("has its box cut to the image when it is %s", (_, box, cut, warning) => {
+    expect(checkPrompt({ box }, BOUNDS)).toEqual({ box: cut });
+    if (warning === undefined) expect(boxWarning({ box }, BOUNDS)).toBeUndefined();
+    else expect(boxWarning({ box }, BOUNDS)).toMatch(warning);
+  });
+
+  it.each<[Prompt, string]>([
+    [{ box: [-9, 1, -2, 5] }, "box [-9,1,-2,5] lies wholly outside any image"],
+    [{ pointCoords: [[-1, 2]], pointLabels: [1] }, "point 1 at [-1, 2] lies outside any image"],
+  ])("of no image's size is refused without a size", (prompt, message) => {
+    const check = () => checkPrompt(prompt, { width: Infinity, height: Infinity, maskSide: 4 });
+    expect(check).toThrow(new PromptError(message));
   });
 });
