@@ -38,6 +38,6 @@ console.log(
     ratio: Number(ratio.toFixed(3)),
   }),
 );
-predictor.dispose();
+await predictor.dispose();
 model.dispose();
 process.exit(0);

@@ -25,6 +25,6 @@ export async function traceImage(
     });
     return tensors;
   } finally {
-    predictor.dispose();
+    await predictor.dispose();
   }
 }

@@ -16,5 +16,5 @@ const predictor = new medsam.SamPredictor(model);
 await predictor.setImage(await medsam.readImageFile("examples/sample/sample.png"));
 const { masks } = await predictor.predict({ box: [114, 205, 186, 275] }, { multimaskOutput: true });
 console.log(`candidates: ${masks.length}`);
-predictor.dispose();
+await predictor.dispose();
 model.dispose();

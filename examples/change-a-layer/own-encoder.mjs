@@ -43,7 +43,7 @@ async function predict(name, model) {
   console.log(
     `${name}: ${count} values in the encoder, logits ${lowResLogits[0].width} x ${lowResLogits[0].height}`,
   );
-  predictor.dispose();
+  await predictor.dispose();
   model.dispose();
 }
 

@@ -8,7 +8,7 @@ const pixels = async () => {
   const predictor = new medsam.SamPredictor(model);
   await predictor.setImage(image);
   const { masks } = await predictor.predict({ box: [114, 205, 186, 275] });
-  predictor.dispose();
+  await predictor.dispose();
   return medsam.maskArea(masks[0]);
 };
 

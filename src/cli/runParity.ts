@@ -149,7 +149,7 @@ async function predict(
       ["expected.maps", { shape: [count, 1, height, width], values: maps }],
     ] as const);
   } finally {
-    predictor.dispose();
+    await predictor.dispose();
   }
 }
 

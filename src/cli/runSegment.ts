@@ -70,7 +70,7 @@ export async function runSegment(
     }
   } finally {
     progress.stop();
-    predictor.dispose();
+    await predictor.dispose();
     model.dispose();
   }
   if (options.json) console.log(JSON.stringify({ results, failed }, null, 2));

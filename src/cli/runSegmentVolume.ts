@@ -75,7 +75,7 @@ export async function runSegmentVolume(
     else print(document, written, checkpoint.embedded);
   } finally {
     progress.stop();
-    predictor.dispose();
+    await predictor.dispose();
     model.dispose();
   }
 }

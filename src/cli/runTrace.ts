@@ -98,7 +98,7 @@ export async function runTrace(job: SegmentJob, options: TraceOptions, signal: A
     print(options, about, collected, made);
   } finally {
     progress.stop();
-    predictor.dispose();
+    await predictor.dispose();
     model.dispose();
   }
 }

@@ -76,7 +76,7 @@ export async function segmentImage(
   await predictor.setImage(image, { signal, onProgress: cropped ? undefined : onProgress });
   const call = { signal, onProgress: cropped ? onProgress : undefined };
   const predictions = await predict(predictor, targets, settings.multimask, call);
-  predictor.resetImage();
+  await predictor.resetImage();
   const chosen = predictions.map(best);
   const masks = chosen.map(({ mask }) => mask);
   const result: SegmentResult = {

@@ -21,18 +21,28 @@ export interface EncodedImage {
 
 /** What `SamPredictor` gives out as one. */
 export class TakenImage implements EncodedImage {
-  constructor(
-    readonly image: EightBitImage,
-    readonly encoded: Encoded | undefined,
-  ) {}
+  readonly bytes: number;
+  private held: { readonly image: EightBitImage; readonly encoded: Encoded | undefined } | undefined;
 
-  get bytes(): number {
-    return (
-      this.image.data.byteLength + (this.encoded === undefined ? 0 : featureBytes(this.encoded.features))
-    );
+  constructor(image: EightBitImage, encoded: Encoded | undefined) {
+    this.held = { image, encoded };
+    this.bytes = image.data.byteLength + (encoded === undefined ? 0 : featureBytes(encoded.features));
+  }
+
+  /**
+   * What it holds, which is the caller's from then on.
+   *
+   * @throws TypeError when it holds nothing any more.
+   */
+  give() {
+    const { held } = this;
+    if (held === undefined) throw new TypeError("the image was put back before, or disposed");
+    this.held = undefined;
+    return held;
   }
 
   dispose(): void {
-    if (this.encoded !== undefined) disposeFeatures(this.encoded.features);
+    if (this.held?.encoded !== undefined) disposeFeatures(this.held.encoded.features);
+    this.held = undefined;
   }
 }

@@ -21,20 +21,20 @@ export class EncodedSlices {
   /** Makes a slice the predictor's image. */
   async show(slice: number, call: LongCall): Promise<void> {
     if (this.shown === slice) return;
-    this.put(this.shown, this.predictor.takeImage());
+    this.put(this.shown, await this.predictor.takeImage());
     this.shown = undefined;
     const known = this.kept.get(slice);
     if (known === undefined) await this.predictor.setImage(this.read(slice), call);
     else {
       this.kept.delete(slice);
       this.bytes -= known.bytes;
-      this.predictor.putImage(known);
+      await this.predictor.putImage(known);
     }
     this.shown = slice;
   }
 
+  /** Frees the slices that are kept; the predictor and the slice shown stay. */
   dispose(): void {
-    this.predictor.resetImage();
     for (const image of this.kept.values()) image.dispose();
     this.kept.clear();
   }

@@ -39,7 +39,8 @@ export interface PredictorOptions {
 const DECODER_BUDGET = 256 * 2 ** 20;
 
 /**
- * Encodes an image once and predicts masks for many prompts. Calls may overlap: they run one after the other.
+ * Encodes an image once and predicts masks for many prompts. Calls may overlap: all of them, whichever method, run one
+ * after the other, in the order in which they were made.
  *
  * @see segment_anything/predictor.py, `SamPredictor`; MedSAM's MedSAM_Inference.py
  */
@@ -48,9 +49,13 @@ export class SamPredictor {
   readonly crop: number | undefined;
   private image: EightBitImage | undefined;
   private encoded: Encoded | undefined;
+  /** Settles after the calls made so far; never fails. */
   private last: Promise<unknown> = Promise.resolve();
+  /** Calls under way. */
+  private waiting = 0;
+  private isDisposed = false;
   private readonly cache: EmbeddingCache | undefined;
-  private readonly keys: EmbeddingKeys;
+  private keys: EmbeddingKeys;
 
   /**
    * @param model stays the caller's to dispose.
@@ -69,20 +74,27 @@ export class SamPredictor {
     this.keys = new EmbeddingKeys(model, preset);
   }
 
+  /** A predictor of the same model and options, with an image of its own. */
+  another(): SamPredictor {
+    this.assertUsable();
+    const { model, preset, crop, cache } = this;
+    const other = new SamPredictor(model, { preset, crop, cache });
+    other.keys = this.keys;
+    return other;
+  }
+
   /**
    * Encodes an image for the predictions that follow (with `crop` they encode what they need). When it fails or is
    * stopped, the former image stays.
    *
-   * @throws RangeError when the model is disposed.
+   * @throws RangeError when the model or the predictor is disposed, as `predict`.
    */
   setImage(image: PixelImage, call: LongCall = {}): Promise<void> {
-    return this.enqueue(async () => {
+    return this.inTurn(async () => {
       this.assertAlive();
       const bytes = toEightBit(this.preset, checkPixels(image));
       const encoded = this.crop === undefined ? await this.encode(bytes, wholeOf(bytes), call) : undefined;
-      this.resetImage();
-      this.image = bytes;
-      this.encoded = encoded;
+      this.hold(bytes, encoded);
       call.onProgress?.(1);
     });
   }
@@ -93,13 +105,13 @@ export class SamPredictor {
    * @throws PromptError when the prompt cannot be used; Error before `setImage`.
    */
   async predict(prompt: Prompt, options: PredictOptions & LongCall = {}): Promise<Prediction> {
-    const [prediction] = await this.enqueue(() => this.predictAll([prompt], options));
+    const [prediction] = await this.inTurn(() => this.predictAll([prompt], options));
     return prediction;
   }
 
   /** One prediction a box, decoded in batches that fit memory. */
   predictBoxes(boxes: readonly Box[], options: PredictOptions & LongCall = {}): Promise<Prediction[]> {
-    return this.enqueue(() =>
+    return this.inTurn(() =>
       this.predictAll(
         boxes.map((box) => ({ box })),
         options,
@@ -108,29 +120,41 @@ export class SamPredictor {
   }
 
   /** Takes the image out with its features, so that another can come; `undefined` when there is none. */
-  takeImage(): EncodedImage | undefined {
-    const taken = this.image && new TakenImage(this.image, this.encoded);
-    this.image = this.encoded = undefined;
-    return taken;
+  takeImage(): Promise<EncodedImage | undefined> {
+    return this.inTurn(() => {
+      const taken = this.image && new TakenImage(this.image, this.encoded);
+      this.image = this.encoded = undefined;
+      return taken;
+    });
   }
 
-  /** Goes on with an image that `takeImage` of a predictor with the same model and options gave, without encoding. */
-  putImage(taken: EncodedImage): void {
-    if (!(taken instanceof TakenImage)) throw new TypeError("the image was not taken out of a predictor");
-    this.resetImage();
-    this.image = taken.image;
-    this.encoded = taken.encoded;
+  /**
+   * Goes on with an image that `takeImage` of a predictor with the same model and options gave, without encoding. It is
+   * this predictor's from then on.
+   *
+   * @throws TypeError for anything else, and for an image that was put back before, or disposed.
+   */
+  putImage(taken: EncodedImage): Promise<void> {
+    return this.inTurn(() => {
+      if (!(taken instanceof TakenImage)) throw new TypeError("the image was not taken out of a predictor");
+      const { image, encoded } = taken.give();
+      this.hold(image, encoded);
+    });
   }
 
   /** Forgets the image and frees its features. */
-  resetImage(): void {
-    this.freeFeatures();
-    this.image = undefined;
+  resetImage(): Promise<void> {
+    return this.inTurn(() => this.hold(undefined, undefined));
   }
 
-  /** Frees what the predictor holds; the model stays. */
-  dispose(): void {
-    this.resetImage();
+  /**
+   * Frees what the predictor holds, after the calls made before, which still get their results; the model stays. Calls
+   * made from now on are refused.
+   */
+  dispose(): Promise<void> {
+    if (!this.isDisposed) this.last = this.resetImage();
+    this.isDisposed = true;
+    return this.last.then(() => undefined);
   }
 
   /** `prompts` all have the same parts, so that they fit one tensor each. */
@@ -184,8 +208,7 @@ export class SamPredictor {
   private async encodedRegion(image: EightBitImage, region: Region, call: LongCall): Promise<Encoded> {
     if (this.encoded !== undefined && isSameRegion(this.encoded.region, region)) return this.encoded;
     const encoded = await this.encode(image, region, call);
-    this.freeFeatures();
-    this.encoded = encoded;
+    this.hold(image, encoded);
     return encoded;
   }
 
@@ -276,20 +299,35 @@ export class SamPredictor {
     }
   }
 
-  private freeFeatures(): void {
+  /** Takes the place of what was held before. */
+  private hold(image: EightBitImage | undefined, encoded: Encoded | undefined): void {
     if (this.encoded !== undefined) disposeFeatures(this.encoded.features);
-    this.encoded = undefined;
+    this.image = image;
+    this.encoded = encoded;
   }
 
   private assertAlive(): void {
     if (this.model.isDisposed) throw new RangeError("the model is disposed; load it again");
   }
 
-  private enqueue<T>(task: () => Promise<T>): Promise<T> {
-    const run = this.last.then(task);
-    this.last = run.catch(() => undefined);
+  private assertUsable(): void {
+    if (this.isDisposed)
+      throw new RangeError("the predictor is disposed; make another with new SamPredictor(model)");
+  }
+
+  /** Runs a call after those made before; at once when there are none. */
+  private async inTurn<T>(task: () => T | Promise<T>): Promise<T> {
+    this.assertUsable();
+    const before = this.waiting++ === 0 ? undefined : this.last;
+    const run = before === undefined ? attempt(task) : before.then(task);
+    const done = () => void this.waiting--;
+    this.last = run.then(done, done);
     return run;
   }
+}
+
+async function attempt<T>(task: () => T | Promise<T>): Promise<T> {
+  return await task();
 }
 
 /** Part `n` of a list of equal parts. */

@@ -33,8 +33,8 @@ interface Track {
  * Segments objects in a volume slice by slice, as MedSAM is applied to volumes: from each prompted slice both ways,
  * the next box taken from the last mask with a margin, until the object ends (see `goesOn`), half way to the
  * object's next prompted slice, or at the end of `within`. Every slice is encoded once for all objects, as far as
- * `keepBytes` reaches. Where pixels are known not to be square, the model is shown square ones. The predictor's image is
- * gone afterwards.
+ * `keepBytes` reaches. Where pixels are known not to be square, the model is shown square ones. The predictor gives
+ * model and options; its own image stays.
  *
  * @param volume of 8-bit values (`eightBitVolume`), one frame.
  * @throws PromptError for objects that cannot be in this volume; VolumeError for a margin in mm where the spacing is not
@@ -51,7 +51,8 @@ export async function segmentVolume(
   const wider = marginSteps(margin, volume, axis);
   const square = SquarePixels.of(volume, axis);
   const read = (slice: number): PixelImage => volumeSlice(volume, axis, slice);
-  const slices = new EncodedSlices(predictor, (slice) => square.image(read(slice)), keepBytes);
+  const own = predictor.another();
+  const slices = new EncodedSlices(own, (slice) => square.image(read(slice)), keepBytes);
   const result = new VolumeResult(volume, objects, axis);
   const seeds = new Map<number, Track[]>();
   const prompted = [...new Set(objects.flatMap(({ boxes }) => [...boxes.keys()]))].sort((a, b) => a - b);
@@ -65,7 +66,7 @@ export async function segmentVolume(
     signal?.throwIfAborted();
     const call = signal ? { signal } : {};
     await slices.show(slice, call);
-    const predictions = await predictor.predictBoxes(
+    const predictions = await own.predictBoxes(
       boxes.map((box) => square.box(box)),
       call,
     );
@@ -109,6 +110,7 @@ export async function segmentVolume(
     return result.finish();
   } finally {
     slices.dispose();
+    await own.dispose();
   }
 }
 

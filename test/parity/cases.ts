@@ -204,7 +204,7 @@ export async function forwardPredictor(name: string, fixture: Fixture) {
   const expected = fixture.tensors.get("maps")!.values;
   const inside = predictions.flatMap((p) => p.masks.flatMap(({ data }) => [...data]));
   const differ = inside.filter((value, n) => value !== (expected[n] > preset.threshold ? 1 : 0)).length;
-  predictor.dispose();
+  await predictor.dispose();
   model.dispose();
   return { tensors, differ, area: inside.filter((value) => value === 1).length };
 }

@@ -140,7 +140,7 @@ async function predict(model: Sam): Promise<string> {
       lowResLogits.map(({ data }) => [...data]),
     );
   }
-  predictor.dispose();
+  await predictor.dispose();
   return JSON.stringify(results);
 }
 

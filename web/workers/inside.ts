@@ -127,7 +127,7 @@ async function encode(
   try {
     await predictor.setImage(image, call);
   } finally {
-    predictor.dispose();
+    await predictor.dispose();
   }
 }
 

@@ -170,7 +170,7 @@ const methods = {
       preset: presetOf({ preset, ...(intensity !== undefined && { intensity }) }),
       ...(crop !== undefined && { crop }),
     });
-    predictor?.dispose();
+    if (predictor !== undefined) void computing(predictor.dispose());
     predictor = next;
     await computing(next.setImage(image, { signal, onProgress: (share) => progress(share, "encoding") }));
     return { memory: tf.memory().numBytes };
@@ -287,8 +287,11 @@ function build(bytes: Uint8Array, name: string): ReturnType<typeof buildSam> {
 
 /** Takes a model into use in place of the one before, which is freed when nothing computes with it any more. */
 function use(next: Sam, facts: Pick<ModelInfo, "name" | "sha256" | "embedded" | "half">): ModelInfo {
-  const before = [predictor, model];
-  void Promise.allSettled(running).then(() => before.forEach((each) => each?.dispose()));
+  const before = { predictor, model };
+  void Promise.allSettled(running).then(async () => {
+    await before.predictor?.dispose();
+    before.model?.dispose();
+  });
   predictor = undefined;
   model = next;
   // The Fourier matrix is a buffer in PyTorch, which does not count it.

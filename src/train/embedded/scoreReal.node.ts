@@ -56,8 +56,8 @@ export async function scoreReal(model: Sam, list: string, data: string): Promise
         grabCut: score(grabCut(image, box)),
       });
   }
-  whole.dispose();
-  crop.dispose();
+  await whole.dispose();
+  await crop.dispose();
   return scores;
 }
 

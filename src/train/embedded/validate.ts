@@ -60,8 +60,8 @@ export async function validateEmbedded(model: Sam, prompts: number): Promise<Emb
     }
     count += objects.length;
   }
-  predictor.dispose();
-  cropping.dispose();
+  await predictor.dispose();
+  await cropping.dispose();
   const means = (sum: Record<keyof ModeScores, number>): ModeScores => ({
     whole: sum.whole / count,
     crop: sum.crop / count,

@@ -69,7 +69,7 @@ describe.skipIf(missing() !== undefined)("the embedded checkpoint on real images
     }
     console.log(["prompt | box | Dice here | Dice PyTorch | Dice of both masks", ...rows].join("\n"));
     expect(rows.length).toBe(expected.length);
-    predictor.dispose();
+    await predictor.dispose();
     model.dispose();
     expect(tf.memory().numTensors).toBe(0);
   });

@@ -50,7 +50,7 @@ describe.skipIf(missing() !== undefined)("ViT-B at full size equals PyTorch, mod
       theirs += wanted;
     });
     expect((2 * both) / (ours + theirs)).toBeGreaterThanOrEqual(0.999);
-    predictor.dispose();
+    await predictor.dispose();
     model.dispose();
     expect(tf.memory().numTensors).toBe(0);
     // Weights, the packed copies that WASM keeps of them, activations, and the traced values beside them.

@@ -62,7 +62,7 @@ describe.skipIf(missing() !== undefined)("CT lesions, from the box of their midd
         // prettier-ignore
         const predictor = new SamPredictor(model, { crop });
         const { labels } = await segmentVolume(predictor, volume, [{ label: 1, boxes }]);
-        predictor.dispose();
+        await predictor.dispose();
         found[name] = { size: labels.size, data: labels.data as Uint8Array };
       }
       const [width, height] = truth.size;

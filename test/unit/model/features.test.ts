@@ -96,12 +96,12 @@ test("a cache, and an image that is taken out and put back, carry all maps", asy
   for (const options of [{}, { cache }, { cache }]) {
     const predictor = new SamPredictor(model, options);
     await predictor.setImage(image);
-    const taken = predictor.takeImage()!;
+    const taken = (await predictor.takeImage())!;
     expect(taken.bytes).toBe(3 * image.data.length + 4 * 640);
-    predictor.putImage(taken);
+    await predictor.putImage(taken);
     logits.push((await predictor.predict({ box })).lowResLogits[0].data);
     expect(tf.memory().numTensors).toBe(before + 3);
-    predictor.dispose();
+    await predictor.dispose();
     expect(tf.memory().numTensors).toBe(before);
   }
   expect(encoded).toBe(2 + 2); // two by the test before, and none for the third
@@ -116,7 +116,7 @@ test("encoding that is stopped leaves nothing behind", async () => {
   const stop = new AbortController();
   const call = predictor.setImage(image, { signal: stop.signal, onProgress: () => stop.abort() });
   await expect(call).rejects.toThrow(/abort/);
-  predictor.dispose();
+  await predictor.dispose();
   expect(tf.memory().numTensors).toBe(before);
 });
 

@@ -75,7 +75,7 @@ it.each<[string, () => Record<string, unknown>, string, string]>([
   const run = predictor.setImage(IMAGE).then(() => predictor.predict({ box: [2, 2, 9, 9] }));
   await expect(run).rejects.toThrow(LayerShapeError);
   await expect(run).rejects.toThrow(`${path} (Wrong) gives ${got}; expected ${expected}`);
-  predictor.dispose();
+  await predictor.dispose();
   at[field] = original;
   expect(tf.memory().numTensors).toBe(before);
 });
@@ -88,6 +88,6 @@ it("a wrong shape is named: image_encoder", async () => {
   await expect(predictor.predict({ box: [2, 2, 9, 9] })).rejects.toThrow(
     "image_encoder (WrongEncoder) gives [1, 128, 128, 1]; expected [1, 16, 16, 128]",
   );
-  predictor.dispose();
+  await predictor.dispose();
   model.imageEncoder = original;
 });

@@ -53,7 +53,7 @@ describe("SamPredictor with crop", () => {
     const { x, y } = region;
     const [x0, y0, x1, y1] = box;
     const expected = await byHand.predict({ box: [x0 - x, y0 - y, x1 - x, y1 - y] }, options);
-    byHand.dispose();
+    await byHand.dispose();
 
     expect(scores).toEqual(expected.scores);
     expect(lowResLogits).toEqual(expected.lowResLogits);

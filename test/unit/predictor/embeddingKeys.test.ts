@@ -68,7 +68,7 @@ describe("what is kept of an encoder", () => {
     for (const predictor of [kept, new SamPredictor(model, { preset })]) {
       await predictor.setImage(IMAGE);
       logits.push((await predictor.predict({ box: [2, 3, 15, 12] })).lowResLogits[0].data);
-      predictor.resetImage();
+      await predictor.resetImage();
     }
     expect(logits[0]).toEqual(logits[1]);
   }

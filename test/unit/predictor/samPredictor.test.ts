@@ -94,7 +94,7 @@ describe("SamPredictor", () => {
       const positive = logits!.flatMap(({ data }) => [...data].map((value) => (value > 0 ? 1 : 0)));
       expect(positive).toEqual(inside);
       expect(new Set(inside).size).toBe(2);
-      other.dispose();
+      await other.dispose();
     },
   );
 
@@ -155,7 +155,7 @@ describe("SamPredictor", () => {
   it("refuses to predict before an image, and after it was reset", async () => {
     await expect(predictor.predict({ box: BOX })).rejects.toThrow(/call setImage\(image\) before predict/);
     await predictor.setImage(image());
-    predictor.resetImage();
+    await predictor.resetImage();
     await expect(predictor.predict({ box: BOX })).rejects.toThrow(/call setImage/);
   });
 

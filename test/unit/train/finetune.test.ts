@@ -137,7 +137,7 @@ describe("a training", () => {
       expect(masks[0]).toEqual(predicted);
     }
     expect(result.validation!.scores.length).toBe(4);
-    predictor.dispose();
+    await predictor.dispose();
     model.dispose();
   });
 
@@ -163,8 +163,8 @@ describe("a training", () => {
       differ ||= masks[0].data.some((value, n) => value !== predicted.data[n]);
     }
     expect(differ).toBe(true);
-    cropping.dispose();
-    whole.dispose();
+    await cropping.dispose();
+    await whole.dispose();
     model.dispose();
   });
 
