@@ -19,6 +19,8 @@ export interface DicomImage {
   readonly series: string;
   readonly instance: string;
   readonly instanceNumber?: number;
+  /** A scout, by its own word. */
+  readonly isLocalizer: boolean;
   /** What the values mean besides their place, as `Volume` has it. */
   readonly meaning: Pick<Volume, "inverted" | "padding" | "palette" | "modality">;
   readonly warnings: readonly string[];
@@ -46,6 +48,7 @@ export function imageOf(set: DicomDataSet): DicomImage {
     planes: readPlanes(set, format.frames),
     series: set.text("SeriesInstanceUID") ?? "",
     instance: set.text("SOPInstanceUID") ?? "",
+    isLocalizer: set.text("ImageType")?.split("\\").includes("LOCALIZER") === true,
     ...(instanceNumber !== undefined && { instanceNumber }),
     meaning: {
       ...readPadding(set, format),

@@ -10,6 +10,8 @@ export interface DicomPlane {
   readonly sliceThickness?: number;
   /** Centre of the first pixel, in DICOM's patient coordinates (to the left, to the back, up). */
   readonly position?: Vector3;
+  /** Millimetres along no known axis; of images of one frame. */
+  readonly sliceLocation?: number;
   /** Directions of a row and of a column. */
   readonly orientation?: readonly [row: Vector3, column: Vector3];
   readonly slope: number;
@@ -31,6 +33,7 @@ export function readPlanes(set: DicomDataSet, frames: number): DicomPlane[] {
       `${set.name}: ${shownTag("PerFrameFunctionalGroupsSequence")} has ${perFrame.length} items; ` +
         `expected ${frames}, one a frame`,
     );
+  const sliceLocation = frames === 1 ? set.number("SliceLocation") : undefined;
   return Array.from({ length: frames }, (_, frame) => {
     const group = (keyword: Keyword): DicomDataSet =>
       perFrame[frame]?.items(keyword)[0] ?? shared?.items(keyword)[0] ?? set;
@@ -41,6 +44,7 @@ export function readPlanes(set: DicomDataSet, frames: number): DicomPlane[] {
       ...readSpacing(measures),
       ...readOrientation(group("PlaneOrientationSequence")),
       ...(position && { position: position as unknown as Vector3 }),
+      ...(sliceLocation !== undefined && { sliceLocation }),
       slope: readSlope(values),
       intercept: values.exactNumber("RescaleIntercept") ?? 0,
       windows: readWindows(group("FrameVOILUTSequence")),

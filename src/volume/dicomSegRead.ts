@@ -1,10 +1,10 @@
-import { inverse, transform } from "./affine.js";
+import { column, inverse, transform, type Affine } from "./affine.js";
 import { openDicom, type DicomImage } from "./dicomImage.js";
 import { decodePixels } from "./dicomPixels.js";
 import type { DicomPlane } from "./dicomPlanes.js";
 import { shownTag } from "./dicomTags.js";
 import { gridOf } from "./labels.js";
-import type { Vector3 } from "./vector.js";
+import { length, type Vector3 } from "./vector.js";
 import { assertVoxels, type Grid, type LabelVolume } from "./volume.js";
 import { VolumeError } from "./volumeError.js";
 
@@ -47,10 +47,10 @@ export async function readDicomSeg(bytes: Uint8Array, image: Grid, name: string)
   const values = await decodePixels(set, format);
   const numbers = kind === "LABELMAP" ? [] : segmentNumbers(file);
   const least = kind === "FRACTIONAL" ? (set.uint16("MaximumFractionalValue") ?? 255) / 2 : 1;
-  const toVoxel = inverse(affine);
+  const toVoxel = voxelOf(image, affine);
   let overlapping = 0;
   for (const [frame, plane] of planes.entries()) {
-    const slice = sliceOf(plane, file, frame, size, (place) => transform(toVoxel, place));
+    const slice = sliceOf(plane, file, frame, size, toVoxel);
     const start = slice * columns * rows;
     for (let i = 0; i < columns * rows; i++) {
       const value = values[frame * columns * rows + i];
@@ -84,6 +84,19 @@ function segmentNumbers({ name, set, planes }: DicomImage): number[] {
   });
 }
 
+/** Where a place lies in the image, in voxels; between slices that are not evenly apart, from the nearest one on. */
+function voxelOf({ sliceOffsets }: Grid, affine: Affine): (place: Vector3) => Vector3 {
+  const toVoxel = inverse(affine);
+  const step = length(column(affine, 2));
+  return (place) => {
+    const [x, y, z] = transform(toVoxel, place);
+    if (sliceOffsets === undefined) return [x, y, z];
+    const away = sliceOffsets.map((offset) => z * step - offset);
+    const nearest = away.reduce((best, own, i) => (Math.abs(own) < Math.abs(away[best]) ? i : best), 0);
+    return [x, y, nearest + away[nearest] / step];
+  };
+}
+
 /** The slice of the image that a frame lies on, corner on corner. */
 function sliceOf(
   { position, orientation, pixelSpacing }: DicomPlane,
@@ -97,10 +110,9 @@ function sliceOf(
       `${name}: frame ${frame + 1} does not say where it lies (${shownTag("ImagePositionPatient")}, ` +
         `${shownTag("ImageOrientationPatient")}, ${shownTag("PixelSpacing")})`,
     );
-  const corner = (column: number, row: number): Vector3 => {
+  const corner = (x: number, y: number): Vector3 => {
     const at = position.map(
-      (start, i) =>
-        start + column * pixelSpacing[0] * orientation[0][i] + row * pixelSpacing[1] * orientation[1][i],
+      (start, i) => start + x * pixelSpacing[0] * orientation[0][i] + y * pixelSpacing[1] * orientation[1][i],
     );
     return toVoxel([-at[0], -at[1], at[2]]); // from DICOM's axes to the volume's
   };

@@ -1,5 +1,6 @@
+import type { PlacedFrame } from "./dicomGroups.js";
 import type { DicomImage } from "./dicomImage.js";
-import { stackFrames, type PlacedFrame } from "./dicomStack.js";
+import { stackFrames } from "./dicomStack.js";
 import { shownTag, type Keyword } from "./dicomTags.js";
 import { labelledFrames, packBits, type Code, type Segment } from "./segments.js";
 import type { LabelVolume } from "./volume.js";

@@ -2,12 +2,13 @@ import type { Grid, LabelVolume, Volume } from "./volume.js";
 import { VolumeError } from "./volumeError.js";
 
 /** The place of a volume, for labels that lie in it. */
-export function gridOf({ size, pixelSpacing, sliceSpacing, affine, nifti }: Grid): Grid {
+export function gridOf({ size, pixelSpacing, sliceSpacing, affine, sliceOffsets, nifti }: Grid): Grid {
   return {
     size,
     ...(pixelSpacing && { pixelSpacing }),
     ...(sliceSpacing !== undefined && { sliceSpacing }),
     ...(affine && { affine }),
+    ...(sliceOffsets && { sliceOffsets }),
     ...(nifti && { nifti }),
   };
 }

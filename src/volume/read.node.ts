@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { looksLikeDicom } from "./dicomParse.js";
 import { openDicom, type DicomImage } from "./dicomImage.js";
 import { readDicomSeg } from "./dicomSegRead.js";
-import { openDicomSeries, type NamedBytes } from "./dicomSeries.js";
+import { openDicomSeries, readSeries, type NamedBytes } from "./dicomSeries.js";
 import { dicomVolume, type VolumeOptions } from "./dicomVolume.js";
 import { readNiftiLabels } from "./nifti.js";
 import { readNpzLabels } from "./npzVolume.js";
@@ -15,7 +15,7 @@ import { VolumeError } from "./volumeError.js";
 const MAX_FILE = 2 ** 31;
 
 export interface ReadVolumeOptions extends VolumeOptions {
-  /** Which series of a folder, from 1 on, the one with most images first; needed where there are several. */
+  /** Which series of a folder, from 1 on, the one with most files first; needed where several are volumes. */
   readonly series?: number;
 }
 
@@ -28,7 +28,7 @@ export interface VolumeWithSource {
 /**
  * Reads a volume from a file (`readVolume`) or from a folder with a DICOM series, its subfolders included. Node only.
  *
- * @throws VolumeError when it cannot be read, and when a folder has none or several series.
+ * @throws VolumeError when it cannot be read, and when a folder has no series, or several that are volumes.
  */
 export async function readVolumeFile(path: string, options: ReadVolumeOptions = {}): Promise<Volume> {
   return (await readVolumeWithSource(path, options)).volume;
@@ -53,18 +53,8 @@ export async function readVolumeWithSource(
     throw error instanceof Error && "code" in error ? unreadable(path, error) : error;
   }
   const files: NamedBytes[] = [];
-  for (const name of names.sort()) files.push({ name, bytes: await readBytes(name) });
-  const series = openDicomSeries(files);
-  const { series: chosen = series.length === 1 ? 1 : 0 } = options;
-  const found = series[chosen - 1];
-  if (found === undefined) {
-    const list = series.map(({ title }, i) => `${i + 1}: ${title}`).join("; ");
-    throw new VolumeError(
-      `${path}: has ${series.length} DICOM series${list && ` (${list})`}; expected one, or the number of one of them`,
-    );
-  }
-  const volume = await dicomVolume(found.images, basename(path), options);
-  return { volume, images: found.images };
+  for (const name of names) files.push({ name, bytes: await readBytes(name) });
+  return readSeries(openDicomSeries(files), options.series, basename(path), options);
 }
 
 /**

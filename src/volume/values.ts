@@ -1,4 +1,4 @@
-import type { PixelImage } from "../image/pixels.js";
+import type { NumberArray, PixelImage } from "../image/pixels.js";
 import type { Vector3 } from "./vector.js";
 import type { Palette, Volume } from "./volume.js";
 import { VolumeError } from "./volumeError.js";
@@ -10,23 +10,30 @@ import { VolumeError } from "./volumeError.js";
  */
 export function realValues(volume: Volume): Volume {
   const { data, slope, intercept, inverted, padding, palette, ...rest } = volume;
-  const plain = slope === 1 && intercept === 0 && !inverted && !padding;
-  const real = { ...rest, slope: 1, intercept: 0 };
-  if (palette) return { ...real, channels: 3, data: paint(data, palette) };
+  const plain = slope === 1 && intercept === 0 && !inverted && !padding && !palette;
   if (plain) return volume;
+  const real = realNumbers(data, volume);
+  if (padding && real.every(Number.isNaN)) throw new VolumeError(`${volume.name}: has nothing but padding`);
+  return { ...rest, slope: 1, intercept: 0, data: real, ...(palette && { channels: 3 }) };
+}
+
+/** What stored values mean. */
+export type Meaning = Pick<Volume, "slope" | "intercept" | "inverted" | "padding" | "palette">;
+
+/** Stored values as `realValues` makes them: in single precision, NaN for padding; of a palette RGB in bytes. */
+export function realNumbers(
+  data: NumberArray,
+  { slope, intercept, inverted, padding, palette }: Meaning,
+): Float32Array | Uint8Array {
+  if (palette) return paint(data, palette);
   const [scale, offset] = inverted
     ? [-slope, (inverted.range[0] + inverted.range[1]) * slope + intercept]
     : [slope, intercept];
   const [low, high] = padding ?? [Infinity, -Infinity];
   const out = new Float32Array(data.length);
-  let measured = 0;
-  for (let i = 0; i < out.length; i++) {
-    const isPadding = data[i] >= low && data[i] <= high;
-    out[i] = isPadding ? NaN : data[i] * scale + offset;
-    if (!isPadding) measured++;
-  }
-  if (measured === 0) throw new VolumeError(`${volume.name}: has nothing but padding`);
-  return { ...real, data: out };
+  for (let i = 0; i < out.length; i++)
+    out[i] = data[i] >= low && data[i] <= high ? NaN : data[i] * scale + offset;
+  return out;
 }
 
 function paint(indices: ArrayLike<number>, { first, colours }: Palette): Uint8Array {

@@ -18,6 +18,11 @@ export interface Grid {
    * (RAS+, as in NIfTI). Undefined where the file does not say.
    */
   readonly affine?: Affine;
+  /**
+   * Where slices are not evenly apart: how far each lies from the first along the affine's third axis, in millimetres.
+   * The length of that axis is then the usual distance.
+   */
+  readonly sliceOffsets?: readonly number[];
   /** How a NIfTI file said it, so that a label map can say it in the same words. */
   readonly nifti?: NiftiGeometry;
 }

@@ -1,5 +1,4 @@
-import { openDicomSeries } from "../../src/volume/dicomSeries.js";
-import { dicomVolume } from "../../src/volume/dicomVolume.js";
+import { openDicomSeries, readSeries } from "../../src/volume/dicomSeries.js";
 import { readVolume } from "../../src/volume/read.js";
 import { realValues } from "../../src/volume/values.js";
 
@@ -19,7 +18,7 @@ export async function describeFiles(
 ): Promise<Described | string> {
   try {
     const [{ name, bytes }] = files;
-    const volume = await (files.length === 1 ? readVolume(bytes, name) : dicomVolume(openDicomSeries(files)[0].images, "series")); // prettier-ignore
+    const volume = await (files.length === 1 ? readVolume(bytes, name) : readSeries(openDicomSeries(files), undefined, "series").then((read) => read.volume)); // prettier-ignore
     const { data } = volume;
     const about = Object.fromEntries(Object.entries(volume).filter(([key]) => !["data", "palette", "name"].includes(key))); // prettier-ignore
     return { about, kind: data.constructor.name, stored: await sha256(data), real: await sha256(realValues(volume).data) }; // prettier-ignore

@@ -1,7 +1,7 @@
 import { startOf } from "../../src/image/decode.js";
 import { ImageError, valueRange, type LabelImage } from "../../src/image/pixels.js";
-import { openDicomSeries, type NamedBytes } from "../../src/volume/dicomSeries.js";
-import { dicomVolume, type VolumeOptions } from "../../src/volume/dicomVolume.js";
+import { openDicomSeries, readSeries, type NamedBytes } from "../../src/volume/dicomSeries.js";
+import type { VolumeOptions } from "../../src/volume/dicomVolume.js";
 import { gridOf } from "../../src/volume/labels.js";
 import { niftiLabelBytes } from "../../src/volume/niftiWrite.js";
 import { looksLikeVolume, readVolume } from "../../src/volume/read.js";
@@ -42,14 +42,16 @@ function single({ bytes, name }: NamedBytes, options: VolumeOptions): Promise<Vo
   return readVolume(bytes, name, options);
 }
 
-function series(files: readonly NamedBytes[], options: VolumeOptions): Promise<Volume> {
-  const [largest] = openDicomSeries(files);
-  if (largest === undefined)
+/** The largest series that can be read, with a warning of the others. */
+async function series(files: readonly NamedBytes[], options: VolumeOptions): Promise<Volume> {
+  const all = openDicomSeries(files);
+  if (all.length === 0)
     throw new VolumeError(
       `${files.length} files, none of them a DICOM image: open one picture or volume at a time, ` +
         "or all files of a DICOM series",
     );
-  return dicomVolume(largest.images, largest.title, options);
+  const best = all.find(({ isVolume, failure }) => isVolume && !failure) ?? all.find(({ failure }) => !failure) ?? all[0]; // prettier-ignore
+  return (await readSeries(all, all.indexOf(best) + 1, best.title, options)).volume;
 }
 
 /** Label maps of some slices as a NIfTI volume. */

@@ -1,11 +1,10 @@
 import fc from "fast-check";
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { axisCodes, transform } from "../../../src/volume/affine.js";
+import { axisCodes } from "../../../src/volume/affine.js";
 import { openDicomSeries } from "../../../src/volume/dicomSeries.js";
 import { dicomVolume, readDicom } from "../../../src/volume/dicomVolume.js";
 import { realValues, volumeSlice } from "../../../src/volume/values.js";
-import { spacingOf, type Volume } from "../../../src/volume/volume.js";
 import { dataFolder } from "../image/fixtures.js";
 import { encapsulated, EXPLICIT, IMAGE, makeDicom, slice, type Elements } from "./makeDicom.js";
 
@@ -298,120 +297,6 @@ describe("what values mean", () => {
     expect(() => volumeSlice(volume, 0, 3)).toThrow("s: has no slice 3; expected 0..2");
     expect(() => volumeSlice(volume, 0, 0, 1)).toThrow("s: has no frame 1; expected 0..0");
     expect(() => volumeSlice({ ...volume, slope: 2 }, 0, 0)).toThrow("s: holds stored values");
-  });
-});
-
-describe("series", () => {
-  const volumeOf = async (files: Uint8Array[]): Promise<Volume> => {
-    const named = files.map((bytes, i) => ({ name: `${i}.dcm`, bytes }));
-    return dicomVolume(openDicomSeries(named).flatMap(({ images }) => images), "s"); // prettier-ignore
-  };
-  const firsts = ({ data, size }: Volume) => Array.from({ length: size[2] }, (_, z) => data[6 * z]);
-
-  test("is sorted by place, not by number or name", async () => {
-    const volume = await volumeOf([slice(5, 3), slice(1, 9), slice(4, 0), slice(2, 6)]);
-    expect(firsts(volume)).toEqual([4, 5, 2, 1]);
-    expect(volume).toMatchObject({ size: [3, 2, 4], sliceSpacing: 3, warnings: [] });
-    expect(spacingOf(volume, "s")).toEqual([0.25, 0.5, 3]);
-    // From the patient's right to the left, from front to back, upwards.
-    expect(axisCodes(volume.affine!)).toBe("LPS");
-    expect(transform(volume.affine!, [0, 0, 0])).toEqual([10, 20, 0]);
-    expect(transform(volume.affine!, [2, 1, 3])).toEqual([9.5, 19.5, 9]);
-  });
-
-  test("coronal slices go along their own normal", async () => {
-    // Rows to the left, columns down: the normal points to the back, along +y of DICOM.
-    const coronal = (n: number, y: number) =>
-      slice(n, 0, { "00200037 DS": "1\\0\\0\\0\\0\\-1", "00200032 DS": `0\\${y}\\50` });
-    const volume = await volumeOf([coronal(1, -4), coronal(2, 0), coronal(3, 4)]);
-    expect(axisCodes(volume.affine!)).toBe("LIP");
-    expect(firsts(volume)).toEqual([1, 2, 3]);
-    expect(transform(volume.affine!, [1, 1, 2])).toEqual([-0.25, -4, 49.5]);
-  });
-
-  test("a single slice is as thick as it says; without that its place is not known", async () => {
-    expect(await volumeOf([slice(1, 3)])).toMatchObject({ size: [3, 2, 1], sliceSpacing: 9 });
-    const thin = await volumeOf([slice(1, 3, { "00180050 DS": undefined })]);
-    expect([thin.sliceSpacing, thin.affine]).toEqual([undefined, undefined]);
-    expect(thin.pixelSpacing).toEqual([0.25, 0.5]);
-  });
-
-  test("a missing slice is said, and distances are then unknown", async () => {
-    const volume = await volumeOf([1, 2, 3, 5, 6].map((z) => slice(z, z)));
-    expect(volume.warnings).toEqual([
-      "s: slices are not evenly apart: 2.dcm and 3.dcm are 2.000 mm apart, others 1.000; an image may be missing, " +
-        "and distances across slices are not known",
-    ]);
-    expect([volume.sliceSpacing, volume.affine]).toEqual([undefined, undefined]);
-    expect(() => spacingOf(volume, "s")).toThrow("s: has no distance between its slices");
-  });
-
-  test("the same image twice is left out once, and said", async () => {
-    const volume = await volumeOf([slice(1, 1), slice(2, 2), slice(2, 2), slice(3, 3)]);
-    expect(volume.size[2]).toBe(3);
-    expect(volume.warnings).toEqual(["s: 2.dcm is left out: 1.dcm is the same image"]);
-  });
-
-  test("two images at one place are refused", async () => {
-    await expect(volumeOf([slice(1, 1), slice(2, 2), slice(3, 2), slice(4, 3)])).rejects.toThrow(
-      "s: 1.dcm and 2.dcm lie at the same place (ImagePositionPatient (0020,0032)); a volume has one image a slice",
-    );
-  });
-
-  test.each([
-    ["series", { "0020000E UI": "1.2.3.99" }, "SeriesInstanceUID (0020,000E)"],
-    ["size", { "00280010 US": [1], "00280011 US": [6] }, "Rows and Columns"],
-    ["spacing", { "00280030 DS": "0.5\\0.26" }, "PixelSpacing (0028,0030)"],
-    ["direction", { "00200037 DS": "0\\1\\0\\0\\0\\-1" }, "ImageOrientationPatient (0020,0037)"],
-    ["sign", { "00280103 US": [1] }, "PixelRepresentation (0028,0103)"],
-  ])("another %s is refused", async (_, more, trait) => {
-    await expect(volumeOf([slice(1, 1), slice(2, 2), slice(3, 3, more)])).rejects.toThrow(
-      `2.dcm: does not belong to the same volume as 0.dcm: ${trait} is another`,
-    );
-  });
-
-  test("scales of their own give real values", async () => {
-    const volume = await volumeOf([
-      slice(1, 1, { "00281053 DS": "2" }),
-      slice(2, 2, { "00281053 DS": "0.5" }),
-    ]);
-    expect(volume).toMatchObject({ slope: 1, intercept: 0 });
-    expect(volume.data).toEqual(Float32Array.of(2, 20, 40, 60, 80, 100, 1, 5, 10, 15, 20, 25));
-  });
-
-  test("a tilted gantry is said", async () => {
-    const tilted = (n: number) => slice(n, n, { "00200032 DS": `0\\${n / 2}\\${n}` });
-    const volume = await volumeOf([1, 2, 3].map(tilted));
-    expect(volume.warnings).toEqual([expect.stringContaining("shifted against each other")]);
-    expect(volume.sliceSpacing).toBeCloseTo(Math.hypot(1, 0.5), 10);
-  });
-
-  test("pictures without a place are frames", async () => {
-    const picture = (n: number) => slice(n, 0, { "00200032 DS": undefined });
-    const volume = await volumeOf([3, 1, 2].map(picture));
-    expect(volume).toMatchObject({ size: [3, 2, 1], frames: 3 });
-    expect([volume.data[0], volume.data[6], volume.data[12]]).toEqual([1, 2, 3]);
-  });
-
-  test("are told apart, and other files passed over", () => {
-    const other = slice(9, 1, { "0020000E UI": "1.2.3.99", "00080060 CS": "CT" });
-    const report = makeDicom({ ...IMAGE, "7FE00010 OW": undefined });
-    const files = [slice(1, 1), other, slice(2, 2), report, new TextEncoder().encode("notes")];
-    const series = openDicomSeries(files.map((bytes, i) => ({ name: `${i}`, bytes })));
-    expect(series.map(({ title }) => title)).toEqual(["MR, 2 images of 3 x 2", "CT, 1 image of 3 x 2"]);
-    expect(() => openDicomSeries([{ name: "cut.dcm", bytes: slice(1, 1).slice(0, -4) }])).toThrow(
-      "cut.dcm: is cut off",
-    );
-  });
-
-  test("stops when asked to, and tells how far it is", async () => {
-    const images = openDicomSeries([1, 2].map((n) => ({ name: `${n}`, bytes: slice(n, n) })))[0].images;
-    const shares: number[] = [];
-    await dicomVolume(images, "s", { onProgress: (share) => shares.push(share) });
-    expect(shares).toEqual([0.5, 1]);
-    await expect(
-      dicomVolume(images, "s", { signal: AbortSignal.abort(new Error("stopped")) }),
-    ).rejects.toThrow("stopped");
   });
 });
 

@@ -47,6 +47,32 @@ describe("segmentations", () => {
     expect(read.labels.affine).toEqual(labels.affine);
   });
 
+  test("written and read again, on slices that are not evenly apart", async () => {
+    const images = openDicomSeries([1, 2, 3, 5, 9].map((z) => ({ name: `${z}.dcm`, bytes: slice(z, z) })))[0]
+      .images;
+    const data = Uint8Array.from({ length: 30 }, (_, i) => (i % 7 === 0 ? 3 : 0));
+    const labels = { ...gridOf(await dicomVolume(images, "s")), data };
+    const bytes = await dicomSegBytes(labels, images, { segments: SEGMENTS.slice(0, 1), ...NAMES });
+    const read = await readDicomSeg(bytes, labels, "seg.dcm");
+    expect([...read.labels.data]).toEqual([...data].map((label) => (label === 3 ? 1 : 0)));
+    // Where slices are evenly apart, the last of these lies between two.
+    const { sliceOffsets, ...even } = labels;
+    expect(sliceOffsets).toEqual([0, 1, 2, 4, 8]);
+    await expect(readDicomSeg(bytes, even, "seg.dcm")).rejects.toThrow(
+      "does not lie on a slice of the image",
+    );
+  });
+
+  test("leave out the scout that the volume left out", async () => {
+    const scout = slice(9, 9, { "00080008 CS": "LOCALIZER" });
+    const files = [slice(1, 1), scout, slice(2, 2)].map((bytes, i) => ({ name: `${i}.dcm`, bytes }));
+    const [{ images }] = openDicomSeries(files);
+    const labels = { ...gridOf(await dicomVolume(images, "s")), data: Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3) }; // prettier-ignore
+    const bytes = await dicomSegBytes(labels, images, { segments: SEGMENTS.slice(0, 1), ...NAMES });
+    expect(new TextDecoder("latin1").decode(bytes)).not.toContain("1.2.3.1.9");
+    expect([...(await readDicomSeg(bytes, labels, "seg.dcm")).labels.data].filter(Boolean)).toEqual([1, 1]);
+  });
+
   test("refer to the images that they were made on, and to the patient", async () => {
     const bytes = await dicomSegBytes(await labelled(), open(4), { segments: SEGMENTS, ...NAMES });
     const set = parseDicom(bytes, "seg.dcm");
