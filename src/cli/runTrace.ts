@@ -38,7 +38,7 @@ export interface TraceOptions extends PromptOptions {
 /** @throws UsageError, PromptError, ImageError or CheckpointError; nothing is written then. */
 export async function runTrace(job: SegmentJob, options: TraceOptions, signal: AbortSignal): Promise<void> {
   assertPreset(options);
-  const image = await readImage(job);
+  const image = await readImage(job, options.intensity);
   const { width, height } = image;
   const [{ prompt: asked }] = job.targets;
   const prompt = checkPrompt(asked, { width, height, maskSide: 0 });

@@ -14,11 +14,11 @@ export function segmentCommand(signal: AbortSignal): Command {
           "NAME_labels.png (object k has the value k), NAME_overlay.png (to look at) and NAME.json (numbers, and " +
           "how to make it again).",
       )
-      .argument("[image...]", "PNG, JPEG, TIFF, or MedSAM's .npz files")
+      .argument("[image...]", "PNG, JPEG, TIFF, DICOM, NIfTI, or MedSAM's .npz files")
       .option("--box <x0,y0,x1,y1>", "a box around an object, in pixels; may be given many times", collectBox)
       .option("--point <x,y,label>", "a point in the object (label 1) or outside it (0); many", collectPoint)
       .option("--boxes <file>", "CSV or JSON with the columns image, x0, y0, x1, y1, label")
-      .option("--slice <k>", "which slice of an .npz file, counted from 0", parseSlice),
+      .option("--slice <k>", "which slice of a volume, counted from 0", parseSlice),
   )
     .addOption(backendOption())
     .option("--out <folder>", "where the files go", "out")
@@ -33,15 +33,15 @@ Examples:
     $ medsam segment slice.png --box 95,255,190,350 --box 160,170,210,220 --checkpoint medsam_vit_b.pth
   All rows of a table; file names are relative to the table's folder:
     $ medsam segment --boxes boxes.csv --out masks
-  A slice of a volume in MedSAM's format:
-    $ medsam segment CT_Abd_FLARE22_Tr_0001.npz --slice 40 --box 95,255,190,350
+  A slice of a volume:
+    $ medsam segment volume.nii.gz --slice 40 --box 95,255,190,350
   Something small in a large image, shown to the model with as much again around it:
     $ medsam segment slice.png --box 95,255,190,350 --crop 2
   A CT slice stored with 16 bits, in Hounsfield units:
     $ medsam segment slice.tif --box 95,255,190,350 --preset pre_CT_MR --intensity ct-soft-tissue
 
 Presets: MedSAM_Inference, MedSAM_demo, pre_CT_MR, pre_grey_rgb, SamPredictor, LiteMedSAM (docs/presets.md).
-DICOM, NIfTI: medsam segment-volume, also for a single slice.
+Objects through all slices of a volume: medsam segment-volume.
 Exit codes: 0 done, 1 failed for at least one image, 2 wrong use, 130 interrupted.
 Results are not for clinical use.`,
     )

@@ -1,5 +1,7 @@
+import { open } from "node:fs/promises";
 import { basename } from "node:path";
 import { readImageFile, readNpzFile } from "../image/decode.node.js";
+import { isPicture } from "../image/decode.js";
 import { encodePng } from "../image/encode.js";
 import { labelMap, maskArea, maskBox, maskImage, type Mask, type PixelBox } from "../image/mask.js";
 import { npzSlice } from "../image/npz.js";
@@ -9,6 +11,10 @@ import { boxWarning, checkPrompt } from "../predictor/checkPrompt.js";
 import type { LongCall } from "../predictor/longCall.js";
 import type { SamPredictor } from "../predictor/samPredictor.js";
 import type { Box, Point, Prediction } from "../predictor/types.js";
+import { eightBitVolume } from "../volume/eightBit.js";
+import { readVolumeFile } from "../volume/read.node.js";
+import { looksLikeVolume } from "../volume/read.js";
+import { volumeSlice } from "../volume/values.js";
 import { hashFile } from "../weights/open.node.js";
 import { provenanceOf, type Provenance, type RunSettings } from "./provenance.js";
 import { writeAll } from "./resultFiles.js";
@@ -63,7 +69,7 @@ export async function segmentImage(
   job: SegmentJob,
   { settings, out, signal, onProgress }: SegmentContext,
 ): Promise<SegmentResult> {
-  const image = await readImage(job);
+  const image = await readImage(job, settings.intensity);
   const { width, height } = image;
   const { targets } = job;
   // Before the image is encoded, which takes most of the time.
@@ -120,13 +126,45 @@ export async function segmentImage(
   return result;
 }
 
-/** @throws ImageError when a stack of slices is given and none is named. */
-export async function readImage({ image, slice }: SegmentJob): Promise<PixelImage> {
-  if (!isNpz(image)) return readImageFile(image);
-  const npz = await readNpzFile(image);
-  if (slice === undefined && npz.depth > 1)
-    throw new ImageError(`${image}: has ${npz.depth} slices; name one with --slice 0 to ${npz.depth - 1}`);
-  return npzSlice(npz, slice ?? 0);
+/**
+ * Reads a picture, or a slice of a volume: of real values where an `intensity` is named, which scales them, and
+ * otherwise in 8 bits, as `medsam segment-volume` shows it to the model.
+ *
+ * @throws ImageError when there are several slices and none is named.
+ */
+export async function readImage({ image, slice }: SegmentJob, intensity?: string): Promise<PixelImage> {
+  if (isNpz(image)) {
+    const npz = await readNpzFile(image);
+    return npzSlice(npz, sliceOf(image, slice, npz.depth));
+  }
+  const first = await firstBytes(image);
+  if (isPicture(first) || !looksLikeVolume(first)) return readImageFile(image);
+  const volume = await readVolumeFile(image);
+  const depth = volume.size[2];
+  const index = sliceOf(image, slice, depth * volume.frames);
+  const shown = intensity === undefined ? eightBitVolume(volume).volume : volume;
+  const { warnings } = volume;
+  return { ...volumeSlice(shown, 2, index % depth, Math.floor(index / depth)), warnings };
+}
+
+/** Slices of all frames are numbered through. */
+function sliceOf(image: string, slice: number | undefined, count: number): number {
+  if ((slice === undefined && count > 1) || (slice ?? 0) >= count)
+    throw new ImageError(`${image}: has ${count} slices; name one with --slice 0 to ${count - 1}`);
+  return slice ?? 0;
+}
+
+/** Bytes that tell what a file is. */
+const FIRST = 4096;
+
+async function firstBytes(path: string): Promise<Uint8Array> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(new Uint8Array(FIRST), 0, FIRST, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
 }
 
 /** Boxes alone go through the decoder together. */

@@ -17,7 +17,7 @@ export interface Target {
 export interface SegmentJob {
   /** Path of the image, as messages show it. */
   readonly image: string;
-  /** Of an `.npz` file, counted from 0. */
+  /** Of a volume, counted from 0. */
   readonly slice?: number;
   /** What the outputs are named after: the file name without folder and ending, and the slice if one is named. */
   readonly name: string;
@@ -67,14 +67,11 @@ export function collectJobs(images: readonly string[], options: PromptOptions): 
   if (images.length === 0)
     throw new UsageError("no image: expected medsam segment IMAGE... --box x0,y0,x1,y1, or --boxes FILE");
   const targets = targetsOf(box, point);
-  const other = images.find((image) => slice !== undefined && !isNpz(image));
-  if (other !== undefined)
-    throw new UsageError(
-      `--slice goes with .npz files, and ${other} is none; medsam segment-volume takes other volumes`,
-    );
+  const other = images.find((image) => slice !== undefined && /\.(png|jpe?g|tiff?)$/i.test(image));
+  if (other !== undefined) throw new UsageError(`--slice is for volumes, and ${other} is a single picture`);
   return checked(
     images.map((image) => {
-      const { name } = parse(image);
+      const name = parse(image).name.replace(/\.nii$/i, "");
       return slice === undefined
         ? { image, name, targets }
         : { image, slice, name: `${name}_slice${slice}`, targets };
@@ -164,9 +161,7 @@ function checked<Job extends CaseJob>(jobs: Job[]): Job[] {
   for (const job of jobs) {
     const { image, name } = job;
     if (!existsSync(image))
-      throw new Error(
-        `${image}: no such file; expected ${isVolume(job) ? "a volume" : "a PNG, JPEG, TIFF or .npz image"}`,
-      );
+      throw new Error(`${image}: no such file; expected ${isVolume(job) ? "a volume" : "an image"}`);
     if (!isVolume(job) && !statSync(image).isFile())
       throw new Error(`${image}: is a folder; name the images in it, such as ${image}/*.png`);
     const key = name.toLowerCase(); // some file systems do not tell A from a

@@ -14,10 +14,10 @@ export function traceCommand(signal: AbortSignal): Command {
         "maps of what was tapped, where a query point looks in each head, attention rollout over all blocks, how like " +
         "the query every place of the embedding is, and the decoder's candidates.",
     )
-    .argument("<image>", "PNG, JPEG, TIFF, or one of MedSAM's .npz files")
+    .argument("<image>", "PNG, JPEG, TIFF, DICOM, NIfTI, or MedSAM's .npz")
     .option("--box <x0,y0,x1,y1>", "the box around the object, in pixels", collectBox)
     .option("--point <x,y,label>", "a point in the object (label 1) or outside it (0); many", collectPoint)
-    .option("--slice <k>", "which slice of an .npz file, counted from 0", parseSlice)
+    .option("--slice <k>", "which slice of a volume, counted from 0", parseSlice)
     .option(
       "--tap <pattern>",
       "values to write, such as image_encoder.blocks.*.attn; * is one name, ** any number; many (default: outputs of blocks, encoder and decoder)",

@@ -58,14 +58,24 @@ export async function decodeLabels(bytes: Uint8Array, name: string): Promise<Lab
   return { width, height, data, ...(warnings && { warnings }) };
 }
 
-async function readRaster(bytes: Uint8Array, name: string): Promise<Raster> {
-  const volume = volumeFormat(bytes);
+/** Whether a file is a PNG, JPEG or TIFF, by its first 132 bytes. */
+export function isPicture(bytes: Uint8Array): boolean {
+  return formatOf(bytes) !== undefined;
+}
+
+function formatOf(bytes: Uint8Array) {
   // A DICOM file may begin like any other: its first 128 bytes are free.
-  const found = volume === "DICOM" ? undefined : FORMATS.find(({ magic }) => magic.every((byte, i) => bytes[i] === byte)); // prettier-ignore
+  if (volumeFormat(bytes) === "DICOM") return undefined;
+  return FORMATS.find(({ magic }) => magic.every((byte, i) => bytes[i] === byte));
+}
+
+async function readRaster(bytes: Uint8Array, name: string): Promise<Raster> {
+  const found = formatOf(bytes);
   if (found === undefined) {
+    const volume = volumeFormat(bytes);
     if (volume !== undefined)
       throw new ImageError(
-        `${name}: is a ${volume} file, not a PNG, JPEG or TIFF image; medsam segment-volume takes it, and in code readVolume`,
+        `${name}: is a ${volume} file, not a PNG, JPEG or TIFF image; in code readVolume takes it`,
       );
     throw new ImageError(`${name}: is not a PNG, JPEG or TIFF image (it starts with: ${startOf(bytes)})`);
   }

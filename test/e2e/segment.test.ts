@@ -1,13 +1,22 @@
 import { zipSync } from "fflate";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { readImageFile, readLabelFile } from "../../src/image/decode.node.js";
 import { maskOfLabel, type Mask } from "../../src/image/mask.js";
 import type { SegmentResult } from "../../src/cli/segmentImage.js";
+import { niftiLabelBytes } from "../../src/volume/niftiWrite.js";
 import { MAIN, medsam, ROOT, SAMPLE, temporaryFolder } from "./medsam.js";
 
 const BOX = ["--box", "114,205,186,275"];
@@ -155,6 +164,29 @@ describe("medsam segment", () => {
       ),
     ]);
     expect(readdirSync(join(folder, "out"))).toHaveLength(4);
+  });
+
+  test("takes a slice of a NIfTI volume, and its command makes the same again", () => {
+    const folder = temporaryFolder();
+    const size = [64, 64, 3] as const;
+    const data = Uint8Array.from({ length: 64 * 64 * 3 }, (_, n) =>
+      Math.abs((Math.floor(n / 64) % 64) - 32) < 10 && Math.abs((n % 64) - 40) < 10 ? 200 : 40,
+    );
+    const labels = { size, data, pixelSpacing: [1, 1] as const, sliceSpacing: 2 };
+    writeFileSync(join(folder, "scan.nii.gz"), niftiLabelBytes(labels, "scan.nii.gz"));
+    const box = ["--box", "28,20,52,44"];
+    const without = medsam(["segment", "scan.nii.gz", ...box], folder);
+    expect(without.stderr).toContain("scan.nii.gz: has 3 slices; name one with --slice 0 to 2");
+    const run = medsam(["segment", "scan.nii.gz", "--slice", "1", ...box, "--json"], folder);
+    expect(run.status, run.stderr).toBe(0);
+    const { results } = JSON.parse(run.stdout) as { results: SegmentResult[] };
+    expect(results[0].image).toMatchObject({ file: "scan.nii.gz", slice: 1, width: 64, height: 64 });
+    const mask = () => readFileSync(join(folder, "out", "scan_slice1_mask.png"));
+    const before = mask();
+    rmSync(join(folder, "out"), { recursive: true });
+    const again = medsam(results[0].provenance.command.split(" ").slice(1), folder);
+    expect(again.status, again.stderr).toBe(0);
+    expect(mask()).toEqual(before);
   });
 
   test("takes a slice of a stack in MedSAM's format", () => {

@@ -1,4 +1,4 @@
-import { decodeImage } from "../../src/image/decode.js";
+import { decodeImage, isPicture } from "../../src/image/decode.js";
 import { valueRange, type LabelImage, type PixelImage } from "../../src/image/pixels.js";
 import type { Volume } from "../../src/volume/volume.js";
 import { paint, type DisplayWindow } from "../view/window.js";
@@ -32,14 +32,6 @@ export interface ImageInfo {
 /** What is open: one picture, or a volume of real values. */
 let picture: PixelImage | undefined;
 let volume: Volume | undefined;
-
-const PICTURES = [[0x89, 0x50, 0x4e, 0x47], [0xff, 0xd8, 0xff], [0x49, 0x49], [0x4d, 0x4d]]; // prettier-ignore
-
-/** A DICOM file may begin like a TIFF, which its preamble allows. */
-function isPicture(bytes: Uint8Array): boolean {
-  const isDicom = String.fromCharCode(...bytes.subarray(128, 132)) === "DICM";
-  return !isDicom && PICTURES.some((magic) => magic.every((byte, i) => bytes[i] === byte));
-}
 
 async function hashOfAll(files: readonly { readonly bytes: Uint8Array<ArrayBuffer> }[]): Promise<string> {
   const hashes = await Promise.all(files.map(({ bytes }) => hashOf(bytes)));

@@ -98,7 +98,7 @@ test.each([
     at,
   );
   await expect(decodeImage(bytes, "x")).rejects.toThrow(
-    `x: is a ${kind} file, not a PNG, JPEG or TIFF image; medsam segment-volume takes it`,
+    `x: is a ${kind} file, not a PNG, JPEG or TIFF image; in code readVolume takes it`,
   );
 });
 
