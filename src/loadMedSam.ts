@@ -2,9 +2,15 @@ import { buildSam, type LoadOptions } from "./model/load.js";
 import type { Sam } from "./model/sam.js";
 import { bytesSource } from "./weights/byteSource.js";
 import { CheckpointError } from "./weights/checkpoint.js";
+import { HUB_URL, parseHubAddress } from "./weights/hubAddress.js";
+import { assertHash, findOnHub } from "./weights/hubFetch.js";
 import { openCheckpoint } from "./weights/open.js";
+import { hashOf } from "./weights/sha256.js";
 
-/** Where weights may come from: a URL, a File or Blob, or bytes. */
+/**
+ * Where weights may come from: a URL, a File or Blob, bytes, or an address on the Hugging Face hub
+ * (`hf:OWNER/REPOSITORY`, optionally with `@REVISION` and `/FILE`).
+ */
 export type CheckpointInput = string | URL | Blob | Uint8Array;
 
 /**
@@ -31,8 +37,12 @@ async function readAll(source: CheckpointInput): Promise<{ bytes: Uint8Array; na
     return { bytes: new Uint8Array(await source.arrayBuffer()), name };
   }
   const name = String(source);
-  const response = await fetch(source);
+  const address = parseHubAddress(name);
+  const found = address && (await findOnHub(address, HUB_URL));
+  const response = await fetch(found?.url ?? source);
   if (!response.ok)
     throw new CheckpointError(`${name}: the server answered ${response.status} ${response.statusText}`);
-  return { bytes: new Uint8Array(await response.arrayBuffer()), name };
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  if (found !== undefined) assertHash(await hashOf(bytes), found.sha256, name);
+  return { bytes, name };
 }

@@ -58,3 +58,11 @@ export async function findOnHub(
   const path = file.split("/").map(encodeURIComponent).join("/");
   return { url: `${hubUrl}/${repository}/resolve/${about.sha}/${path}`, size: info.size, sha256 };
 }
+
+/** @throws CheckpointError when what came is not what the hub has. */
+export function assertHash(sha256: string, expected: string, name: string): void {
+  if (sha256 !== expected)
+    throw new CheckpointError(
+      `${name}: has arrived damaged: its SHA-256 is ${sha256}, the hub says ${expected}; fetch it again`,
+    );
+}

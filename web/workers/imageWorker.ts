@@ -2,7 +2,7 @@ import { decodeImage, isPicture } from "../../src/image/decode.js";
 import { valueRange, type LabelImage, type PixelImage } from "../../src/image/pixels.js";
 import type { Volume } from "../../src/volume/volume.js";
 import { paint, type DisplayWindow } from "../view/window.js";
-import { hashOf } from "./hash.js";
+import { hashOf } from "../../src/weights/sha256.js";
 import { moving, serve, type CallContext } from "./rpc.js";
 
 // Reads files, keeps the volume, writes pictures and volumes. It has no model, so that it outlives one that fails.

@@ -12,12 +12,11 @@ import { SamPredictor } from "../../src/predictor/samPredictor.js";
 import type { Preset } from "../../src/predictor/presets.js";
 import type { Point, Prediction, Prompt } from "../../src/predictor/types.js";
 import { bytesSource } from "../../src/weights/byteSource.js";
-import { CheckpointError } from "../../src/weights/checkpoint.js";
-import { findOnHub } from "../../src/weights/hubFetch.js";
+import { assertHash, findOnHub } from "../../src/weights/hubFetch.js";
 import { openCheckpoint } from "../../src/weights/open.js";
 import { onDevice, startTrusted, watchDevice, type BackendReport, type StartOptions } from "./backends.js"; // prettier-ignore
 import { activation, attention, forget, layersOf, type Activation, type Attention, type LayerInfo } from "./inside.js"; // prettier-ignore
-import { hashOf } from "./hash.js";
+import { hashOf } from "../../src/weights/sha256.js";
 import { deleteModel, keepModel, readModel, storedModels, type StoredModel } from "./modelStore.js";
 import { halved, readWeights } from "./readWeights.js";
 import { moving, serve, type CallContext } from "./rpc.js";
@@ -128,8 +127,7 @@ const methods = {
     if (kept !== undefined) return methods.load({ kind: "stored", model: kept }, context);
     const original = await readWeights(from, context);
     const sha256 = await hashOf(original);
-    if (expected !== undefined && sha256 !== expected)
-      throw new CheckpointError(`${name}: has arrived damaged: its SHA-256 is ${sha256}, the hub says ${expected}; fetch it again`); // prettier-ignore
+    if (expected !== undefined) assertHash(sha256, expected, name);
     const { bytes, half, dropped } = halved(openCheckpoint(bytesSource(original, name)));
     context.signal.throwIfAborted();
     const { model: next, report } = build(bytes, name);

@@ -1,10 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
-import { beforeAll, expect, it } from "vitest";
+import { readFileSync } from "node:fs";
+import { beforeAll, expect, it, onTestFinished, vi } from "vitest";
 import { EMBEDDED_CHECKPOINT, loadMedSam as loadInNode } from "../../../src/loadMedSam.node.js";
 import { loadMedSam as loadInBrowser } from "../../../src/loadMedSam.js";
 import { openCheckpointFile } from "../../../src/weights/open.node.js";
 import type { LoadReport } from "../../../src/weights/paramScope.js";
+import { HUB_URL } from "../../../src/weights/hubAddress.js";
 import { safetensorsBytes } from "../../../src/weights/safetensorsWriter.js";
+import { startHub } from "../weights/hubServer.js";
 
 beforeAll(async () => void (await tf.setBackend("cpu")));
 
@@ -44,4 +47,23 @@ it.each([
     misshapen: [],
     unexpected: ["loss.weight"],
   });
+});
+
+it("takes weights from the hub in browsers, when they have the hub's hash", async () => {
+  const hub = await startHub({
+    "lab/tiny": { files: { "model.safetensors": readFileSync(EMBEDDED_CHECKPOINT) } },
+  });
+  const original = fetch;
+  vi.stubGlobal("fetch", (url: string, init?: RequestInit) => original(url.replace(HUB_URL, hub.url), init));
+  onTestFinished(() => {
+    vi.unstubAllGlobals();
+    return hub.close();
+  });
+  const model = await loadInBrowser("hf:lab/tiny");
+  expect(model.namedParameters().size).toBe(230);
+  model.dispose();
+  hub.trouble.damaged = true;
+  await expect(loadInBrowser("hf:lab/tiny")).rejects.toThrow(
+    "hf:lab/tiny: has arrived damaged: its SHA-256 is",
+  );
 });
