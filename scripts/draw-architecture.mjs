@@ -2,7 +2,8 @@
 // their parameters; a module that is not drawn, or drawn and not there, is an error. Run it after `npm run build`.
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { configName, VIT_B } from "../dist/model/config.js";
+import { VIT_B } from "../dist/model/config.js";
+import { configName } from "../dist/model/families.js";
 import { summariseConfig } from "../dist/inspect/modelSummary.js";
 import { parameterShapes } from "../dist/model/parameterShapes.js";
 

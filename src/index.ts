@@ -34,7 +34,7 @@ export {
   type FloatDType,
 } from "./weights/convert.node.js";
 export { resolveWeights, type LocalWeights } from "./weights/resolve.node.js";
-export type { HubOptions } from "./weights/hub.node.js";
+export type { HubOptions, HubWeights } from "./weights/hub.node.js";
 export { hashFile, openCheckpointFile } from "./weights/open.node.js";
 export { saveSafetensors } from "./weights/safetensors.node.js";
 export { openData, type DataOptions, type OpenedData } from "./train/data/openData.node.js";

@@ -33,6 +33,7 @@ export interface Family<Config extends ModelConfig = ModelConfig> {
    * @throws CheckpointError naming what is missing.
    */
   recognise(tensors: ReadonlyMap<string, TensorInfo>, source: string): Config;
+  /** Builds the model, taking its parameters from a checkpoint by state_dict path. */
   build(params: ParamScope, config: Config): PromptableModel;
   /** Name of the preset that belongs to a model (see `PRESETS`). */
   preset(config: Config): string;

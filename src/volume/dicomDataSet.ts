@@ -52,6 +52,7 @@ export class DicomDataSet {
     return this.outer?.warnings ?? [...this.said];
   }
 
+  /** Adds a warning; an item of a sequence hands it to its data set. */
   warn(warning: string): void {
     if (this.outer) this.outer.warn(warning);
     else this.said.add(warning);

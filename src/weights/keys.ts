@@ -5,8 +5,10 @@ import { SAM_NAMES } from "./samNames.js";
 /** Those of all families. */
 const NAMINGS: readonly Naming[] = [SAM_NAMES];
 
-/** Constants and counters that some files carry and nothing uses. */
-const UNUSED = /^(pixel_mean|pixel_std|.*\.num_batches_tracked)$/;
+/** Whether a tensor is a constant or a counter that some files carry and nothing uses. @param name or path. */
+export function isUnused(name: string): boolean {
+  return /(^|\.)(pixel_mean|pixel_std|num_batches_tracked)$/.test(name);
+}
 /** What `torch.compile` puts into the names of what it compiles, the model or a part. */
 const COMPILED = /(?<=^|\.)_orig_mod\./g;
 /** Where the model's own names begin: at one of its parts, in either style. */
@@ -59,7 +61,7 @@ export function normaliseKeys(checkpoint: Checkpoint): NormalisedCheckpoint {
   for (const [name, info] of checkpoint.tensors) {
     const path = toPath(name);
     const earlier = nameOf.get(path);
-    if (UNUSED.test(path)) dropped.push(name);
+    if (isUnused(path)) dropped.push(name);
     else if (earlier === undefined) {
       nameOf.set(path, name);
       tensors.set(path, info);

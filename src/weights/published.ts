@@ -11,6 +11,7 @@ export interface PublishedWeights {
   readonly megabytes: number;
 }
 
+/** Weights that can be fetched by name, with `medsam download NAME` or `loadMedSam("hf:OWNER/REPO")`. */
 export const PUBLISHED: readonly PublishedWeights[] = [
   {
     name: "medsam",

@@ -48,7 +48,7 @@ function commandsOf({ where, mark, code }: Block): { where: string; line: string
   const parts = mark === "sh" ? code.trim().split("\n") : code.split(/^\$ /m).slice(1);
   return parts.map((part) => {
     const [line, ...printed] = part.trimEnd().split("\n");
-    return { where, line: line.replace(/ +#.*/, "").replace(/^([A-Z_]+=\S+ )+/, ""), printed };
+    return { where, line: line.replace(/ +#.*/, "").replace(/^([A-Z0-9_]+=\S+ )+/, ""), printed };
   });
 }
 
