@@ -53,11 +53,23 @@ export { oneFrame, planeOf, realValues, volumeSlice, type Axis, type Plane } fro
 export type { Vector3 } from "./volume/vector.js";
 export { spacingOf, type Grid, type LabelVolume, type Palette, type Volume } from "./volume/volume.js";
 export { VolumeError } from "./volume/volumeError.js";
-export { segmentVolume, type SegmentVolumeOptions } from "./predictor/segmentVolume.js";
-export type { VolumeObject } from "./predictor/volumeObject.js";
-export type { SliceMask, VolumeSegmentation } from "./predictor/volumeResult.js";
-export type { Margin } from "./predictor/volumeTrack.js";
-export { objectsFromLabels, type ObjectsFromLabelsOptions } from "./predictor/objectsFromLabels.js";
+export { segmentVolume, type SegmentVolumeOptions } from "./predictor/volume/segmentVolume.js";
+export { BoxTracker, type BoxTrackerOptions } from "./predictor/volume/boxTracker.js";
+export { volumeFrames, type Frames } from "./predictor/volume/frames.js";
+export type { TrackedMask, Tracker } from "./predictor/volume/tracker.js";
+export {
+  boxPrompts,
+  checkObjects,
+  type SlicePrompt,
+  type VolumeObject,
+} from "./predictor/volume/volumeObject.js";
+export type { SliceMask, VolumeSegmentation } from "./predictor/volume/volumeResult.js";
+export type { Margin } from "./predictor/volume/endOfObject.js";
+export {
+  objectsFromLabels,
+  objectsFromMasks,
+  type ObjectsFromLabelsOptions,
+} from "./predictor/volume/objectsFromLabels.js";
 
 // Evaluation
 export { filledBox, inscribedEllipse, otsuInBox, type ImageSize } from "./evaluate/baselines.js";

@@ -1,6 +1,7 @@
 import { useBackend } from "../backend/useBackend.node.js";
 import type { BackendName } from "../backend/useBackend.js";
 import { SamPredictor } from "../predictor/samPredictor.js";
+import { BoxTracker } from "../predictor/volume/boxTracker.js";
 import { publish } from "./batchFolder.js";
 import { openModel } from "./openModel.js";
 import type { RunSettings } from "./provenance.js";
@@ -61,6 +62,7 @@ export async function startWorker(start: WorkerStart): Promise<{
   };
   const predictor = new SamPredictor(model, { preset, crop });
   const slices = new SamPredictor(model, { preset: slicePreset(start.preset, model.config), crop });
+  const tracker = new BoxTracker(slices, { margin: VOLUME_MARGIN });
   const volumes = { checkpoint, preset: slices.preset.name, backend, margin: VOLUME_MARGIN, ...(crop !== undefined && { crop }) }; // prettier-ignore
   return {
     ...{ backend, notes },
@@ -68,7 +70,7 @@ export async function startWorker(start: WorkerStart): Promise<{
       if (isVolume(job)) {
         const place = { path: job.image, name: job.name, out: staged };
         const opened = await openVolumeCase(place, { ...(intensity !== undefined && { intensity }) }, () => fromPrompts(job.objects), { signal }); // prettier-ignore
-        await segmentVolumeCase(slices, opened, volumes, { signal });
+        await segmentVolumeCase(tracker, opened, volumes, { signal });
       } else await segmentImage(predictor, job, { settings, out: staged, signal });
       await publish(staged, cases);
     },

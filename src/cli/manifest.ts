@@ -13,13 +13,13 @@ export interface ManifestRow {
   readonly image: string;
   /** Pixels: x0, y0, x1, y1. Every row has a box or points. */
   readonly box?: Box;
-  /** In the column points, with semicolons between: `x,y,1` in the object, `x,y,0` outside. */
+  /** In the column points, with semicolons between: `x,y` in the object, `x,y,0` outside. */
   readonly points?: readonly LabelledPoint[];
-  /** The slice of the box, where the image is a volume. */
+  /** The slice of box and points, where the image is a volume. */
   readonly slice?: number;
   /** z0 and z1: the slices of a 3D box. */
   readonly slices?: readonly [first: number, last: number];
-  /** Rows of a volume with the same are one object, with a box in several slices. */
+  /** Rows of a volume with the same are one object, prompted in several slices. */
   readonly object?: string;
   /** What the object is, for people. */
   readonly label?: string;
@@ -71,8 +71,8 @@ function toRow(fields: Fields, where: string): ManifestRow {
     throw new UsageError(`${where}: ${messageOf(error)}`);
   }
   const place = placeOf(fields, where);
-  if (points !== undefined && Object.keys(place).length > 0)
-    throw new UsageError(`${where}: column points is for images; objects in volumes are prompted by boxes`);
+  if (points !== undefined && place.slices !== undefined)
+    throw new UsageError(`${where}: column points with z0 and z1; expected a box, or points with a slice`);
   return {
     ...{ image, ...place },
     ...(box && { box }),
@@ -88,9 +88,7 @@ const isGiven = (value: unknown): boolean => value !== undefined && value !== ""
 function pointsOf(value: unknown, where: string): readonly LabelledPoint[] | undefined {
   if (!isGiven(value)) return undefined;
   if (typeof value !== "string")
-    throw new UsageError(
-      `${where}: column points is ${shown(value)}; expected text such as 120,80,1; 90,70,0`,
-    );
+    throw new UsageError(`${where}: column points is ${shown(value)}; expected text such as 120,80; 90,70,0`);
   try {
     return value.split(";").reduce<readonly LabelledPoint[]>((all, one) => collectPoint(one, all), []);
   } catch (error) {

@@ -1,10 +1,10 @@
 import { InvalidArgumentError } from "commander";
 import { checkPrompt } from "../predictor/checkPrompt.js";
 import type { Box, Point, Prompt } from "../predictor/types.js";
-import type { Margin } from "../predictor/volumeTrack.js";
+import type { Margin } from "../predictor/volume/endOfObject.js";
 import { messageOf } from "./errors.js";
 
-/** A point as it is written: `x,y,1` is in the object, `x,y,0` outside. */
+/** A point as it is written: `x,y` or `x,y,1` is in the object, `x,y,0` outside. */
 export interface LabelledPoint {
   readonly point: Point;
   readonly label: 0 | 1;
@@ -49,13 +49,33 @@ export function parseMargin(text: string, most: number, expected: string): Margi
   return unit === undefined ? Number(number) : { mm: Number(number) };
 }
 
-/** For an option `--point x,y,1` that may be given many times. */
+/** For an option `--point x,y[,0]` that may be given many times. */
 export function collectPoint(text: string, points: readonly LabelledPoint[] = []): readonly LabelledPoint[] {
-  const [x, y, label] = numbers(text, 3, "x,y,1 for a point in the object or x,y,0 for one outside it");
+  const count = text.split(",").length === 2 ? 2 : 3;
+  const [x, y, label = 1] = numbers(text, count, "x,y for a point in the object or x,y,0 for one outside it");
   if (label !== 0 && label !== 1)
-    throw new InvalidArgumentError(`Expected 1 (in the object) or 0 (outside it) as the third number.`);
+    throw new InvalidArgumentError("Expected 1 (in the object) or 0 (outside it) after the point.");
   assertPossible({ pointCoords: [[x, y]], pointLabels: [label] });
   return [...points, { point: [x, y], label }];
+}
+
+/** A point in a slice of a volume. */
+export type SlicePoint = readonly [slice: number, point: LabelledPoint];
+
+/** For an option `--slice-point k,x,y[,0]` that may be given many times. */
+export function collectSlicePoint(text: string, points: readonly SlicePoint[] = []): readonly SlicePoint[] {
+  const [, slice, rest] = /^([^,]*),(.*)$/s.exec(text) ?? [];
+  if (rest === undefined || !/^\d+$/.test(slice.trim()))
+    throw new InvalidArgumentError(
+      "Expected k,x,y or k,x,y,0: the slice, counted from 0, and a point in it.",
+    );
+  return [...points, [Number(slice), collectPoint(rest)[0]]];
+}
+
+/** Some points as the predictor takes them. */
+export function pointPrompt(points: readonly LabelledPoint[]): Pick<Prompt, "pointCoords" | "pointLabels"> {
+  if (points.length === 0) return {};
+  return { pointCoords: points.map(({ point }) => point), pointLabels: points.map(({ label }) => label) };
 }
 
 /** For an option `--query x,y`: a pixel. */

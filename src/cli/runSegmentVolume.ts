@@ -2,7 +2,8 @@ import { useBackend } from "../backend/useBackend.node.js";
 import type { BackendName } from "../backend/useBackend.js";
 import { DiskEmbeddingCache } from "../predictor/embeddingCache.node.js";
 import { SamPredictor } from "../predictor/samPredictor.js";
-import type { Margin } from "../predictor/volumeTrack.js";
+import { BoxTracker } from "../predictor/volume/boxTracker.js";
+import type { Margin } from "../predictor/volume/endOfObject.js";
 import { columns, thousands } from "./format.js";
 import { openModel } from "./openModel.js";
 import { Progress } from "./progress.js";
@@ -66,10 +67,15 @@ export async function runSegmentVolume(
   const progress = new Progress("segmenting");
   const settings = { checkpoint, preset: preset.name, backend, margin, ...(crop !== undefined && { crop }) };
   try {
-    const { document, written } = await segmentVolumeCase(predictor, opened, settings, {
-      signal,
-      onProgress: (share) => progress.update(share),
-    });
+    const { document, written } = await segmentVolumeCase(
+      new BoxTracker(predictor, { margin }),
+      opened,
+      settings,
+      {
+        signal,
+        onProgress: (share) => progress.update(share),
+      },
+    );
     progress.stop();
     if (options.json) console.log(JSON.stringify({ ...document, files: written }, null, 2));
     else print(document, written, checkpoint.embedded);

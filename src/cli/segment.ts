@@ -16,7 +16,7 @@ export function segmentCommand(signal: AbortSignal): Command {
       )
       .argument("[image...]", "PNG, JPEG, TIFF, DICOM, NIfTI, or MedSAM's .npz files")
       .option("--box <x0,y0,x1,y1>", "a box around an object, in pixels; may be given many times", collectBox)
-      .option("--point <x,y,label>", "a point in the object (label 1) or outside it (0); many", collectPoint)
+      .option("--point <x,y[,0]>", "a point in the object, or with ,0 outside it; many", collectPoint)
       .option("--boxes <file>", "CSV or JSON with the columns image, x0, y0, x1, y1, label")
       .option("--slice <k>", "which slice of a volume, counted from 0", parseSlice),
   )

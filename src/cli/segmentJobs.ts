@@ -3,7 +3,7 @@ import { basename, dirname, parse, relative, resolve } from "node:path";
 import type { Box, Prompt } from "../predictor/types.js";
 import { messageOf, UsageError } from "./errors.js";
 import { parseManifest, type ManifestRow } from "./manifest.js";
-import type { LabelledPoint } from "./prompts.js";
+import { pointPrompt, type LabelledPoint } from "./prompts.js";
 import { volumeName } from "./volumeFiles.js";
 import { volumePrompts, type VolumePrompt } from "./volumePrompts.js";
 
@@ -104,13 +104,7 @@ function targetsOf(boxes: readonly Box[], points: readonly LabelledPoint[]): Tar
 }
 
 function promptOf(box: Box | undefined, points: readonly LabelledPoint[] = []): Prompt {
-  return {
-    ...(points.length > 0 && {
-      pointCoords: points.map(({ point }) => point),
-      pointLabels: points.map(({ label }) => label),
-    }),
-    ...(box && { box }),
-  };
+  return { ...pointPrompt(points), ...(box && { box }) };
 }
 
 /** The images of a table, or those of them that are asked for. */

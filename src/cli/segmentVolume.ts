@@ -1,16 +1,24 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { PLANES } from "../volume/affine.js";
 import { backendOption, checkpointOption, cropOption } from "./modelOptions.js";
-import { collectBox, collectBox3d, collectSliceBox, parseMargin, parseSlice } from "./prompts.js";
+import {
+  collectBox,
+  collectBox3d,
+  collectPoint,
+  collectSliceBox,
+  collectSlicePoint,
+  parseMargin,
+  parseSlice,
+} from "./prompts.js";
 import type { SegmentVolumeOptions } from "./runSegmentVolume.js";
 import { wholeNumber } from "./synthesize.js";
 
-/** `medsam segment-volume`: objects in a volume, from boxes in one slice. */
+/** `medsam segment-volume`: objects in a volume, from prompts in some of its slices. */
 export function segmentVolumeCommand(signal: AbortSignal): Command {
   return new Command("segment-volume")
-    .summary("objects in a volume, followed slice by slice from a box")
+    .summary("objects in a volume, followed slice by slice from a box, points or a mask")
     .description(
-      "Segments objects in a volume: MedSAM slice by slice, both ways from the slice with the box, each next box taken " +
+      "Segments objects in a volume: MedSAM slice by slice, both ways from the slice with the prompt, each next box taken " +
         "from the last mask, until the object ends. VOLUME is a NIfTI file, a DICOM file or a folder with a series, or " +
         "MedSAM's .npz. Writes NAME_labels.nii.gz in the volume's own geometry (.npz for .npz; for DICOM also " +
         "NAME_labels.dcm, a segmentation object), NAME_slices.png (to look at) and NAME.json.",
@@ -18,15 +26,29 @@ export function segmentVolumeCommand(signal: AbortSignal): Command {
     .argument("<volume>", "NIfTI, DICOM (file or folder), or MedSAM's .npz")
     .option("--box <x0,y0,x1,y1>", "a box around an object in the slice --slice; many", collectBox)
     .option(
+      "--point <x,y[,0]>",
+      "a point in the object in the slice --slice, or with ,0 one outside it; many make one object, together with --box if there is one",
+      collectPoint,
+    )
+    .option(
       "--slice <k>",
-      "the slice of the boxes, counted from 0; of one slice it need not be said",
+      "the slice of boxes and points, counted from 0; optional for a single slice",
       parseSlice,
     )
     .option("--slice-box <k,x0,y0,x1,y1>", "boxes around one object, one a slice; many", collectSliceBox)
     .option(
+      "--slice-point <k,x,y[,0]>",
+      "points in that object, or with ,0 outside it, in any slices; many",
+      collectSlicePoint,
+    )
+    .option(
       "--box3d <x0,y0,z0,x1,y1,z1>",
       "a box around an object in slices z0 to z1, which it does not leave; many",
       collectBox3d,
+    )
+    .option(
+      "--mask <labels>",
+      "masks as prompts, in a file of labels of the same size: each label is an object, and is as it is drawn in the slices that have it",
     )
     .option("--prompts-from <labels>", "boxes from a ground truth: NIfTI, DICOM SEG, or .npz with gts")
     .option("--every-slice", "with --prompts-from: a box in every slice, not in the middle one alone")
@@ -81,6 +103,11 @@ Examples:
     $ medsam segment-volume ct.nii.gz --box3d 95,255,30,190,350,52
   Boxes in three slices, of one object; between them it is followed:
     $ medsam segment-volume ct.nii.gz --slice-box 31,95,255,190,350 --slice-box 50,99,258,180,340
+  A click, and one outside; then clicks in two slices:
+    $ medsam segment-volume ct.nii.gz --point 142,302 --point 210,302,0 --slice 40
+    $ medsam segment-volume ct.nii.gz --slice-point 36,142,302 --slice-point 44,140,300
+  A mask that was drawn in one slice, or in a few:
+    $ medsam segment-volume ct.nii.gz --mask drawn.nii.gz
   As MedSAM is evaluated, a box from the ground truth's middle slice; or with a margin and at random, as it is trained:
     $ medsam segment-volume ct.nii.gz --prompts-from labels.nii.gz
     $ medsam segment-volume ct.nii.gz --prompts-from labels.nii.gz --pieces --widen 3mm --jitter 5 --seed 7

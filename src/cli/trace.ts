@@ -16,7 +16,7 @@ export function traceCommand(signal: AbortSignal): Command {
     )
     .argument("<image>", "PNG, JPEG, TIFF, DICOM, NIfTI, or MedSAM's .npz")
     .option("--box <x0,y0,x1,y1>", "the box around the object, in pixels", collectBox)
-    .option("--point <x,y,label>", "a point in the object (label 1) or outside it (0); many", collectPoint)
+    .option("--point <x,y[,0]>", "a point in the object, or with ,0 outside it; many", collectPoint)
     .option("--slice <k>", "which slice of a volume, counted from 0", parseSlice)
     .option(
       "--tap <pattern>",

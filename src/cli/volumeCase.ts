@@ -4,11 +4,12 @@ import type { ModelConfig } from "../model/config.js";
 import type { LongCall } from "../predictor/longCall.js";
 import type { Preset } from "../predictor/presets.js";
 import { defaultPreset, findPreset, withIntensity } from "../predictor/presetTable.js";
-import type { SamPredictor } from "../predictor/samPredictor.js";
-import { segmentVolume } from "../predictor/segmentVolume.js";
-import { boxWarnings, type VolumeObject } from "../predictor/volumeObject.js";
-import type { VolumeSegmentation } from "../predictor/volumeResult.js";
-import type { Margin } from "../predictor/volumeTrack.js";
+import { volumeFrames } from "../predictor/volume/frames.js";
+import { segmentVolume } from "../predictor/volume/segmentVolume.js";
+import type { Tracker } from "../predictor/volume/tracker.js";
+import { boxWarnings, type VolumeObject } from "../predictor/volume/volumeObject.js";
+import type { VolumeSegmentation } from "../predictor/volume/volumeResult.js";
+import type { Margin } from "../predictor/volume/endOfObject.js";
 import { axisAcross, axisCodes, type PlaneName } from "../volume/affine.js";
 import { eightBitVolume, type EightBitVolume } from "../volume/eightBit.js";
 import { readVolumeWithSource, type VolumeWithSource } from "../volume/read.node.js";
@@ -18,7 +19,7 @@ import { UsageError } from "./errors.js";
 import type { Provenance } from "./provenance.js";
 import { PACKAGE_VERSION } from "./version.js";
 import { filesWithout, volumeFiles, writeVolumeFiles, type VolumeFiles } from "./volumeFiles.js";
-import { toPrompts, type VolumePrompt } from "./volumePrompts.js";
+import { toPrompts, type ToldPrompt } from "./volumePrompts.js";
 import { slicesPicture } from "./volumePicture.js";
 
 /** How a volume is read. */
@@ -60,7 +61,7 @@ export interface VolumeDocument {
     readonly slices: VolumeSegmentation["objects"][number]["slices"];
   }[];
   /** What was asked for. */
-  readonly prompts: readonly VolumePrompt[];
+  readonly prompts: readonly ToldPrompt[];
   readonly warnings: readonly string[];
   readonly files: Readonly<Record<string, string>>;
   readonly provenance: { readonly preset: string; readonly intensity: string; readonly backend: string };
@@ -89,7 +90,7 @@ export async function openVolumeCase(
   const source = toBeSegmented(oneFrame(read.volume, frame ?? 0), frames, read.images);
   const axis = axisOf(source.volume, plane);
   const objects = await objectsIn(source.volume, axis);
-  const warnings = [...source.volume.warnings, ...boxWarnings(source.volume, objects, axis)];
+  const warnings = [...source.volume.warnings, ...boxWarnings(volumeFrames(source.volume, axis), objects)];
   const files = volumeFiles(path, name, source.images !== undefined, out);
   const eightBit = eightBitVolume(source.volume, intensity);
   return {
@@ -118,18 +119,13 @@ function axisOf({ name, affine }: Volume, plane: PlaneName | undefined): Axis {
 
 /** Segments what is to be found and writes the files; all of them or, when it fails or is interrupted, none. */
 export async function segmentVolumeCase(
-  predictor: SamPredictor,
+  tracker: Tracker,
   { path, source, eightBit, axis, frame, objects, files }: OpenedVolume,
   settings: VolumeSettings,
   { signal, onProgress }: LongCall & { readonly signal: AbortSignal },
 ): Promise<{ readonly document: VolumeDocument; readonly written: VolumeFiles }> {
   const { margin, ...others } = settings;
-  const found = await segmentVolume(predictor, eightBit.volume, objects, {
-    axis,
-    margin,
-    signal,
-    onProgress,
-  });
+  const found = await segmentVolume(tracker, eightBit.volume, objects, { axis, signal, onProgress });
   const written = filesWithout(files, found);
   const { volume, images } = source;
   const document = {
@@ -143,11 +139,12 @@ export async function segmentVolumeCase(
     ),
     provenance: {
       ...{ package: "medsam-tfjs", version: PACKAGE_VERSION, ...others },
-      ...{ intensity: eightBit.intensity, axis, ...(frame !== undefined && { frame }), margin },
+      ...{ intensity: eightBit.intensity, axis, ...(frame !== undefined && { frame }) },
+      ...{ follow: tracker.follow, margin },
     },
   };
   signal.throwIfAborted();
-  const picture = slicesPicture(eightBit.volume, found, axis);
+  const picture = slicesPicture(eightBit.volume, found, objects, axis);
   await writeVolumeFiles(files, found, { document, picture, ...(images && { images }) });
   return { document, written };
 }

@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import type { VolumeSegmentation } from "../predictor/volumeResult.js";
+import type { VolumeSegmentation } from "../predictor/volume/volumeResult.js";
 import type { DicomImage } from "../volume/dicomImage.js";
 import { dicomSegBytes } from "../volume/dicomSegWrite.js";
 import { niftiLabelBytes } from "../volume/niftiWrite.js";

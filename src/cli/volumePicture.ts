@@ -3,7 +3,8 @@ import type { Mask } from "../image/mask.js";
 import { drawOverlay } from "../image/overlay.js";
 import type { PixelImage } from "../image/pixels.js";
 import { resizePillowBilinear } from "../image/resizePillow.js";
-import type { VolumeSegmentation } from "../predictor/volumeResult.js";
+import type { VolumeSegmentation } from "../predictor/volume/volumeResult.js";
+import type { VolumeObject } from "../predictor/volume/volumeObject.js";
 import { acrossSlice, planeOf, volumeSlice, type Axis } from "../volume/values.js";
 import type { Volume } from "../volume/volume.js";
 
@@ -11,10 +12,11 @@ const MOST_SLICES = 12;
 const TILE = 256;
 const COLUMNS = 4;
 
-/** A PNG of some slices with what was found in them, evenly taken from those that have something. */
+/** A PNG of some slices with what was asked for and found in them, evenly taken from those that have something. */
 export function slicesPicture(
   volume: Volume,
   { labels, objects }: VolumeSegmentation,
+  asked: readonly VolumeObject[],
   axis: Axis,
 ): Uint8Array {
   const all = [...new Set(objects.flatMap(({ slices }) => slices.map(({ slice }) => slice)))].sort((a, b) => a - b); // prettier-ignore
@@ -29,11 +31,12 @@ export function slicesPicture(
         labels.data[start + (i % width) * right + Math.floor(i / width) * down] === label ? 1 : 0;
       return { width, height, data: Uint8Array.from({ length: width * height }, inside) };
     });
-    const boxes = objects.flatMap(({ slices }) => {
-      const own = slices.find((found) => found.slice === slice && found.prompted);
-      return own ? [own.box] : [];
-    });
-    return shrunk(drawOverlay(image, { masks, boxes }), sizeOfTile(volume, axis, width, height));
+    const prompts = asked.flatMap(({ prompts }) => prompts.get(slice) ?? []);
+    const boxes = prompts.flatMap(({ box }) => (box ? [box] : []));
+    const points = prompts.flatMap(({ pointCoords = [], pointLabels = [] }) =>
+      pointCoords.map(([x, y], n) => ({ x, y, foreground: pointLabels[n] === 1 })),
+    );
+    return shrunk(drawOverlay(image, { masks, boxes, points }), sizeOfTile(volume, axis, width, height));
   });
   return encodePng(sheet(tiles));
 }

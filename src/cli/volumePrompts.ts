@@ -1,21 +1,25 @@
-import { objectsFromLabels } from "../predictor/objectsFromLabels.js";
+import { maskArea, maskBox, type PixelBox } from "../image/mask.js";
 import type { Box } from "../predictor/types.js";
-import type { VolumeObject } from "../predictor/volumeObject.js";
-import type { Margin } from "../predictor/volumeTrack.js";
+import type { Margin } from "../predictor/volume/endOfObject.js";
+import { objectsFromLabels, objectsFromMasks } from "../predictor/volume/objectsFromLabels.js";
+import { boxPrompts, type SlicePrompt, type VolumeObject } from "../predictor/volume/volumeObject.js";
 import { assertSameGeometry } from "../volume/labels.js";
 import { readLabelVolumeFile } from "../volume/read.node.js";
 import type { Axis } from "../volume/values.js";
 import type { Volume } from "../volume/volume.js";
 import { UsageError } from "./errors.js";
 import type { ManifestRow } from "./manifest.js";
-import type { Box3d, SliceBox } from "./prompts.js";
+import { pointPrompt, type Box3d, type LabelledPoint, type SliceBox, type SlicePoint } from "./prompts.js";
 
 /** What a command line says about the objects in a volume. */
 export interface VolumePromptOptions {
   readonly box?: readonly Box[];
+  readonly point?: readonly LabelledPoint[];
   readonly slice?: number;
   readonly sliceBox?: readonly SliceBox[];
+  readonly slicePoint?: readonly SlicePoint[];
   readonly box3d?: readonly Box3d[];
+  readonly mask?: string;
   readonly promptsFrom?: string;
   readonly everySlice?: boolean;
   readonly pieces?: boolean;
@@ -26,16 +30,22 @@ export interface VolumePromptOptions {
 
 /** @throws UsageError when it is not clear what to segment. */
 export function checkVolumePrompts(options: VolumePromptOptions): void {
-  const { box, slice, sliceBox, box3d, promptsFrom } = options;
-  const typed = [box, sliceBox, box3d].some((given) => given !== undefined);
-  if (!typed && promptsFrom === undefined)
+  const { box, point, slice, sliceBox, slicePoint, box3d, mask, promptsFrom } = options;
+  const drawn = [box, point, sliceBox, slicePoint, box3d].some((given) => given !== undefined);
+  if (!drawn && mask === undefined && promptsFrom === undefined)
     throw new UsageError(
-      "no prompt: expected --box x0,y0,x1,y1 --slice k, or --slice-box, --box3d or --prompts-from",
+      "no prompt: expected --box x0,y0,x1,y1 --slice k, --point x,y --slice k, or --slice-box, --slice-point, --box3d, " +
+        "--mask or --prompts-from",
     );
-  if (promptsFrom !== undefined && typed)
-    throw new UsageError("--prompts-from goes without --box, --slice-box and --box3d");
-  if (slice !== undefined && box === undefined)
-    throw new UsageError("--slice goes with --box: it is the slice that the boxes are drawn in");
+  for (const [flag, file] of Object.entries({ "--mask": mask, "--prompts-from": promptsFrom }))
+    if (file !== undefined && (drawn || (mask !== undefined && promptsFrom !== undefined)))
+      throw new UsageError(`${flag} goes without other prompts: its labels are the objects`);
+  if (slice !== undefined && box === undefined && point === undefined)
+    throw new UsageError("--slice goes with --box and --point: it is the slice that they are drawn in");
+  if (point !== undefined && (box?.length ?? 0) > 1)
+    throw new UsageError(
+      `--point with ${box?.length} boxes: it is not clear which object the points mean; give one box, or no points`,
+    );
   const { everySlice, pieces, widen, jitter, seed } = options;
   const alone = Object.entries({ "--every-slice": everySlice, "--pieces": pieces, "--widen": widen, "--jitter": jitter, "--seed": seed }); // prettier-ignore
   const [flag] = alone.find(([, given]) => given !== undefined) ?? [];
@@ -49,31 +59,59 @@ export function checkVolumePrompts(options: VolumePromptOptions): void {
     );
 }
 
-/** An object in a volume as plain data: its boxes by slice. */
+/** An object in a volume as plain data: its boxes and points by slice. */
 export interface VolumePrompt {
   readonly label: number;
-  readonly boxes: Readonly<Record<string, Box>>;
+  readonly slices: Readonly<
+    Record<string, { readonly box?: Box; readonly points?: readonly LabelledPoint[] }>
+  >;
   readonly within?: readonly [first: number, last: number];
 }
 
-export function toPrompts(objects: readonly VolumeObject[]): VolumePrompt[] {
-  return objects.map(({ label, boxes, within }) => ({
-    ...{ label, boxes: Object.fromEntries(boxes) },
+/** The same for people, of masks too. */
+export interface ToldPrompt extends Omit<VolumePrompt, "slices"> {
+  readonly slices: Readonly<
+    Record<
+      string,
+      VolumePrompt["slices"][string] & {
+        readonly mask?: { readonly pixels: number; readonly box?: PixelBox };
+      }
+    >
+  >;
+}
+
+export function toPrompts(objects: readonly VolumeObject[]): ToldPrompt[] {
+  return objects.map(({ label, prompts, within }) => ({
+    ...{ label, slices: Object.fromEntries([...prompts].map(([slice, prompt]) => [slice, told(prompt)])) },
     ...(within && { within }),
   }));
 }
 
+function told({ box, pointCoords, pointLabels = [], mask }: SlicePrompt): ToldPrompt["slices"][string] {
+  return {
+    ...(box && { box }),
+    ...(pointCoords && { points: pointCoords.map((point, n) => ({ point, label: pointLabels[n] })) }),
+    ...(mask && { mask: { pixels: maskArea(mask), box: maskBox(mask) } }),
+  };
+}
+
 export function fromPrompts(prompts: readonly VolumePrompt[]): VolumeObject[] {
-  return prompts.map(({ boxes, ...others }) => ({
+  return prompts.map(({ slices, ...others }) => ({
     ...others,
-    boxes: new Map(Object.entries(boxes).map(([slice, box]) => [Number(slice), box])),
+    prompts: new Map(
+      Object.entries(slices).map(([slice, { box, points = [] }]) => [Number(slice), promptOf(box, points)]),
+    ),
   }));
+}
+
+function promptOf(box: Box | undefined, points: readonly LabelledPoint[]): SlicePrompt {
+  return { ...(box && { box }), ...pointPrompt(points) };
 }
 
 /**
  * The objects of a volume's rows in a table: a row each, but those with the same `object` together.
  *
- * @throws UsageError for a row without a place, or two boxes of an object in one slice.
+ * @throws UsageError for a row without a place, or two rows of an object in one slice.
  */
 export function volumePrompts(rows: readonly ManifestRow[], where: string): VolumePrompt[] {
   const byObject = new Map<string, ManifestRow[]>();
@@ -83,19 +121,21 @@ export function volumePrompts(rows: readonly ManifestRow[], where: string): Volu
   }
   const objects = [...byObject.values()].map((own, index): VolumeObject => {
     const fail = (what: string) => new UsageError(`${where}, object ${index + 1}: ${what}`);
-    const boxes = new Map<number, Box>();
-    for (const { box, slice, slices } of own) {
-      if (box === undefined) throw fail("has no box");
-      const [x0, y0, x1, y1] = box;
+    const prompts = new Map<number, SlicePrompt>();
+    for (const { box, points = [], slice, slices } of own) {
       if (slices !== undefined) {
-        if (own.length > 1) throw fail("has a 3D box and others; expected one row, or a box a slice");
+        if (own.length > 1) throw fail("has a 3D box and others; expected one row, or a row a slice");
+        if (box === undefined || points.length > 0)
+          throw fail("has z0 and z1 with points; expected a box, or points with a slice");
+        const [x0, y0, x1, y1] = box;
         return { label: index + 1, ...solidObject([x0, y0, slices[0], x1, y1, slices[1]]) };
       }
-      if (slice === undefined) throw fail("has a box without a slice; other rows of this volume name theirs");
-      if (boxes.has(slice)) throw fail(`has two boxes in slice ${slice}; expected one`);
-      boxes.set(slice, box);
+      if (slice === undefined)
+        throw fail("has a box or points without a slice; other rows of this volume name theirs");
+      if (prompts.has(slice)) throw fail(`has two rows in slice ${slice}; expected one`);
+      prompts.set(slice, promptOf(box, points));
     }
-    return { label: index + 1, boxes };
+    return { label: index + 1, prompts };
   });
   return toPrompts(objects);
 }
@@ -106,16 +146,13 @@ export async function objectsOf(
   axis: Axis,
   options: VolumePromptOptions,
 ): Promise<VolumeObject[]> {
-  const {
-    box = [],
-    slice = onlySlice(volume, axis, options),
-    sliceBox = [],
-    box3d = [],
-    promptsFrom,
-  } = options;
-  if (promptsFrom !== undefined) {
-    const labels = await readLabelVolumeFile(promptsFrom, volume);
-    assertSameGeometry(volume, labels, promptsFrom);
+  const { box = [], point = [], sliceBox = [], slicePoint = [], box3d = [], mask, promptsFrom } = options;
+  const { slice = onlySlice(volume, axis, options) } = options;
+  const file = mask ?? promptsFrom;
+  if (file !== undefined) {
+    const labels = await readLabelVolumeFile(file, volume);
+    assertSameGeometry(volume, labels, file);
+    if (mask !== undefined) return objectsFromMasks(labels, axis);
     const { everySlice, pieces = false, widen, jitter, seed } = options;
     return objectsFromLabels(labels, {
       ...{ axis, pieces, slices: everySlice ? "every" : "middle" },
@@ -124,23 +161,41 @@ export async function objectsOf(
       ...(seed !== undefined && { seed }),
     });
   }
-  const flat = box.map((one) => ({ boxes: new Map([[slice, one]]) }));
-  const followed = sliceBox.length === 0 ? [] : [{ boxes: new Map(sliceBox) }];
+  const flat = (point.length > 0 ? [promptOf(box[0], point)] : box.map((one) => promptOf(one, []))).map(
+    (prompt) => ({ prompts: new Map([[slice, prompt]]) }),
+  );
+  const followed = followedObject(sliceBox, slicePoint);
   const solid = box3d.map(solidObject);
   return [...flat, ...followed, ...solid].map((object, index) => ({ label: index + 1, ...object }));
 }
 
+/** All that is given with its slice is of one object. */
+function followedObject(
+  boxes: readonly SliceBox[],
+  points: readonly SlicePoint[],
+): Pick<VolumeObject, "prompts">[] {
+  const slices = [...new Set([...boxes, ...points].map(([slice]) => slice))];
+  if (slices.length === 0) return [];
+  const prompts = new Map(
+    slices.map((slice) => {
+      const own = points.filter(([at]) => at === slice).map(([, point]) => point);
+      return [slice, promptOf(boxes.find(([at]) => at === slice)?.[1], own)];
+    }),
+  );
+  return [{ prompts }];
+}
+
 /** Of a volume with one slice there is nothing to choose. */
-function onlySlice({ name, size }: Volume, axis: Axis, { box }: VolumePromptOptions): number {
-  if (box !== undefined && size[axis] > 1)
+function onlySlice({ name, size }: Volume, axis: Axis, { box, point }: VolumePromptOptions): number {
+  const flag = box !== undefined ? "--box" : point !== undefined ? "--point" : undefined;
+  if (flag !== undefined && size[axis] > 1)
     throw new UsageError(
-      `${name}: has ${size[axis]} slices; expected --slice 0 to ${size[axis] - 1}, the one that --box is drawn in`,
+      `${name}: has ${size[axis]} slices; expected --slice 0 to ${size[axis] - 1}, the one that ${flag} is drawn in`,
     );
   return 0;
 }
 
 /** A 3D box prompts its middle slice, and the object does not leave it. */
-export function solidObject([x0, y0, z0, x1, y1, z1]: Box3d): Pick<VolumeObject, "boxes" | "within"> {
-  const box: Box = [x0, y0, x1, y1];
-  return { boxes: new Map([[Math.floor((z0 + z1) / 2), box]]), within: [z0, z1] };
+export function solidObject([x0, y0, z0, x1, y1, z1]: Box3d): Pick<VolumeObject, "prompts" | "within"> {
+  return { prompts: boxPrompts([[Math.floor((z0 + z1) / 2), [x0, y0, x1, y1]]]), within: [z0, z1] };
 }

@@ -131,8 +131,8 @@ describe("medsam batch", () => {
     expect(result("picture").objects).toMatchObject([{ box: [8, 8, 50, 50], points: [{ label: 1 }, { label: 0 }] }, { box: [10, 8, 40, 50] }]); // prettier-ignore
     expect(result("flat").objects.map(({ label }) => label)).toEqual([1, 2]);
     expect(result("flat").prompts).toEqual([
-      { label: 1, boxes: { "2": [8, 6, 20, 16], "3": [8, 6, 20, 16] } },
-      { label: 2, boxes: { "2": [7, 5, 21, 17] }, within: [1, 4] },
+      { label: 1, slices: { "2": { box: [8, 6, 20, 16] }, "3": { box: [8, 6, 20, 16] } } },
+      { label: 2, slices: { "2": { box: [7, 5, 21, 17] } }, within: [1, 4] },
     ]);
     expect(readdirSync(join(out, "cases")).filter((name) => name.startsWith("flat")).sort()).toEqual(["flat.json", "flat_labels.nii.gz", "flat_slices.png"]); // prettier-ignore
     const before = identities(out);

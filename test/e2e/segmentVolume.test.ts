@@ -70,6 +70,9 @@ describe("medsam segment-volume", () => {
     ["--plane", "coronal", "--box", "7,4,25,12", "--slice", "28"],
     ["--box3d", "7,21,5,25,35,11"],
     ["--slice-box", "6,7,21,25,35", "--slice-box", "10,8,22,24,34"],
+    ["--point", "16,30", "--point", "2,2,0", "--slice", "8"],
+    ["--slice-point", "6,16,30", "--slice-point", "10,15,29", "--slice-box", "8,7,21,25,35"],
+    ["--mask", "drawn.nii.gz"],
     ["--prompts-from", "t.nii.gz"],
     ["--prompts-from", "t.nii.gz", "--every-slice", "--plane", "axial"],
     ["--prompts-from", "t.nii.gz", "--pieces", "--widen", "1mm", "--jitter", "2", "--margin", "1.5mm"],
@@ -79,10 +82,15 @@ describe("medsam segment-volume", () => {
     writeFileSync(join(folder, "v.nii.gz"), niftiLabelBytes({ size: SIZE, affine, data: image }, "v.nii.gz"));
     const truth = Uint8Array.from(image, (value) => (value >= 180 ? 3 : 0));
     writeFileSync(join(folder, "t.nii.gz"), niftiLabelBytes({ size: SIZE, affine, data: truth }, "t.nii.gz"));
+    const [area, middle] = [SIZE[0] * SIZE[1], CENTRE[2]];
+    const drawn = truth.map((value, i) => (Math.floor(i / area) === middle ? value : 0));
+    writeFileSync(join(folder, "drawn.nii.gz"), niftiLabelBytes({ size: SIZE, affine, data: drawn }, "drawn.nii.gz")); // prettier-ignore
     expect(run(folder, "v.nii.gz", ...args)).toMatchObject({ status: 0 });
     const labels = readNiftiLabels(readFileSync(join(folder, "out", "v_labels.nii.gz")), "labels");
     middleOf(labels).forEach((at, axis) => expect(Math.abs(at - CENTRE[axis])).toBeLessThan(2));
-    expect(new Set(labels.data)).toEqual(new Set([0, args[0] === "--prompts-from" ? 3 : 1]));
+    expect(new Set(labels.data)).toEqual(
+      new Set([0, ["--prompts-from", "--mask"].includes(args[0]) ? 3 : 1]),
+    );
   });
 
   test("npz comes back as npz, with a picture and numbers; what is not ours is left alone", async () => {
@@ -116,7 +124,11 @@ describe("medsam segment-volume", () => {
     [[], /no prompt: expected --box/],
     [["--box", BOX], /has \d+ slices; expected --slice 0 to \d+, the one that --box is drawn in/],
     [["--slice", "3", "--box3d", "1,1,1,9,9,9"], /--slice goes with --box/],
-    [["--prompts-from", "t.npz", "--box", BOX, "--slice", "1"], /goes without --box/],
+    [["--point", "3,4"], /expected --slice 0 to \d+, the one that --point is drawn in/],
+    [["--point", "3,4,2", "--slice", "1"], /Expected 1 \(in the object\) or 0/],
+    [["--slice-point", "3,4"], /Expected x,y for a point in the object/],
+    [["--mask", "m.npz", "--box", BOX, "--slice", "1"], /--mask goes without other prompts/],
+    [["--prompts-from", "t.npz", "--box", BOX, "--slice", "1"], /goes without other prompts/],
     [["--every-slice", "--box", BOX, "--slice", "1"], /--every-slice goes with --prompts-from/],
     [["--slice-box", "3,1,1,9,9", "--slice-box", "3,2,2,9,9"], /slice 3 has two boxes/],
     [["--prompts-from", "t.npz", "--seed", "2"], /--seed goes with --jitter/],

@@ -9,9 +9,10 @@ import type { VoxelMask } from "../../../src/evaluate/voxelMask.js";
 import { readNpzFile } from "../../../src/image/decode.node.js";
 import type { Mask } from "../../../src/image/mask.js";
 import { EMBEDDED_CHECKPOINT, loadMedSam } from "../../../src/loadMedSam.node.js";
-import { objectsFromLabels } from "../../../src/predictor/objectsFromLabels.js";
+import { BoxTracker } from "../../../src/predictor/volume/boxTracker.js";
+import { objectsFromLabels } from "../../../src/predictor/volume/objectsFromLabels.js";
 import { SamPredictor } from "../../../src/predictor/samPredictor.js";
-import { segmentVolume } from "../../../src/predictor/segmentVolume.js";
+import { segmentVolume } from "../../../src/predictor/volume/segmentVolume.js";
 import { eightBitVolume } from "../../../src/volume/eightBit.js";
 import { npzLabelVolume, npzVolume } from "../../../src/volume/npzVolume.js";
 import { spacingOf } from "../../../src/volume/volume.js";
@@ -52,7 +53,7 @@ describe.skipIf(missing() !== undefined)("CT lesions, from the box of their midd
       const truth: VoxelMask = { size: truthLabels.size, data: truthLabels.data.map((label) => (label === 1 ? 1 : 0)) as Uint8Array }; // prettier-ignore
       const score = (mask: VoxelMask) => scoreMasks(truth, mask, { spacing, tolerance: 2 });
       const { volume } = eightBitVolume(npzVolume(npz));
-      const [{ boxes, within }] = objectsFromLabels(truthLabels, { leastPixels: 1 });
+      const [{ prompts, within }] = objectsFromLabels(truthLabels, { leastPixels: 1 });
 
       const found: Record<string, VoxelMask> = {};
       for (const [name, crop] of [
@@ -61,12 +62,12 @@ describe.skipIf(missing() !== undefined)("CT lesions, from the box of their midd
       ] as const) {
         // prettier-ignore
         const predictor = new SamPredictor(model, { crop });
-        const { labels } = await segmentVolume(predictor, volume, [{ label: 1, boxes }]);
+        const { labels } = await segmentVolume(new BoxTracker(predictor), volume, [{ label: 1, prompts }]);
         await predictor.dispose();
         found[name] = { size: labels.size, data: labels.data as Uint8Array };
       }
       const [width, height] = truth.size;
-      const box = [...boxes.values()][0];
+      const box = [...prompts.values()][0].box!;
       found["filled box"] = repeated(filledBox({ width, height }, box), truth.size, within!);
       found["ellipse"] = repeated(inscribedEllipse({ width, height }, box), truth.size, within!);
       found["PyTorch, whole"] = { size: truth.size, data: Uint8Array.from(theirs.get(String(n))!.values) };

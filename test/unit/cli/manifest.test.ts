@@ -87,10 +87,11 @@ describe("tables of volumes and points", () => {
   test("slices, 3D boxes, objects of several rows, and points", () => {
     const text =
       "image,x0,y0,x1,y1,slice,z0,z1,object,points\n" +
-      "v.nii,1,2,3,4,7,,,a,\nv.nii,1,2,3,5,9,,,a,\nw.nii,1,2,3,4,,2,5,,\np.png,,,,,,,,,\"8,9,1; 3,4,0\"\np.png,1,2,30,40,,,,,\"8,9,1\"\n"; // prettier-ignore
+      "v.nii,1,2,3,4,7,,,a,\nv.nii,1,2,3,5,9,,,a,\nv.nii,,,,,11,,,a,\"6,7\"\nw.nii,1,2,3,4,,2,5,,\np.png,,,,,,,,,\"8,9,1; 3,4,0\"\np.png,1,2,30,40,,,,,\"8,9,1\"\n"; // prettier-ignore
     expect(parseManifest(text, "t")).toEqual([
       { image: "v.nii", box: [1, 2, 3, 4], slice: 7, object: "a" },
       { image: "v.nii", box: [1, 2, 3, 5], slice: 9, object: "a" },
+      { image: "v.nii", points: [{ point: [6, 7], label: 1 }], slice: 11, object: "a" },
       { image: "w.nii", box: [1, 2, 3, 4], slices: [2, 5] },
       { image: "p.png", points: [{ point: [8, 9], label: 1 }, { point: [3, 4], label: 0 }] }, // prettier-ignore
       { image: "p.png", box: [1, 2, 30, 40], points: [{ point: [8, 9], label: 1 }] },
@@ -103,8 +104,8 @@ describe("tables of volumes and points", () => {
     ["v.nii,1,2,3,4,,4,,", 'column z1 is ""; expected the number of a slice'],
     ["v.nii,1,2,3,4,,4,2,", "z0 is 4 and z1 2"],
     ["v.nii,1,2,3,4,3,4,5,", "has slice and z0, z1"],
-    ['v.nii,,,,,3,,,"1,2,1"', "column points is for images"],
-    ['v.nii,,,,,,,,"1,2"', 'column points is "1,2"'],
+    ['v.nii,,,,,,3,5,"1,2,1"', "column points with z0 and z1"],
+    ['v.nii,,,,,,,,"1"', 'column points is "1"'],
     ["v.nii,,,,,,,,", 'column x0 is ""'],
   ])("%s is refused", (row, message) => {
     expect(() => parseManifest(`image,x0,y0,x1,y1,slice,z0,z1,points\n${row}\n`, "t")).toThrow(message);

@@ -6,8 +6,10 @@ import type { PixelImage } from "../../../src/image/pixels.js";
 import type { Sam } from "../../../src/model/sam.js";
 import type { EncodedImage } from "../../../src/predictor/encodedImage.js";
 import { SamPredictor } from "../../../src/predictor/samPredictor.js";
-import { segmentVolume } from "../../../src/predictor/segmentVolume.js";
 import type { Box } from "../../../src/predictor/types.js";
+import { BoxTracker } from "../../../src/predictor/volume/boxTracker.js";
+import { segmentVolume } from "../../../src/predictor/volume/segmentVolume.js";
+import { boxPrompts } from "../../../src/predictor/volume/volumeObject.js";
 import { smallestSam } from "../train/tinyTraining.js";
 
 const image = (seed: number): PixelImage => ({
@@ -159,7 +161,7 @@ describe("calls that overlap", () => {
       ...{ warnings: [], data: Uint8Array.from([0, 1, 2].flatMap((n) => [...image(n).data])) },
     };
     const ask = (predictor: SamPredictor, slice: number) =>
-      segmentVolume(predictor, volume, [{ label: 1, boxes: new Map([[slice, BOX]]) }]);
+      segmentVolume(new BoxTracker(predictor), volume, [{ label: 1, prompts: boxPrompts([[slice, BOX]]) }]);
     const predictor = new SamPredictor(model);
     const alone = [await ask(predictor, 0), await ask(predictor, 2)];
     await predictor.setImage(image(0));

@@ -1,9 +1,8 @@
-import type { Mask } from "../image/mask.js";
-import type { PixelImage } from "../image/pixels.js";
-import { resizePillowBilinear } from "../image/resizePillow.js";
-import { acrossSlice, type Axis } from "../volume/values.js";
-import type { Volume } from "../volume/volume.js";
-import type { Box } from "./types.js";
+import type { Mask } from "../../image/mask.js";
+import type { PixelImage } from "../../image/pixels.js";
+import { resizePillowBilinear } from "../../image/resizePillow.js";
+import type { Box, Point } from "../types.js";
+import type { Frames } from "./frames.js";
 
 /** Sides that differ by less than this share count as equal. */
 const EQUAL = 0.01;
@@ -12,7 +11,7 @@ const LONGEST = 2048;
 
 /**
  * Shows slices whose pixels are longer than wide with square pixels, as the model was trained on: across a CT with slices
- * 5 mm apart a round lesion would be flat otherwise. Boxes and masks stay in the slice's own pixels.
+ * 5 mm apart a round lesion would be flat otherwise. Prompts and masks stay in the slice's own pixels.
  */
 export class SquarePixels {
   private constructor(
@@ -20,16 +19,14 @@ export class SquarePixels {
     private readonly to: readonly [width: number, height: number],
   ) {}
 
-  /** For slices along an axis; where the spacing is not known, pixels count as square. */
-  static of({ size, pixelSpacing, sliceSpacing }: Volume, axis: Axis): SquarePixels {
-    const from = acrossSlice(size, axis);
-    const [x, y] = pixelSpacing ?? [1, 1];
-    const [across, down] = acrossSlice([x, y, pixelSpacing === undefined ? 1 : (sliceSpacing ?? x)], axis);
+  /** Where the size of pixels is not known, they count as square. */
+  static of({ width, height, pixelSize: [across, down] = [1, 1] }: Frames): SquarePixels {
+    const from = [width, height] as const;
     if (Math.abs(across / down - 1) < EQUAL) return new SquarePixels(from, from);
     const millimetres = [from[0] * across, from[1] * down];
     const side = Math.max(Math.min(across, down), Math.max(...millimetres) / LONGEST);
-    const [width, height] = millimetres.map((length) => Math.max(1, Math.round(length / side)));
-    return new SquarePixels(from, [width, height]);
+    const [wide, high] = millimetres.map((length) => Math.max(1, Math.round(length / side)));
+    return new SquarePixels(from, [wide, high]);
   }
 
   /** @param image of 8 bits. */
@@ -45,6 +42,10 @@ export class SquarePixels {
     if (this.isSame) return [x0, y0, x1, y1];
     const [wide, high] = [this.to[0] / this.from[0], this.to[1] / this.from[1]];
     return [x0 * wide, y0 * high, (x1 + 1) * wide - 1, (y1 + 1) * high - 1];
+  }
+
+  point([x, y]: Point): Point {
+    return [(x * this.to[0]) / this.from[0], (y * this.to[1]) / this.from[1]];
   }
 
   /** A mask back in the slice's pixels, each by what is at its middle. */

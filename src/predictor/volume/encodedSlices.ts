@@ -1,7 +1,7 @@
-import type { PixelImage } from "../image/pixels.js";
-import type { EncodedImage } from "./encodedImage.js";
-import type { LongCall } from "./longCall.js";
-import type { SamPredictor } from "./samPredictor.js";
+import type { PixelImage } from "../../image/pixels.js";
+import type { EncodedImage } from "../encodedImage.js";
+import type { LongCall } from "../longCall.js";
+import type { SamPredictor } from "../samPredictor.js";
 
 /**
  * Slices of a volume in a predictor, one at a time. Those shown before are kept with their features up to a number of
@@ -14,7 +14,7 @@ export class EncodedSlices {
 
   constructor(
     private readonly predictor: SamPredictor,
-    private readonly read: (slice: number) => PixelImage,
+    private readonly read: (slice: number) => PixelImage | Promise<PixelImage>,
     private readonly mostBytes: number,
   ) {}
 
@@ -24,7 +24,7 @@ export class EncodedSlices {
     this.put(this.shown, await this.predictor.takeImage());
     this.shown = undefined;
     const known = this.kept.get(slice);
-    if (known === undefined) await this.predictor.setImage(this.read(slice), call);
+    if (known === undefined) await this.predictor.setImage(await this.read(slice), call);
     else {
       this.kept.delete(slice);
       this.bytes -= known.bytes;

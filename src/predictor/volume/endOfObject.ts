@@ -1,8 +1,8 @@
-import { maskArea, maskBox, type Mask } from "../image/mask.js";
-import type { PixelImage } from "../image/pixels.js";
-import { acrossSlice, type Axis } from "../volume/values.js";
-import { spacingOf, type Volume } from "../volume/volume.js";
-import type { Box } from "./types.js";
+import { maskArea, maskBox, type Mask } from "../../image/mask.js";
+import type { PixelImage } from "../../image/pixels.js";
+import { VolumeError } from "../../volume/volumeError.js";
+import type { Box } from "../types.js";
+import type { Frames } from "./frames.js";
 
 /** Fewer pixels than this are no object. */
 const LEAST_PIXELS = 4;
@@ -42,12 +42,13 @@ export type Margin = number | { readonly mm: number };
 /**
  * A margin as pixels of a box's sides, a pixel at least.
  *
- * @throws VolumeError when it is in millimetres and the volume does not say how far apart its voxels are.
+ * @throws VolumeError when it is in millimetres and the size of pixels is not known.
  */
-export function marginSteps(margin: Margin, volume: Volume, axis: Axis) {
+export function marginSteps(margin: Margin, { name, pixelSize }: Frames) {
   if (typeof margin === "number") return (side: number) => Math.max(1, Math.round(margin * side));
-  const steps = acrossSlice(spacingOf(volume, volume.name), axis);
-  return (_: number, direction: 0 | 1) => Math.max(1, Math.round(margin.mm / steps[direction]));
+  if (pixelSize === undefined)
+    throw new VolumeError(`${name}: has no pixel spacing, so nothing can be said in mm`);
+  return (_: number, direction: 0 | 1) => Math.max(1, Math.round(margin.mm / pixelSize[direction]));
 }
 
 /** The box around a mask, wider at each side by so many pixels; within the image. */

@@ -1,9 +1,10 @@
-import { piecesOf } from "../volume/pieces.js";
-import { acrossSlice, planeOf, type Axis } from "../volume/values.js";
-import { spacingOf, type LabelVolume } from "../volume/volume.js";
-import { hashOf, randomStream } from "../weights/initial.js";
-import { PromptError, type Box } from "./types.js";
-import type { VolumeObject } from "./volumeObject.js";
+import { piecesOf } from "../../volume/pieces.js";
+import { acrossSlice, planeOf, type Axis } from "../../volume/values.js";
+import { spacingOf, type LabelVolume } from "../../volume/volume.js";
+import { hashOf, randomStream } from "../../weights/initial.js";
+import type { Mask } from "../../image/mask.js";
+import { PromptError, type Box } from "../types.js";
+import { boxPrompts, type SlicePrompt, type VolumeObject } from "./volumeObject.js";
 
 /** Which labels and slices become prompts, and how. */
 export interface ObjectsFromLabelsOptions {
@@ -55,10 +56,49 @@ export function objectsFromLabels(
       const middle = found[Math.floor((found.length - 1) / 2)];
       return {
         label,
-        boxes: slices === "every" ? all : new Map([[middle, all.get(middle)!]]),
+        prompts: boxPrompts(slices === "every" ? all : [[middle, all.get(middle)!]]),
         within: [found[0], found[found.length - 1]],
       };
     });
+}
+
+/**
+ * Labels as prompts: each label is an object, which is prompted by its mask in every slice that has it.
+ *
+ * @param axis of voxels that the slices lie along.
+ * @throws PromptError when nothing is labelled.
+ */
+export function objectsFromMasks(labels: LabelVolume, axis: Axis = 2): VolumeObject[] {
+  const { size, data } = labels;
+  const objects = new Map<number, Map<number, SlicePrompt>>();
+  for (let slice = 0; slice < size[axis]; slice++) {
+    const plane = planeValues(data, size, axis, slice);
+    const { width, height } = planeOf(size, axis, slice);
+    for (const label of new Set(plane)) {
+      if (label === 0) continue;
+      const mask: Mask = {
+        width,
+        height,
+        data: Uint8Array.from(plane, (value) => (value === label ? 1 : 0)),
+      };
+      if (!objects.has(label)) objects.set(label, new Map());
+      objects.get(label)!.set(slice, { mask });
+    }
+  }
+  if (objects.size === 0) throw new PromptError("labels: have no voxel that is not 0");
+  return [...objects].map(([label, prompts]) => ({ label, prompts })).sort((a, b) => a.label - b.label);
+}
+
+/** The values of a slice, row by row. */
+function planeValues(
+  values: ArrayLike<number>,
+  size: LabelVolume["size"],
+  axis: Axis,
+  slice: number,
+): Int32Array {
+  const { width, height, start, right, down } = planeOf(size, axis, slice);
+  const valueAt = (i: number) => values[start + (i % width) * right + Math.floor(i / width) * down];
+  return Int32Array.from({ length: width * height }, (_, i) => valueAt(i));
 }
 
 /** The boxes of the objects in a slice, by their values, around their pieces that are not too small. */
@@ -69,8 +109,8 @@ function boxesIn(
   slice: number,
   leastPixels: number,
 ): Map<number, Box> {
-  const { width, height, start, right, down } = planeOf(size, axis, slice);
-  const plane = Int32Array.from({ length: width * height }, (_, i) => values[start + (i % width) * right + Math.floor(i / width) * down]); // prettier-ignore
+  const { width, height } = planeOf(size, axis, slice);
+  const plane = planeValues(values, size, axis, slice);
   const boxes = new Map<number, Box>();
   const { numbers, sizes } = piecesOf([width, height, 1], plane);
   for (let y = 0, i = 0; y < height; y++)

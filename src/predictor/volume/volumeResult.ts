@@ -1,20 +1,13 @@
-import { maskArea, type Mask } from "../image/mask.js";
-import { gridOf } from "../volume/labels.js";
-import { planeOf, type Axis } from "../volume/values.js";
-import type { LabelVolume, Volume } from "../volume/volume.js";
-import type { Box } from "./types.js";
+import { maskArea } from "../../image/mask.js";
+import { gridOf } from "../../volume/labels.js";
+import { planeOf, type Axis } from "../../volume/values.js";
+import type { LabelVolume, Volume } from "../../volume/volume.js";
+import type { TrackedMask } from "./tracker.js";
 import type { VolumeObject } from "./volumeObject.js";
 
 /** An object in one slice. */
-export interface SliceMask {
-  readonly slice: number;
-  /** What the model was given. */
-  readonly box: Box;
-  /** Given by the caller, or taken from the next slice's mask. */
-  readonly prompted: boolean;
+export interface SliceMask extends Omit<TrackedMask, "object" | "mask"> {
   readonly pixels: number;
-  /** The model's own estimate of the overlap. */
-  readonly score: number;
 }
 
 /** Labels of a volume, and how each object was followed through it. */
@@ -43,7 +36,7 @@ export class VolumeResult {
     this.found = objects.map(() => []);
   }
 
-  add(index: number, about: Omit<SliceMask, "pixels">, mask: Mask): void {
+  add({ object: index, mask, ...about }: TrackedMask): void {
     this.found[index].push({ ...about, pixels: maskArea(mask) });
     const { width, height, start, right, down } = planeOf(this.volume.size, this.axis, about.slice);
     for (let y = 0, i = 0; y < height; y++)

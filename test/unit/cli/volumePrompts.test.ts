@@ -1,0 +1,133 @@
+import { InvalidArgumentError } from "commander";
+import { describe, expect, test } from "vitest";
+import { UsageError } from "../../../src/cli/errors.js";
+import { collectPoint, collectSlicePoint } from "../../../src/cli/prompts.js";
+import {
+  checkVolumePrompts,
+  fromPrompts,
+  objectsOf,
+  toPrompts,
+  volumePrompts,
+  type VolumePromptOptions,
+} from "../../../src/cli/volumePrompts.js";
+import type { Volume } from "../../../src/volume/volume.js";
+
+const volume: Volume = {
+  ...{ name: "v.nii", size: [40, 30, 9], frames: 1, channels: 1, slope: 1, intercept: 0, warnings: [] },
+  data: new Uint8Array(40 * 30 * 9),
+};
+const BOX = [1, 2, 9, 8] as const;
+const at = (x: number, y: number, label: 0 | 1 = 1) => ({ point: [x, y] as const, label });
+
+describe("points as they are written", () => {
+  test.each([
+    ["4,5", at(4, 5)],
+    ["4,5,1", at(4, 5)],
+    [" 4.5 , 5 , 0", at(4.5, 5, 0)],
+  ])("%s", (text, point) => {
+    expect(collectPoint(text, [at(1, 1)])).toEqual([at(1, 1), point]);
+    expect(collectSlicePoint(`7,${text}`, [[3, at(1, 1)]])).toEqual([
+      [3, at(1, 1)],
+      [7, point],
+    ]);
+  });
+
+  test.each(["", "4", "4,", "4,5,", "4,5,2", "4,5,1,1", "a,5", "-1,5", "4,5,-0.5"])(
+    "%j is refused",
+    (text) => {
+      expect(() => collectPoint(text)).toThrow(InvalidArgumentError);
+      expect(() => collectSlicePoint(`7,${text}`)).toThrow(InvalidArgumentError);
+    },
+  );
+
+  test.each(["7", "-1,4,5", "1.5,4,5", ",4,5", "k,4,5"])("a slice %j is refused", (text) => {
+    expect(() => collectSlicePoint(text)).toThrow(/Expected k,x,y or k,x,y,0: the slice, counted from 0/);
+  });
+});
+
+describe("objects from a command line", () => {
+  const told = async (options: VolumePromptOptions) => {
+    checkVolumePrompts(options);
+    return toPrompts(await objectsOf(volume, 2, options));
+  };
+
+  test("points in a slice are one object, with the box if there is one", async () => {
+    const point = [at(4, 5), at(20, 20, 0)];
+    expect(await told({ point, slice: 3 })).toEqual([{ label: 1, slices: { 3: { points: point } } }]);
+    expect(await told({ point, box: [BOX], slice: 3 })).toEqual([
+      { label: 1, slices: { 3: { box: BOX, points: point } } },
+    ]);
+  });
+
+  test("what names its slice is one object; others come beside it", async () => {
+    const options: VolumePromptOptions = {
+      box: [BOX],
+      slice: 4,
+      sliceBox: [[2, BOX]],
+      slicePoint: [
+        [2, at(4, 5)],
+        [6, at(5, 5)],
+        [2, at(20, 20, 0)],
+      ],
+      box3d: [[1, 2, 1, 9, 8, 6]],
+    };
+    expect(await told(options)).toEqual([
+      { label: 1, slices: { 4: { box: BOX } } },
+      { label: 2, slices: { 2: { box: BOX, points: [at(4, 5), at(20, 20, 0)] }, 6: { points: [at(5, 5)] } } },
+      { label: 3, slices: { 3: { box: BOX } }, within: [1, 6] },
+    ]);
+  });
+
+  test("a volume of one slice needs none named", async () => {
+    const flat = { ...volume, size: [40, 30, 1] as const };
+    expect(await objectsOf(flat, 2, { point: [at(4, 5)] })).toMatchObject([{ label: 1 }]);
+    await expect(objectsOf(volume, 2, { point: [at(4, 5)] })).rejects.toThrow(
+      "v.nii: has 9 slices; expected --slice 0 to 8, the one that --point is drawn in",
+    );
+  });
+
+  test.each<[VolumePromptOptions, RegExp]>([
+    [{}, /no prompt: expected --box .*--slice-point.*--mask/],
+    [{ slice: 3, slicePoint: [[3, at(1, 1)]] }, /--slice goes with --box and --point/],
+    [{ point: [at(1, 1)], box: [BOX, BOX], slice: 1 }, /--point with 2 boxes: it is not clear which/],
+    [{ mask: "m.nii", point: [at(1, 1)], slice: 1 }, /--mask goes without other prompts/],
+    [{ mask: "m.nii", promptsFrom: "t.nii" }, /--mask goes without other prompts/],
+    [{ promptsFrom: "t.nii", slicePoint: [[1, at(1, 1)]] }, /--prompts-from goes without other prompts/],
+    [{ mask: "m.nii", pieces: true }, /--pieces goes with --prompts-from/],
+  ])("that is not clear is refused: %#", (options, message) => {
+    expect(() => checkVolumePrompts(options)).toThrow(UsageError);
+    expect(() => checkVolumePrompts(options)).toThrow(message);
+  });
+});
+
+describe("objects from a table", () => {
+  const image = "v.nii";
+
+  test("points in slices, beside boxes; plain values come back as they were", () => {
+    const rows = [
+      { image, object: "a", slice: 2, points: [at(4, 5), at(20, 20, 0)] },
+      { image, object: "a", slice: 6, box: BOX, points: [at(5, 5)] },
+      { image, slices: [1, 4] as const, box: BOX },
+    ];
+    const prompts = volumePrompts(rows, "t.csv: v.nii");
+    expect(prompts).toEqual([
+      { label: 1, slices: { 2: { points: [at(4, 5), at(20, 20, 0)] }, 6: { box: BOX, points: [at(5, 5)] } } },
+      { label: 2, slices: { 2: { box: BOX } }, within: [1, 4] },
+    ]);
+    expect(toPrompts(fromPrompts(JSON.parse(JSON.stringify(prompts)) as typeof prompts))).toEqual(prompts);
+  });
+
+  test.each([
+    [[{ image, points: [at(1, 1)] }], /object 1: has a box or points without a slice/],
+    [[{ image, slices: [1, 4] as const, points: [at(1, 1)] }], /object 1: has z0 and z1 with points/],
+    [
+      [
+        { image, object: "a", slice: 2, box: BOX },
+        { image, object: "a", slice: 2, points: [at(1, 1)] },
+      ],
+      /two rows in slice 2/,
+    ],
+  ])("are refused without a place: %#", (rows, message) => {
+    expect(() => volumePrompts(rows, "t.csv: v.nii")).toThrow(message);
+  });
+});
