@@ -85,7 +85,7 @@ export { buildSam, type BuildOptions, type LoadOptions } from "./model/load.js";
 export { parameterShapes } from "./model/parameterShapes.js";
 export { configName, FAMILIES, familyOf, recogniseConfig } from "./model/families.js";
 export { TRAINABLE_PRESETS, type Family, type TrainablePreset } from "./model/family.js";
-export { Sam } from "./model/sam.js";
+export { Sam, type EncoderOf } from "./model/sam.js";
 export { PromptableModel, type PromptableInput } from "./model/promptableModel.js";
 export { disposeFeatures, type FeatureShapes, type ImageFeatures, type MapShape } from "./model/features.js";
 export { SteppedEncoder } from "./model/steppedEncoder.js";
@@ -101,7 +101,14 @@ export * from "./layers/convolution.js";
 export * from "./layers/embedding.js";
 export * from "./layers/fourierPositions.js";
 export * from "./layers/gridAttention.js";
-export { Layer, LayerShapeError, type AnyLayer, type LayerOutput, type ValueByRows } from "./layers/layer.js";
+export {
+  Layer,
+  LayerShapeError,
+  layerWith,
+  type AnyLayer,
+  type LayerOutput,
+  type ValueByRows,
+} from "./layers/layer.js";
 export * from "./layers/linear.js";
 export { addLora, LoraAdapter, LoraLinear, mergeLora, type LoraConfig } from "./layers/lora.js";
 export * from "./layers/mlp.js";

@@ -1,7 +1,9 @@
 import { fileURLToPath } from "node:url";
 import { loadMedSam as loadFromAnywhere } from "./loadMedSam.js";
+import type { SamConfig, TINY } from "./model/config.js";
 import { buildSam, type LoadOptions } from "./model/load.js";
 import type { Sam } from "./model/sam.js";
+import { assertBackendInUse } from "./weights/backendInUse.js";
 import type { HubOptions } from "./weights/hub.node.js";
 import { openCheckpointFile } from "./weights/open.node.js";
 import { resolveWeights } from "./weights/resolve.node.js";
@@ -21,7 +23,8 @@ export const EMBEDDED_CHECKPOINT: string = fileURLToPath(
 export type CheckpointInput = string | URL | Uint8Array;
 
 /** How `loadMedSam` gets weights in Node, and builds a model of them. */
-export interface NodeLoadOptions extends LoadOptions, HubOptions {}
+export interface NodeLoadOptions<Config extends SamConfig = SamConfig>
+  extends LoadOptions<Config>, HubOptions {}
 
 /**
  * Loads SAM or MedSAM from safetensors or `.pth`; the architecture is recognised. A file is read a tensor at a
@@ -31,10 +34,16 @@ export interface NodeLoadOptions extends LoadOptions, HubOptions {}
  * @param source default: the small checkpoint in the package.
  * @throws CheckpointError when it cannot be fetched or read, or does not fit a SAM.
  */
-export async function loadMedSam(
+export function loadMedSam(): Promise<Sam<typeof TINY>>;
+export function loadMedSam<Config extends SamConfig = SamConfig>(
+  source?: CheckpointInput,
+  options?: NodeLoadOptions<Config>,
+): Promise<Sam<Config>>;
+export async function loadMedSam<Config extends SamConfig>(
   source: CheckpointInput = EMBEDDED_CHECKPOINT,
-  options: NodeLoadOptions = {},
-): Promise<Sam> {
+  options: NodeLoadOptions<Config> = {},
+): Promise<Sam<Config>> {
+  assertBackendInUse();
   const text = source instanceof Uint8Array ? undefined : String(source);
   if (text === undefined || /^https?:/i.test(text)) return loadFromAnywhere(source, options);
   const { path } = await resolveWeights(text, options);

@@ -1,5 +1,7 @@
+import type { SamConfig } from "./model/config.js";
 import { buildSam, type LoadOptions } from "./model/load.js";
 import type { Sam } from "./model/sam.js";
+import { assertBackendInUse } from "./weights/backendInUse.js";
 import { bytesSource } from "./weights/byteSource.js";
 import { CheckpointError } from "./weights/checkpoint.js";
 import { HUB_URL, parseHubAddress } from "./weights/hubAddress.js";
@@ -18,7 +20,11 @@ export type CheckpointInput = string | URL | Blob | Uint8Array;
  *
  * @throws CheckpointError when it cannot be fetched or read, or does not fit a SAM.
  */
-export async function loadMedSam(source: CheckpointInput, options: LoadOptions = {}): Promise<Sam> {
+export async function loadMedSam<Config extends SamConfig = SamConfig>(
+  source: CheckpointInput,
+  options: LoadOptions<Config> = {},
+): Promise<Sam<Config>> {
+  assertBackendInUse();
   const { bytes, name } = await readAll(source);
   const checkpoint = openCheckpoint(bytesSource(bytes, name));
   try {

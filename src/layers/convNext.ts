@@ -1,5 +1,4 @@
 import type * as tf from "@tensorflow/tfjs";
-import { constant } from "../weights/initial.js";
 import type { Parameter, ParamScope } from "../weights/paramScope.js";
 import { Gelu } from "./activation.js";
 import { DepthwiseConv2d } from "./convolution.js";
@@ -37,7 +36,7 @@ export class CXBlock extends FeedForward {
     this.norm = new LayerNorm2d(params.at("norm"), { dim });
     this.pwconv1 = new Linear(params.at("pwconv1"), { inFeatures: dim, outFeatures: 4 * dim });
     this.pwconv2 = new Linear(params.at("pwconv2"), { inFeatures: 4 * dim, outFeatures: dim });
-    this.gamma = params.get("gamma", [dim], constant(1e-6));
+    this.gamma = params.get("gamma", [dim], 1e-6);
   }
 
   forward(x: tf.Tensor): tf.Tensor {

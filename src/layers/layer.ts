@@ -168,6 +168,16 @@ export abstract class Layer<
   }
 }
 
+/**
+ * `Layer`, to be extended by classes that say how their children are read: as what their constructor puts there, though
+ * any layer with the same inputs and outputs may be put there later.
+ *
+ * @typeParam Children a getter and a setter for each.
+ */
+export function layerWith<Children>() {
+  return Layer as unknown as abstract new () => Layer & Children;
+}
+
 /** A layer, probably one that was put into a model, gives a shape that its parent cannot use. */
 export class LayerShapeError extends Error {
   override name = "LayerShapeError";

@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { Gelu } from "../layers/activation.js";
 import { GridAttention } from "../layers/gridAttention.js";
-import { Layer } from "../layers/layer.js";
+import { layerWith, type Layer } from "../layers/layer.js";
 import { MlpBlock } from "../layers/mlp.js";
 import { LayerNorm } from "../layers/norm.js";
 import { PatchEmbed } from "../layers/patchEmbed.js";
@@ -24,6 +24,16 @@ export interface EncoderBlockConfig {
   readonly inputSize: readonly [height: number, width: number];
 }
 
+/** Children of an `EncoderBlock`: read as what it builds, to be replaced by any layer. */
+export interface EncoderBlockChildren {
+  norm1: Layer;
+  norm2: Layer;
+  get attn(): GridAttention;
+  set attn(layer: Layer);
+  get mlp(): MlpBlock;
+  set mlp(layer: Layer);
+}
+
 /**
  * Transformer block on a grid of tokens: `x + attn(norm1(x))`, then `x + mlp(norm2(x))`; attention inside
  * windows or over the whole grid. [B, H, W, dim] gives [B, H, W, dim].
@@ -33,11 +43,7 @@ export interface EncoderBlockConfig {
  *
  * @see segment_anything/modeling/image_encoder.py, `Block`
  */
-export class EncoderBlock extends Layer {
-  norm1: Layer;
-  attn: Layer;
-  norm2: Layer;
-  mlp: Layer;
+export class EncoderBlock extends layerWith<EncoderBlockChildren>() {
   /** 0 attends over the whole grid. It may be changed: tables of relative positions are interpolated. */
   windowSize: number;
 
@@ -79,11 +85,12 @@ export class EncoderBlock extends Layer {
  *
  * @see segment_anything/modeling/image_encoder.py, `ImageEncoderViT`
  */
-export class ImageEncoder extends SteppedEncoder {
+export class ImageEncoder<Blocks extends EncoderBlock[] = EncoderBlock[]> extends SteppedEncoder {
   patchEmbed: Layer;
   /** Absolute positions, [1, grid, grid, embedDim]. */
   posEmbed: Parameter;
-  blocks: Layer[];
+  /** Others may be put there through a list of any layers: `const blocks: Layer[] = encoder.blocks`. */
+  blocks: Blocks;
   neck: Layer;
 
   constructor(params: ParamScope, sizes: ViTSizes, config: SamConfig) {
@@ -93,7 +100,7 @@ export class ImageEncoder extends SteppedEncoder {
     const grid = gridSize(config);
     this.patchEmbed = new PatchEmbed(params.at("patch_embed"), { patchSize, inChannels: 3, embedDim });
     this.posEmbed = params.get("pos_embed", [1, grid, grid, embedDim], ZEROS);
-    this.blocks = Array.from({ length: depth }, (_, index) => {
+    const blocks = Array.from({ length: depth }, (_, index) => {
       return new EncoderBlock(params.at("blocks").at(index), {
         dim: embedDim,
         numHeads,
@@ -102,6 +109,7 @@ export class ImageEncoder extends SteppedEncoder {
         inputSize: [grid, grid],
       });
     });
+    this.blocks = blocks as Blocks;
     this.neck = makeNeck(params.at("neck"), embedDim, promptEmbedDim);
   }
 

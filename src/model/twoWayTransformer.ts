@@ -106,7 +106,7 @@ export class TwoWayTransformer extends Layer<
   [image: Tensor, imagePe: Tensor, tokens: Tensor],
   TokensAndImage
 > {
-  layers: Layer<[queries: Tensor, keys: Tensor, queryPe: Tensor, keyPe: Tensor], TokensAndImage>[];
+  layers: TwoWayAttentionBlock[];
   finalAttnTokenToImage: Attention;
   normFinalAttn: Layer;
 

@@ -1,30 +1,25 @@
 import { sizeOf } from "./checkpoint.js";
 
 /**
- * How PyTorch fills a fresh parameter. `fanIn` bounds are those of `nn.Linear` and `nn.Conv2d`
+ * What a fresh parameter starts with: one number everywhere; values that a function gives, in PyTorch's order; or one of
+ * the distributions by which PyTorch fills parameters. `fanIn` bounds are those of `nn.Linear` and `nn.Conv2d`
  * (`kaiming_uniform_(a=sqrt(5))`, which is uniform in ±1/sqrt(fanIn), for weight and bias alike).
  */
 export type Initial =
-  | { readonly kind: "zeros" }
-  | { readonly kind: "ones" }
-  | { readonly kind: "constant"; readonly value: number }
+  | number
+  | ((shape: readonly number[]) => ArrayLike<number>)
   | { readonly kind: "normal"; readonly std: number }
   | { readonly kind: "fanIn"; readonly fanIn: number };
 
 /** All 0, as PyTorch starts biases of norms and position tables. */
-export const ZEROS: Initial = { kind: "zeros" };
+export const ZEROS: Initial = 0;
 /** All 1, as PyTorch starts weights of norms. */
-export const ONES: Initial = { kind: "ones" };
+export const ONES: Initial = 1;
 /** Standard normal: `nn.Embedding`, and the Gaussian matrix of SAM's random positional encoding. */
 export const NORMAL: Initial = { kind: "normal", std: 1 };
 
 /** Normal with a small deviation: SAM 2's loose vectors (`trunc_normal_(std=0.02)`, which at ±2 cuts nothing off). */
 export const SMALL_NORMAL: Initial = { kind: "normal", std: 0.02 };
-
-/** All one value. */
-export function constant(value: number): Initial {
-  return { kind: "constant", value };
-}
 
 /** Uniform in ±1/√count, as PyTorch starts linear layers and convolutions with so many inputs. */
 export function fanIn(count: number): Initial {
@@ -50,32 +45,35 @@ export function randomStream(seed: number): () => number {
   };
 }
 
-/** Initial values of one parameter. The stream depends on seed and path alone, not on the order of building. */
+/**
+ * Initial values of one parameter. The stream depends on seed and path alone, not on the order of building.
+ *
+ * @throws RangeError for a value that is not finite, or a function that gives another number of values.
+ */
 export function initialValues(
   path: string,
   shape: readonly number[],
   initial: Initial,
   seed: number,
 ): Float32Array {
-  const out = new Float32Array(sizeOf(shape));
+  const count = sizeOf(shape);
+  if (typeof initial === "number") return checked(path, shape, new Float32Array(count).fill(initial));
+  if (typeof initial === "function") return checked(path, shape, Float32Array.from(initial(shape)));
   const random = randomStream((hashOf(path) ^ Math.imul(seed, 0x9e3779b1)) >>> 0);
-  switch (initial.kind) {
-    case "zeros":
-      break;
-    case "ones":
-      out.fill(1);
-      break;
-    case "constant":
-      out.fill(initial.value);
-      break;
-    case "normal":
-      for (let i = 0; i < out.length; i++)
-        out[i] = initial.std * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-      break;
-    case "fanIn": {
-      const bound = 1 / Math.sqrt(initial.fanIn);
-      for (let i = 0; i < out.length; i++) out[i] = (2 * random() - 1) * bound;
-    }
-  }
-  return out;
+  if (initial.kind === "normal")
+    return Float32Array.from(
+      { length: count },
+      () => initial.std * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()),
+    );
+  const bound = 1 / Math.sqrt(initial.fanIn);
+  return Float32Array.from({ length: count }, () => (2 * random() - 1) * bound);
+}
+
+function checked(path: string, shape: readonly number[], values: Float32Array): Float32Array {
+  const [count, bad] = [sizeOf(shape), values.find((value) => !Number.isFinite(value))];
+  if (values.length === count && bad === undefined) return values;
+  throw new RangeError(
+    `${path}: its initial values are ${bad === undefined ? `${values.length} numbers` : `not all finite, one is ${bad}`}; ` +
+      `expected ${count} finite numbers, for the shape [${shape}]`,
+  );
 }

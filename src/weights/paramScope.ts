@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { assertBackendInUse } from "./backendInUse.js";
 import { CheckpointError, type Checkpoint, type TensorInfo } from "./checkpoint.js";
 import { initialValues, type Initial } from "./initial.js";
 import { tfShape, tfToTorch, torchToTf, type Layout } from "./layout.js";
@@ -19,6 +20,7 @@ export class Parameter {
   readonly value: tf.Variable;
 
   constructor(torchValues: Float32Array | undefined, shape: readonly number[], layout: Layout) {
+    assertBackendInUse();
     this.shape = shape;
     this.layout = layout;
     // Built outside of any tidy's reach: a parameter lives until its owner disposes it.
@@ -60,6 +62,7 @@ export class ParamScope {
    * The parameter `name` of this scope.
    *
    * @param shape PyTorch's shape.
+   * @param initial what it starts with where there are no values of it: a number, a function, or a distribution.
    */
   get(name: string, shape: readonly number[], initial: Initial, layout: Layout = "same"): Parameter {
     return new Parameter(this.source.values(this.pathOf(name), shape, initial), shape, layout);
@@ -116,12 +119,23 @@ function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((side, axis) => side === b[axis]);
 }
 
-/** Reads parameters from a checkpoint. What it lacks, or has in another shape, gets its initial value. */
-export function checkpointParameters(checkpoint: Checkpoint): ParamScope {
+/**
+ * Reads parameters from a checkpoint, by state_dict path. What it lacks, or has in another shape, gets its initial value.
+ *
+ * @param options `strict`: refuse what would get its initial value, with a CheckpointError that names it. Default false.
+ */
+export function checkpointParameters(checkpoint: Checkpoint, { strict = false } = {}): ParamScope {
   return new ParamScope({
     values(path, shape, initial) {
       const info = checkpoint.tensors.get(path);
-      if (info === undefined || !sameShape(info.shape, shape)) return initialValues(path, shape, initial, 0);
+      if (info === undefined || !sameShape(info.shape, shape)) {
+        if (strict)
+          throw new CheckpointError(
+            `${checkpoint.source}: ${path} is ${info === undefined ? "missing" : `[${info.shape}]`}; expected ` +
+              `[${shape}]. Without "strict" it starts with its initial value`,
+          );
+        return initialValues(path, shape, initial, 0);
+      }
       return toFloat32(checkpoint.readBytes(path), info.dtype);
     },
   });

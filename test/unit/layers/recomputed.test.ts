@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { useBackend } from "../../../src/backend/useBackend.js";
 import { trace } from "../../../src/inspect/trace.js";
+import type { Layer } from "../../../src/layers/layer.js";
 import { Recomputed } from "../../../src/layers/recomputed.js";
 import { ImageEncoder } from "../../../src/model/imageEncoder.js";
 import { differentiate } from "../../../src/ops/autograd.js";
@@ -37,7 +38,8 @@ const build = () => new ImageEncoder(oracleParameters(), CONFIG.imageEncoder, CO
 
 function makeRecomputed(encoder: ImageEncoder, trained: Iterable<Parameter>): void {
   const set = new Set(trained);
-  encoder.blocks = encoder.blocks.map((block) => new Recomputed(block, set));
+  const blocks: Layer[] = encoder.blocks;
+  for (const [index, block] of blocks.entries()) blocks[index] = new Recomputed(block, set);
 }
 
 /** Loss, gradients of all parameters, and the most bytes that lived at once. */

@@ -8,6 +8,7 @@ import { plainTensors } from "../../../src/train/plainTensors.js";
 import { Trainer, type TrainingStep } from "../../../src/train/trainer.js";
 import { bytesSource } from "../../../src/weights/byteSource.js";
 import type { Checkpoint } from "../../../src/weights/checkpoint.js";
+import type { Layer } from "../../../src/layers/layer.js";
 import { Recomputed } from "../../../src/layers/recomputed.js";
 import type { ImageEncoder } from "../../../src/model/imageEncoder.js";
 import { buildSam } from "../../../src/model/load.js";
@@ -245,11 +246,11 @@ describe("a training", () => {
 
   it("leaves layers that were recomputed before as they are", () => {
     const model = smallestSam();
-    const encoder = model.imageEncoder as ImageEncoder;
-    const own = new Recomputed(encoder.blocks[1], new Set(encoder.blocks[1].namedParameters().values()));
-    encoder.blocks[1] = own;
+    const blocks: Layer[] = (model.imageEncoder as ImageEncoder).blocks;
+    const own = new Recomputed(blocks[1], new Set(blocks[1].namedParameters().values()));
+    blocks[1] = own;
     new Trainer(model, { train: "decoder", steps: 1 }).dispose();
-    expect(encoder.blocks[1]).toBe(own);
+    expect(blocks[1]).toBe(own);
     model.dispose();
   });
 

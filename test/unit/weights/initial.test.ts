@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fanIn, initialValues, NORMAL, ONES, ZEROS } from "../../../src/weights/initial.js";
+import { fanIn, initialValues, NORMAL, ONES, ZEROS, type Initial } from "../../../src/weights/initial.js";
 
 const COUNT = 20_000;
 
@@ -35,5 +35,24 @@ describe("initial values", () => {
     expect(make("x", 1)).toEqual(make("x", 1));
     expect(make("x", 1)).not.toEqual(make("x", 2));
     expect(make("x", 1)).not.toEqual(make("y", 1));
+  });
+
+  it("are a number, or what a function gives", () => {
+    expect([...initialValues("t", [2, 2], 0.5, 1)]).toEqual([0.5, 0.5, 0.5, 0.5]);
+    expect([...initialValues("t", [], 3, 1)]).toEqual([3]);
+    const rows = ([count, width]: readonly number[]) =>
+      Array.from({ length: count * width }, (_, n) => Math.floor(n / width));
+    expect([...initialValues("t", [2, 3], rows, 1)]).toEqual([0, 0, 0, 1, 1, 1]);
+  });
+
+  it.each<[string, Initial]>([
+    ["2 numbers", () => [1, 2]],
+    ["4 numbers", () => new Float32Array(4)],
+    ["not all finite, one is NaN", () => [1, NaN, 3]],
+    ["not all finite, one is Infinity", Infinity],
+  ])("are refused: %s", (what, initial) => {
+    expect(() => initialValues("mine.t", [3], initial, 1)).toThrow(
+      `mine.t: its initial values are ${what}; expected 3 finite numbers, for the shape [3]`,
+    );
   });
 });
