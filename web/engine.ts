@@ -1,4 +1,4 @@
-import { showError, type App } from "./state/app.js";
+import { choosePreset, showError, type App } from "./state/app.js";
 import { BACKEND_NAMES, type PageBackend } from "./backendNames.js";
 import type { ModelMethods, ModelSource } from "./workers/modelWorker.js";
 import { Remote, WorkerCrash } from "./workers/rpc.js";
@@ -140,9 +140,9 @@ export class Engine {
     const sameModel = this.before === model.sha256;
     this.before = model.sha256;
     // Weights bring their preset, unless the user has chosen another than that of the weights before.
-    const isUsual = this.app.value.preset === this.usualPreset;
+    const brings = this.app.value.preset === this.usualPreset && this.usualPreset !== model.preset;
     this.usualPreset = model.preset;
-    this.app.update({ model, loading: undefined, ...(isUsual && { preset: model.preset }) });
+    this.app.update({ model, loading: undefined, ...(brings && choosePreset(model, model.preset)) });
     // At once: what is asked until then is asked of the weights before, which are gone.
     this.onReady({ sameModel });
     if (model.notKept !== undefined)

@@ -2,7 +2,7 @@ import type { Point } from "../src/predictor/types.js";
 import { edit, sessionOf, type App, type Tool } from "./state/app.js";
 import { redo, undo } from "./state/history.js";
 import { addObject, placePoint } from "./state/session.js";
-import { boxBetween } from "./view/boxes.js";
+import { boxBetween, clampPoint } from "./view/boxes.js";
 import type { Viewer } from "./view/viewer.js";
 
 const TOOLS: Readonly<Record<string, Tool>> = { b: "prompt", x: "background", h: "pan", w: "window", m: "measure" }; // prettier-ignore
@@ -72,7 +72,8 @@ export function listenToKeys(app: App, viewer: Viewer, canvas: HTMLElement): voi
     if (key === "Escape") app.update({ tool: "prompt" });
     else if (look && arrow) {
       const [x, y] = look.at ?? viewer.keyboardCursor;
-      viewer.setCursor([x + arrow[0] * look.step[0], y + arrow[1] * look.step[1]]);
+      const next: Point = [x + arrow[0] * look.step[0], y + arrow[1] * look.step[1]];
+      viewer.setCursor(clampPoint(next, look.region));
       app.update({ look: { ...look, at: viewer.keyboardCursor } });
     } else return false;
     return true;

@@ -16,6 +16,9 @@ export interface Candidate {
   readonly logits: Answer["lowResLogits"][number];
 }
 
+/** Milliseconds after which the page says what it is at. */
+const SOON = 300;
+
 /** A query to answer, and the slice that it is asked on. */
 interface Task {
   readonly query: Query;
@@ -33,8 +36,8 @@ export class Predictions {
   /** What the model's worker has encoded. */
   private encoded: string | undefined;
   private encoding: { readonly key: string; readonly controller: AbortController } | undefined;
-  /** What a prediction under way is stopped by. */
-  private answering: AbortController | undefined;
+  /** A prediction under way, whether its query is still being drawn, and what stops it. */
+  private answering: (Task & { readonly drawn: boolean; readonly controller: AbortController }) | undefined;
   private running = false;
   /** After the user cancelled: nothing is encoded before something is asked again. */
   private paused = false;
@@ -55,19 +58,16 @@ export class Predictions {
     return { index, count: masks.length, scores, mask: masks[index], facts: facts[index], logits: lowResLogits[index] }; // prettier-ignore
   }
 
-  /**
-   * Answers a query that is still being drawn; a newer one takes its place. Not with a crop, where every box would be
-   * encoded.
-   */
+  /** Answers a query that is still being drawn; a newer one takes its place. */
   show(query: Query | undefined): void {
-    this.preview = query && !this.app.value.crop ? { query, slice: this.app.value.slice } : undefined;
+    this.preview = query && { query, slice: this.app.value.slice };
     this.wake();
   }
 
   /** Forgets what the model's worker knows, after it or the model was replaced. */
   restart({ keepAnswers }: { readonly keepAnswers: boolean }): void {
     this.encoding?.controller.abort();
-    this.answering?.abort();
+    this.answering?.controller.abort();
     this.encoded = undefined;
     this.refused = new WeakSet();
     if (!keepAnswers) this.answers = new WeakMap();
@@ -80,6 +80,9 @@ export class Predictions {
     this.paused = false;
     if (this.encoding && this.encoding.key !== this.keyOf(this.next()?.slice ?? this.app.value.slice))
       this.encoding.controller.abort();
+    // Once the drawing is over, only what was placed is wanted; with a crop, anything else may take long.
+    if (this.answering?.drawn && !this.preview && this.next()?.query !== this.answering.query)
+      this.answering.controller.abort();
     if (!this.running) void this.run();
   }
 
@@ -140,7 +143,7 @@ export class Predictions {
       const intensity = intensityOf(this.app.value);
       const encoded = await worker?.call(
         "encode",
-        { image, preset, ...(intensity !== undefined && { intensity }), ...(crop && { crop: CROP }) },
+        { image, preset, crop: crop ? CROP : 0, ...(intensity !== undefined && { intensity }) },
         { signal: controller.signal, onProgress: show },
       );
       // What came although it was stopped may be of a model that is gone.
@@ -169,12 +172,15 @@ export class Predictions {
       this.app.update({ activity: { what: `${what} with ${this.app.value.model?.name}`, share, cancel } });
   }
 
-  private async answer({ query }: Task): Promise<void> {
-    const { crop } = this.app.value;
+  private async answer(task: Task): Promise<void> {
+    const { query } = task;
+    const drawn = task === this.preview;
+    const isLong = this.app.value.crop && !drawn;
     // Those of these settings: when others are set meanwhile, this one is not among theirs.
     const { answers } = this;
     const controller = new AbortController();
-    this.answering = controller;
+    const show = this.progress("Encoding the crop", controller);
+    this.answering = { ...task, drawn, controller };
     try {
       const worker = this.engine().worker;
       const start = performance.now();
@@ -183,8 +189,10 @@ export class Predictions {
         { prompt: promptOf(query), multimask: query.multimask },
         {
           signal: controller.signal,
-          // Without a crop it is a moment's work.
-          ...(crop && { onProgress: this.progress("Encoding the crop", controller) }),
+          // Without a crop, or by a small model, it is a moment's work.
+          onProgress: (share) => {
+            if (isLong && performance.now() - start > SOON) show(share);
+          },
         },
       );
       if (prediction === undefined) return;
@@ -201,7 +209,8 @@ export class Predictions {
       this.refused.add(query);
       showError(this.app, error);
     } finally {
-      if (crop) this.app.update({ activity: undefined });
+      if (this.answering?.controller === controller) this.answering = undefined;
+      if (isLong) this.app.update({ activity: undefined });
     }
   }
 }

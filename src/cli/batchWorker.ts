@@ -55,15 +55,20 @@ export async function startWorker(start: WorkerStart): Promise<{
   const { model, checkpoint } = await openModel(start.checkpoint, undefined, (line) => notes.push(line));
   const preset = choosePreset(start, model.config);
   const { intensity, crop, multimask } = start;
-  const settings: RunSettings = {
-    ...{ checkpoint, preset: preset.name, backend, multimask },
-    ...(intensity !== undefined && { intensity }),
-    ...(crop !== undefined && { crop }),
-  };
   const predictor = new SamPredictor(model, { preset, crop });
+  const settings: RunSettings = {
+    ...{ checkpoint, preset: preset.name, crop: predictor.crop, backend, multimask },
+    ...(intensity !== undefined && { intensity }),
+  };
   const slices = new SamPredictor(model, { preset: slicePreset(start.preset, model.config), crop });
   const tracker = new BoxTracker(slices, { margin: VOLUME_MARGIN });
-  const volumes = { checkpoint, preset: slices.preset.name, backend, margin: VOLUME_MARGIN, ...(crop !== undefined && { crop }) }; // prettier-ignore
+  const volumes = {
+    checkpoint,
+    preset: slices.preset.name,
+    crop: slices.crop,
+    backend,
+    margin: VOLUME_MARGIN,
+  };
   return {
     ...{ backend, notes },
     run: async ({ job, staged, cases }, signal) => {

@@ -21,7 +21,8 @@ export const backendOption = () =>
 export const cropOption = () =>
   new Option(
     "--crop <factor>",
-    "show the model a square around each box, so many times its longer side, not the whole image",
+    "show the model a square around each box, of so many times its longer side; 0 shows the whole image " +
+      "(default: the preset's: 2 for the weights in the package, else 0)",
   ).argParser(parseCrop);
 
 /** What decides how the masks of images look, beside the prompts: see `medsam segment`. */

@@ -94,8 +94,10 @@ export function parseSlice(text: string): number {
 /** For an option `--crop factor`. */
 export function parseCrop(text: string): number {
   const factor = Number(text);
-  if (!(factor >= 1 && Number.isFinite(factor)))
-    throw new InvalidArgumentError("Expected a number of at least 1, the times of the box's longer side.");
+  if (text.trim() === "" || !(factor === 0 || (factor >= 1 && Number.isFinite(factor))))
+    throw new InvalidArgumentError(
+      "Expected a number of at least 1, the times of the box's longer side, or 0 for the whole image.",
+    );
   return factor;
 }
 

@@ -9,8 +9,8 @@ export interface Provenance {
   readonly checkpoint: { readonly name: string; readonly sha256: string; readonly embedded: boolean };
   readonly preset: string;
   readonly intensity?: string;
-  /** Times the box's longer side that the model saw around each box; absent where it saw the whole image. */
-  readonly crop?: number;
+  /** Times the box's longer side that the model saw around each box; 0: it saw the whole image. */
+  readonly crop: number;
   readonly backend: string;
   readonly multimask: boolean;
   /** Run it in the image's folder. */
@@ -22,7 +22,7 @@ export interface RunSettings {
   readonly checkpoint: Provenance["checkpoint"];
   readonly preset: string;
   readonly intensity?: string;
-  readonly crop?: number;
+  readonly crop: number;
   readonly backend: string;
   readonly multimask: boolean;
 }
@@ -44,7 +44,7 @@ function commandOf({ image, slice, targets }: SegmentJob, settings: RunSettings)
     ...(checkpoint.embedded ? [] : [`--checkpoint ${quoted(checkpoint.name)}`]),
     `--preset ${preset}`,
     ...(intensity === undefined ? [] : [`--intensity ${intensity}`]),
-    ...(crop === undefined ? [] : [`--crop ${crop}`]),
+    `--crop ${crop}`,
     `--backend ${backend}`,
     ...(multimask ? ["--multimask"] : []),
   ].join(" ");

@@ -73,10 +73,16 @@ export async function runFinetune(
   const data = await openedData(path, options, signal);
   const { model, checkpoint } = await openModel(options.checkpoint, signal);
   try {
-    const settings = settingsOf(options, data.train.length);
     // The images are 8-bit by now: nothing is left for the preset's own intensities to do.
     const named = options.preset === undefined ? defaultPreset(model.config) : findPreset(options.preset);
     const preset = withIntensity(named, FULL_RANGE);
+    const { crop = preset.crop ?? 0 } = options;
+    // What medsam segment has to be told to show the model what it trained on.
+    const segmentsWith = [
+      ...(named === defaultPreset(model.config) ? [] : [` --preset ${named.name}`]),
+      ...(crop === (named.crop ?? 0) ? [] : [` --crop ${crop}`]),
+    ].join("");
+    const settings = settingsOf({ ...options, crop }, data.train.length);
     const history = options.resume === true ? await readMetrics(join(options.out, RUN_FILES.metrics)) : [];
     const view = viewOf(options.out, history, settings, data, { path, backend, weights: checkpoint.name });
     const cache = await DiskEmbeddingCache.open(join(options.out, "embeddings"), EMBEDDINGS);
@@ -97,7 +103,7 @@ export async function runFinetune(
           view.onValidation({ step, dice: scores.map(({ dice }) => dice) }, shown.map(validationPicture)),
       });
       await view.end();
-      report(result, view, data, options);
+      report(result, view, data, { ...options, segmentsWith });
     } catch (error) {
       await view.end();
       if (error !== signal.reason || !existsSync(join(options.out, RUN_FILES.state))) throw error;
@@ -144,7 +150,7 @@ async function openedData(path: string, options: FinetuneOptions, signal: AbortS
   }
 }
 
-function settingsOf(options: FinetuneOptions, images: number): TrainingSettings {
+function settingsOf(options: FinetuneOptions & { readonly crop: number }, images: number): TrainingSettings {
   const { epochs, batch, objectsPerImage, learningRate, schedule, warmUp, loss, seed, loraRank } = options;
   const { accumulate, prompts, jitter, flips } = options;
   const steps =
@@ -155,7 +161,7 @@ function settingsOf(options: FinetuneOptions, images: number): TrainingSettings 
       ...{ accumulate, prompts, jitter, flips },
       promptsPerImage: objectsPerImage,
       ...(options.clip !== undefined && { clip: options.clip }),
-      ...(options.crop !== undefined && { crop: options.crop }),
+      crop: options.crop,
       train: trainOf(options.train),
       lora: { rank: loraRank, alpha: loraRank },
     });
@@ -221,7 +227,7 @@ function report(
   { bestDice, validation }: FinetuneResult,
   view: TrainingView,
   data: OpenedData,
-  { json, out, crop }: FinetuneOptions,
+  { json, out, segmentsWith }: FinetuneOptions & { readonly segmentsWith: string },
 ): void {
   const first = view.firstDice();
   const weights = bestDice === undefined ? join(out, RUN_FILES.last) : join(out, RUN_FILES.best);
@@ -236,10 +242,7 @@ function report(
     console.log(`Mean Dice of the validation masks: ${score(first)} before, ${score(bestDice)} at best`);
   console.log(
     columns([
-      [
-        `  ${weights}`,
-        `for medsam segment${crop === undefined ? "" : ` --crop ${crop}`} --checkpoint, and for PyTorch`,
-      ],
+      [`  ${weights}`, `for medsam segment${segmentsWith} --checkpoint, and for PyTorch`],
       [`  ${page}`, "to look at"],
       [`  ${join(out, RUN_FILES.metrics)}`, "every step, as JSON lines"],
     ]),

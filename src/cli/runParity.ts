@@ -127,7 +127,8 @@ async function predict(
     (_, n) => prepared[(n % side ** 2) * 3 + Math.floor(n / side ** 2)],
   );
 
-  const predictor = new SamPredictor(model, { preset });
+  // The reference is of whole images.
+  const predictor = new SamPredictor(model, { preset, crop: 0 });
   try {
     await predictor.setImage(image, { signal, onProgress });
     const boxes = reference.read("input.boxes");

@@ -46,15 +46,15 @@ export async function runSegment(
   });
   const { model, checkpoint } = await openModel(options.checkpoint, signal);
   const preset = choosePreset(options, model.config);
+  const predictor = new SamPredictor(model, { preset, crop: options.crop });
   const settings: RunSettings = {
     checkpoint,
     preset: preset.name,
     ...(options.intensity !== undefined && { intensity: options.intensity }),
-    ...(options.crop !== undefined && { crop: options.crop }),
+    crop: predictor.crop,
     backend,
     multimask: options.multimask === true,
   };
-  const predictor = new SamPredictor(model, { preset, crop: options.crop });
   const progress = new Progress("segmenting");
   const results: SegmentResult[] = [];
   const failed: Failure[] = [];
@@ -117,8 +117,8 @@ function printResult({ image, objects, files }: SegmentResult): void {
   console.log(columns(rows));
 }
 
-function printSettings({ checkpoint, preset, backend }: RunSettings): void {
-  console.log(`Preset ${preset}, backend ${backend}, weights ${checkpoint.name}`);
+function printSettings({ checkpoint, preset, crop, backend }: RunSettings): void {
+  console.log(`Preset ${preset}, crop ${crop}, backend ${backend}, weights ${checkpoint.name}`);
   if (checkpoint.embedded)
     console.log(
       "These are the small weights in the package, trained on generated shapes: a demonstration. For MedSAM's own\n" +

@@ -58,14 +58,10 @@ export async function runSegmentVolume(
   });
   const { model, checkpoint } = await openModel(options.checkpoint, signal);
   const preset = slicePreset(options.preset, model.config);
-  const { crop, margin } = options;
-  const predictor = new SamPredictor(model, {
-    preset,
-    ...(crop !== undefined && { crop }),
-    ...(cache && { cache }),
-  });
+  const { margin } = options;
+  const predictor = new SamPredictor(model, { preset, crop: options.crop, cache });
   const progress = new Progress("segmenting");
-  const settings = { checkpoint, preset: preset.name, backend, margin, ...(crop !== undefined && { crop }) };
+  const settings = { checkpoint, preset: preset.name, backend, margin, crop: predictor.crop };
   try {
     const { document, written } = await segmentVolumeCase(
       new BoxTracker(predictor, { margin }),

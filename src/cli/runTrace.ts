@@ -2,12 +2,15 @@ import { mkdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { useBackend } from "../backend/useBackend.node.js";
 import type { BackendName } from "../backend/useBackend.js";
+import { cropImage, wholeOf, type Region } from "../image/crop.js";
 import { writeFileAtomic } from "../image/encode.node.js";
+import type { PixelImage } from "../image/pixels.js";
 import { placeOnGrid } from "../inspect/place.js";
 import { gridSize } from "../model/config.js";
 import { boxWarning, checkPrompt } from "../predictor/checkPrompt.js";
-import { prepareImage } from "../predictor/presetTable.js";
+import { prepareImage, toEightBit } from "../predictor/presetTable.js";
 import { SamPredictor } from "../predictor/samPredictor.js";
+import { seenRegion } from "../predictor/seenRegion.js";
 import { PromptError, type Point, type Prompt } from "../predictor/types.js";
 import { heading, htmlPage, paragraph } from "../report/page.js";
 import { pictures } from "../report/pictures.js";
@@ -21,6 +24,7 @@ import { assertPreset, choosePreset } from "./runSegment.js";
 import { readImage } from "./segmentImage.js";
 import type { PromptOptions, SegmentJob } from "./segmentJobs.js";
 import { chooseTaps, collect, type Collected } from "./traceCollect.js";
+import { sceneOf } from "./traceScene.js";
 import { SECTIONS, tracePictures, type TracePicture } from "./tracePictures.js";
 
 /** The options of `medsam trace`. */
@@ -30,6 +34,7 @@ export interface TraceOptions extends PromptOptions {
   readonly checkpoint?: string;
   readonly preset?: string;
   readonly intensity?: string;
+  readonly crop?: number;
   readonly backend: BackendName | "auto";
   readonly out: string;
   readonly json?: boolean;
@@ -45,38 +50,33 @@ export async function runTrace(job: SegmentJob, options: TraceOptions, signal: A
   for (const warning of [...(image.warnings ?? []), boxWarning(asked, image)])
     if (warning !== undefined) console.error(`medsam: ${warning}`);
   const query = options.query ?? middleOf(prompt);
-  if (query[0] > width || query[1] > height)
-    throw new PromptError(`--query at [${query}] lies outside the image of ${width} x ${height} pixels`);
+  assertSeen(query, wholeOf(image), image);
 
   const backend = await useBackend(options.backend, {
     onSkip: (name, reason) => console.error(`medsam: backend ${name} is passed over: ${reason}`),
   });
   const { model, checkpoint } = await openModel(options.checkpoint, signal);
   const preset = choosePreset(options, model.config);
-  const predictor = new SamPredictor(model, { preset });
+  const predictor = new SamPredictor(model, { preset, crop: options.crop });
   const progress = new Progress("tracing");
   try {
     const taps = chooseTaps(model, options.tap);
-    const { frame } = prepareImage(preset, image, model.config.imageSize);
+    const region = seenRegion(prompt, predictor.crop, image);
+    assertSeen(query, region, image);
+    const { frame } = prepareImage(preset, cropImage(image, region), model.config.imageSize);
     const side = gridSize(model.config);
-    const { cell, cover } = placeOnGrid(query, frame, side);
+    const { cell, cover } = placeOnGrid([query[0] - region.x, query[1] - region.y], frame, side);
     const onProgress = (share: number) => progress.update(0.8 * share);
+    const cropped = predictor.crop > 0;
     const collected = await collect(model, taps, cell, async () => {
-      await predictor.setImage(image, { signal, onProgress });
-      return predictor.predict(prompt, { signal });
+      await predictor.setImage(image, { signal, onProgress: cropped ? undefined : onProgress });
+      return predictor.predict(prompt, { signal, onProgress: cropped ? onProgress : undefined });
     });
     const several = await predictor.predict(prompt, { multimaskOutput: true, signal });
-    const points = (prompt.pointCoords ?? []).map(([x, y], n) => {
-      return { x, y, foreground: prompt.pointLabels?.[n] === 1 };
-    });
     const made: TracePicture[] = [];
-    const scene = {
-      image,
-      prompt: { boxes: prompt.box === undefined ? [] : [prompt.box], points },
-      query: { x: query[0], y: query[1], ...cell },
-      ...{ side, cover, several, single: collected.result },
-    };
-    for (const picture of tracePictures(scene, collected)) {
+    const predicted = { prompt, query, several, single: collected.result };
+    const scene = sceneOf(toEightBit(preset, image), region, predicted);
+    for (const picture of tracePictures({ ...scene, side, cover, cell }, collected)) {
       signal.throwIfAborted();
       made.push(picture);
       progress.update(0.8 + 0.01 * Math.min(made.length, 19), picture.file);
@@ -90,6 +90,7 @@ export async function runTrace(job: SegmentJob, options: TraceOptions, signal: A
         checkpoint: checkpoint.name,
         sha256: checkpoint.sha256,
         preset: preset.name,
+        crop: predictor.crop,
         backend,
       },
     };
@@ -106,6 +107,18 @@ export async function runTrace(job: SegmentJob, options: TraceOptions, signal: A
 function middleOf({ box, pointCoords }: Prompt): Point {
   if (box !== undefined) return [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2];
   return pointCoords![0];
+}
+
+/** @throws PromptError for a place that the model does not see. */
+function assertSeen([qx, qy]: Point, { x, y, width, height }: Region, image: PixelImage): void {
+  const isSeen = qx >= x && qy >= y && qx <= x + width && qy <= y + height;
+  if (isSeen) return;
+  const isWhole = width === image.width && height === image.height;
+  const where = isWhole
+    ? `the image of ${width} x ${height} pixels`
+    : `what the model sees around the box, columns ${x} to ${x + width} and rows ${y} to ${y + height}; ` +
+      "choose a place there, or show the whole image with --crop 0";
+  throw new PromptError(`--query at [${qx},${qy}] lies outside ${where}`);
 }
 
 async function write(

@@ -35,12 +35,12 @@ Examples:
     $ medsam segment --boxes boxes.csv --out masks
   A slice of a volume:
     $ medsam segment volume.nii.gz --slice 40 --box 95,255,190,350
-  Something small in a large image, shown to the model with as much again around it:
-    $ medsam segment slice.png --box 95,255,190,350 --crop 2
+  Something small in a large image, for MedSAM's weights: show them twice the box instead of the whole image:
+    $ medsam segment slice.png --box 95,255,190,350 --checkpoint medsam_vit_b.pth --crop 2
   A CT slice stored with 16 bits, in Hounsfield units:
     $ medsam segment slice.tif --box 95,255,190,350 --preset pre_CT_MR --intensity ct-soft-tissue
 
-Presets: MedSAM_Inference, MedSAM_demo, pre_CT_MR, pre_grey_rgb, SamPredictor, LiteMedSAM (docs/presets.md).
+Presets: MedSAM_Inference, medsam-tiny, MedSAM_demo, pre_CT_MR, pre_grey_rgb, SamPredictor, LiteMedSAM (docs/presets.md).
 Objects through all slices of a volume: medsam segment-volume.
 Exit codes: 0 done, 1 failed for at least one image, 2 wrong use, 130 interrupted.
 Results are not for clinical use.`,

@@ -78,7 +78,7 @@ export async function segmentImage(
   const warnings = [...(image.warnings ?? []), ...cut.map((warning) => `${job.image}: ${warning}`)];
 
   // What takes the time: the one encoding, or with a crop one a box.
-  const cropped = predictor.crop !== undefined;
+  const cropped = predictor.crop > 0;
   await predictor.setImage(image, { signal, onProgress: cropped ? undefined : onProgress });
   const call = { signal, onProgress: cropped ? onProgress : undefined };
   const predictions = await predict(predictor, targets, settings.multimask, call);

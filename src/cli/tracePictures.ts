@@ -1,10 +1,9 @@
 import { encodePng } from "../image/encode.js";
 import { drawDisc, type Canvas } from "../image/draw.js";
-import { FULL_RANGE, scaleIntensity } from "../image/intensity.js";
-import { drawOverlay, type Overlay } from "../image/overlay.js";
-import { toRgb, type PixelImage } from "../image/pixels.js";
+import { drawOverlay } from "../image/overlay.js";
+import type { PixelImage } from "../image/pixels.js";
 import { resizeOpenCvArea } from "../image/resizeArea.js";
-import { meanOverHeads } from "../inspect/attention.js";
+import { meanOverHeads, type GridCell } from "../inspect/attention.js";
 import {
   channelOf,
   featureMap,
@@ -14,8 +13,9 @@ import {
   type FeatureMap,
 } from "../inspect/features.js";
 import { componentColours, heatMap, heatOver, tiles, type Cover } from "../inspect/heatmap.js";
-import type { Prediction } from "../predictor/types.js";
+import type { EightBitImage } from "../predictor/presetTable.js";
 import type { Collected } from "./traceCollect.js";
+import type { Scene } from "./traceScene.js";
 
 /** A picture of a trace, and what it shows. */
 export interface TracePicture {
@@ -27,17 +27,12 @@ export interface TracePicture {
 }
 
 /** What the pictures are of. */
-export interface TraceScene {
-  readonly image: PixelImage;
-  readonly prompt: Omit<Overlay, "masks">;
-  /** In pixels of the image, and as a cell of the grid. */
-  readonly query: { readonly x: number; readonly y: number; readonly row: number; readonly column: number };
+export interface TraceScene extends Scene {
+  /** The query's on the grid. */
+  readonly cell: GridCell;
   /** Cells a side of the encoder's grid, and how many of them the image covers. */
   readonly side: number;
   readonly cover: Cover;
-  /** The single mask, and the candidates for ambiguous prompts. */
-  readonly single: Prediction;
-  readonly several: Prediction;
 }
 
 /** Longest sides of pictures in pixels: alone, and many side by side. */
@@ -83,13 +78,12 @@ function* candidates({ image, prompt, single, several }: TraceScene): Generator<
   }
 }
 
-/** The image at most so large, in 8 bits. */
-function reduced(image: PixelImage, longest: number): PixelImage {
-  const bytes = toRgb(scaleIntensity(image, FULL_RANGE)) as PixelImage & { readonly data: Uint8Array };
+/** The image at most so large. */
+function reduced(image: EightBitImage, longest: number): PixelImage {
   const scale = Math.min(1, longest / Math.max(image.width, image.height));
-  if (scale === 1) return bytes;
+  if (scale === 1) return image;
   const [width, height] = [image.width, image.height].map((side) => Math.max(1, Math.round(side * scale)));
-  return { width, height, channels: 3, data: resizeOpenCvArea(bytes, width, height) };
+  return { width, height, channels: 3, data: resizeOpenCvArea(image, width, height) };
 }
 
 /** A map of the grid over the image, the query marked. */
@@ -109,7 +103,7 @@ function over(
 }
 
 function similarity(scene: TraceScene, embedding: FeatureMap): TracePicture {
-  const values = similarityTo(embedding, scene.query.row * scene.side + scene.query.column);
+  const values = similarityTo(embedding, scene.cell.row * scene.side + scene.cell.column);
   const caption =
     "Cosine of the angle between the query's embedding and every other: dark is 0 or less, light is 1.";
   return picture("similarity.png", SECTIONS.embedding, caption, over(scene, LARGE, values, [0, 1]));
@@ -120,7 +114,7 @@ const roots = (values: Float32Array) => values.map((value) => Math.sqrt(value));
 
 function rollout(scene: TraceScene, values: Float32Array): TracePicture {
   // The query's own share comes from the residuals and would leave all others dark.
-  const own = scene.query.row * scene.side + scene.query.column;
+  const own = scene.cell.row * scene.side + scene.cell.column;
   const others = values.map((value, cell) => (cell === own ? 0 : value));
   const caption =
     "Attention rollout over all blocks: what the query's place is made of, its own share left out " +

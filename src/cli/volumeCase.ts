@@ -48,7 +48,8 @@ export interface VolumeSettings {
   readonly preset: string;
   readonly backend: string;
   readonly margin: Margin;
-  readonly crop?: number;
+  /** Times the box's longer side that the model saw around each box; 0: it saw the whole slice. */
+  readonly crop: number;
 }
 
 /** What NAME.json holds. */

@@ -15,17 +15,24 @@ interface Size {
 }
 
 /**
- * The square around the middle of a box whose side is `factor` times the box's longer one, moved to lie inside the
- * image. Where the image is smaller than the square, the region is as wide, or as high, as the image.
+ * The square around the middle of a box whose side is `factor` times the box's longer one, or larger where it has to
+ * hold points further away; moved to lie inside the image. Where the image is smaller than the square, the region is as
+ * wide, or as high, as the image.
  *
  * @param box left, top, right, bottom in pixels.
+ * @param points in the image.
  */
 export function regionAround(
   [x0, y0, x1, y1]: readonly [number, number, number, number],
   factor: number,
   image: Size,
+  points: readonly (readonly [x: number, y: number])[] = [],
 ): Region {
-  const side = Math.max(1, Math.ceil(factor * Math.max(x1 - x0, y1 - y0)));
+  // One pixel more, as the square begins at a whole pixel.
+  const reach = points.map(
+    ([x, y]) => 1 + 2 * Math.max(Math.abs(x - (x0 + x1) / 2), Math.abs(y - (y0 + y1) / 2)),
+  );
+  const side = Math.ceil(Math.max(1, factor * Math.max(x1 - x0, y1 - y0), ...reach));
   const [width, height] = [Math.min(side, image.width), Math.min(side, image.height)];
   const start = (middle: number, length: number, whole: number) =>
     Math.min(Math.max(Math.round(middle - length / 2), 0), whole - length);

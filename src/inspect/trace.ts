@@ -38,6 +38,10 @@ export async function trace<T>(
     (path, value) => tensors.set(path, value),
     body,
   );
+  if (announced.size === 0)
+    throw new RangeError(
+      "trace: no layer of the model ran in body; a SamPredictor with a crop encodes in predict, not in setImage",
+    );
   matchAllGlobs(patterns, [...announced], "layer or named value");
   return { result, tensors };
 }

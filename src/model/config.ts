@@ -176,3 +176,16 @@ export function readConfig(value: unknown): ModelConfig {
   const sizes = { type, ...config.imageEncoder } as SamConfig["imageEncoder"];
   return { family: "sam", ...config, imageEncoder: sizes };
 }
+
+/** Whether two configurations are equal, in whatever order their fields are. */
+export function isSameConfig(a: ModelConfig, b: ModelConfig): boolean {
+  return JSON.stringify(canonical(a)) === JSON.stringify(canonical(b));
+}
+
+/** The same value with its fields in one order. */
+function canonical(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(canonical);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, item]) => [key, canonical(item)]));
+}

@@ -1,5 +1,5 @@
 import { CheckpointError, type TensorInfo } from "../weights/checkpoint.js";
-import type { ModelConfig } from "./config.js";
+import { isSameConfig, type ModelConfig } from "./config.js";
 import type { Family } from "./family.js";
 import { SAM_FAMILY } from "./samFamily.js";
 
@@ -47,15 +47,6 @@ export function recogniseConfig(tensors: ReadonlyMap<string, TensorInfo>, source
 
 /** Name of a known configuration, for people; `custom` for any other. */
 export function configName(config: ModelConfig): string {
-  const same = JSON.stringify(canonical(config));
   const known = Object.entries(familyOf(config).configs);
-  return known.find(([, preset]) => JSON.stringify(canonical(preset)) === same)?.[0] ?? "custom";
-}
-
-/** The same value with its fields in one order. */
-function canonical(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(canonical);
-  if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, item]) => [key, canonical(item)]));
+  return known.find(([, other]) => isSameConfig(config, other))?.[0] ?? "custom";
 }

@@ -1,5 +1,5 @@
 import { SAM_NAMES } from "../weights/samNames.js";
-import { LITE_MEDSAM, TINY, VIT_B, VIT_H, VIT_L, type SamConfig } from "./config.js";
+import { isSameConfig, LITE_MEDSAM, TINY, VIT_B, VIT_H, VIT_L, type SamConfig } from "./config.js";
 import type { Family } from "./family.js";
 import { recogniseSam } from "./recogniseSam.js";
 import { Sam } from "./sam.js";
@@ -15,7 +15,10 @@ export const SAM_FAMILY: Family<SamConfig> = {
   configs: { VIT_B, VIT_L, VIT_H, TINY, LITE_MEDSAM },
   recognise: recogniseSam,
   build: (params, config) => new Sam(params, config),
-  preset: ({ imageEncoder }) => (imageEncoder.type === "TinyViT" ? "LiteMedSAM" : "MedSAM_Inference"),
+  preset: (config) => {
+    if (config.imageEncoder.type === "TinyViT") return "LiteMedSAM";
+    return isSameConfig(config, TINY) ? "medsam-tiny" : "MedSAM_Inference";
+  },
   blocks: BLOCKS,
   firstBlockInput: "image_encoder.tokens",
   parts: [

@@ -1,3 +1,4 @@
+import type { Region } from "../image/crop.js";
 import { PromptError, type Box, type Point, type Prompt } from "./types.js";
 
 export interface PromptBounds {
@@ -24,7 +25,7 @@ export function checkPrompt(prompt: Prompt, bounds: PromptBounds): Prompt {
   for (const [index, point] of points.entries()) checkPoint(point, `point ${index + 1}`, bounds);
   if (box !== undefined) checkBox(box, bounds);
   if (maskInput !== undefined) {
-    const { width, height, data } = maskInput;
+    const { width, height, data, region } = maskInput;
     const side = bounds.maskSide;
     if (width !== side || height !== side || data.length !== side * side)
       throw new PromptError(
@@ -33,6 +34,7 @@ export function checkPrompt(prompt: Prompt, bounds: PromptBounds): Prompt {
       );
     if (!data.every(Number.isFinite))
       throw new PromptError("maskInput has values that are not finite numbers");
+    if (region !== undefined) checkRegion(region, points, box, bounds);
   }
   return box === undefined ? prompt : { ...prompt, box: cutBox(box, bounds) };
 }
@@ -55,6 +57,29 @@ function cutBox([x0, y0, x1, y1]: Box, { width, height }: Pick<PromptBounds, "wi
 /** Some callers do not know the image yet. */
 function named({ width, height }: Pick<PromptBounds, "width" | "height">): string {
   return Number.isFinite(width) ? `the image of ${width} x ${height} pixels` : "any image";
+}
+
+function checkRegion(
+  { x, y, width, height }: Region,
+  points: readonly Point[],
+  box: Box | undefined,
+  image: PromptBounds,
+): void {
+  const columnsAndRows = `columns ${x} to ${x + width} and rows ${y} to ${y + height}`;
+  const isWhole = [x, y, width, height].every(Number.isInteger) && width > 0 && height > 0;
+  if (!isWhole || x < 0 || y < 0 || x + width > image.width || y + height > image.height)
+    throw new PromptError(
+      `maskInput lies on ${columnsAndRows}, which is no part of the image of ${image.width} x ${image.height} pixels; ` +
+        "expected a mask that was predicted on this image",
+    );
+  const corners: readonly Point[] = box === undefined ? [] : [[box[0], box[1]], [box[2], box[3]]]; // prettier-ignore
+  // A crop of the box's own size begins at a whole pixel, and may lack a part of one.
+  for (const [px, py] of [...points, ...corners])
+    if (px < x - 1 || py < y - 1 || px > x + width + 1 || py > y + height + 1)
+      throw new PromptError(
+        `[${px}, ${py}] lies outside the part of the image that maskInput was predicted on, ${columnsAndRows}; ` +
+          "predict without maskInput first",
+      );
 }
 
 function checkLabels(points: readonly Point[], labels: readonly number[]): void {

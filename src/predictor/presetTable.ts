@@ -28,6 +28,18 @@ export const MEDSAM_INFERENCE: Preset = {
   },
 };
 
+/**
+ * For the checkpoint in the package and what is trained from it: MedSAM's own inference, in a square around each box,
+ * where these weights are better than on whole images (models/README.md).
+ */
+export const MEDSAM_TINY: Preset = {
+  ...MEDSAM_INFERENCE,
+  name: "medsam-tiny",
+  description:
+    "the weights in the package: as MedSAM_Inference, in a square of twice the box (their default)",
+  crop: 2,
+};
+
 /** As the inference script, with OpenCV's cubic resize. @see bowang-lab/MedSAM, utils/demo.py and the notebooks */
 export const MEDSAM_DEMO: Preset = {
   ...MEDSAM_INFERENCE,
@@ -119,6 +131,7 @@ export const LITE_MEDSAM_INFERENCE: Preset = {
 /** All presets, the default first. */
 export const PRESETS: readonly Preset[] = [
   MEDSAM_INFERENCE,
+  MEDSAM_TINY,
   MEDSAM_DEMO,
   PRE_CT_MR,
   PRE_GREY_RGB,
@@ -126,7 +139,7 @@ export const PRESETS: readonly Preset[] = [
   LITE_MEDSAM_INFERENCE,
 ];
 
-/** What belongs to a model when nothing else is asked for: LiteMedSAM's own for its encoder, else MedSAM's. */
+/** What belongs to a model when nothing else is asked for: see `Family`. */
 export function defaultPreset(config: ModelConfig): Preset {
   return findPreset(familyOf(config).preset(config));
 }

@@ -32,6 +32,11 @@ export interface Preset {
   readonly name: string;
   /** One line for people. */
   readonly description: string;
+  /**
+   * Times the longer side of a prompt's box that the encoder is shown of the image, a square around the box. Default 0:
+   * the whole image.
+   */
+  readonly crop?: number;
   /** How stored values become 8 bits, the first step. */
   readonly intensity: IntensityPreset;
   /** The steps from an 8-bit RGB image to the encoder's input. Use `prepareImage`, which does both. */

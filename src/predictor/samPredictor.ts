@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { cropImage, isSameRegion, pasteInto, regionAround, wholeOf, type Region } from "../image/crop.js";
+import { cropImage, isSameRegion, pasteInto, wholeOf, type Region } from "../image/crop.js";
 import { checkPixels, type PixelImage } from "../image/pixels.js";
 import { LayerShapeError } from "../layers/layer.js";
 import { gridSize } from "../model/config.js";
@@ -12,23 +12,17 @@ import { runSteps, type LongCall } from "./longCall.js";
 import type { Preset } from "./presets.js";
 import { defaultPreset, toEightBit, type EightBitImage } from "./presetTable.js";
 import { promptTensors } from "./promptTensors.js";
-import {
-  PromptError,
-  type Box,
-  type LogitMap,
-  type PredictOptions,
-  type Prediction,
-  type Prompt,
-} from "./types.js";
+import { seenRegion } from "./seenRegion.js";
+import type { Box, LogitMap, PredictOptions, Prediction, Prompt } from "./types.js";
 
 /** What is done around the model, and what part of the image it sees. */
 export interface PredictorOptions {
   /** Default: the one that belongs to the model, see `defaultPreset`. */
   readonly preset?: Preset;
   /**
-   * Show the encoder not the whole image but a square around each prompt's box, of this many times the box's longer
-   * side (2 shows as much again): for small objects in large images. Each box is then encoded by itself, and every
-   * prompt needs one. Default: the whole image, as MedSAM does.
+   * Show the encoder a square around each prompt's box, of this many times the box's longer side; 0 shows the whole
+   * image. With a crop, `setImage` encodes nothing: `predict` encodes each new box, and the whole image for a prompt
+   * without a box. Default: the preset's, which is 2 for the weights in the package and 0 for all others.
    */
   readonly crop?: number;
   /** Where features are looked for before they are computed, and kept. The model's weights must then stay as they are. */
@@ -46,7 +40,7 @@ const DECODER_BUDGET = 256 * 2 ** 20;
  */
 export class SamPredictor {
   readonly preset: Preset;
-  readonly crop: number | undefined;
+  readonly crop: number;
   private image: EightBitImage | undefined;
   private encoded: Encoded | undefined;
   /** Settles after the calls made so far; never fails. */
@@ -59,15 +53,15 @@ export class SamPredictor {
 
   /**
    * @param model stays the caller's to dispose.
-   * @throws RangeError for a `crop` below 1.
+   * @throws RangeError for a `crop` other than 0 that is below 1.
    */
   constructor(
     readonly model: PromptableModel,
-    { preset = defaultPreset(model.config), crop, cache }: PredictorOptions = {},
+    { preset = defaultPreset(model.config), crop = preset.crop ?? 0, cache }: PredictorOptions = {},
   ) {
     assertHalves(model);
-    if (crop !== undefined && !(crop >= 1 && Number.isFinite(crop)))
-      throw new RangeError(`crop is ${crop}; expected at least 1, the times of the box's longer side`);
+    if (!(crop === 0 || (crop >= 1 && Number.isFinite(crop))))
+      throw new RangeError(`crop is ${crop}; expected at least 1, the times of the box's longer side, or 0`);
     this.preset = preset;
     this.crop = crop;
     this.cache = cache;
@@ -84,8 +78,8 @@ export class SamPredictor {
   }
 
   /**
-   * Encodes an image for the predictions that follow (with `crop` they encode what they need). When it fails or is
-   * stopped, the former image stays.
+   * Encodes an image for the predictions that follow; with a `crop` each of them encodes what it needs. When it fails or
+   * is stopped, the former image stays.
    *
    * @throws RangeError when the model or the predictor is disposed, as `predict`.
    */
@@ -93,7 +87,7 @@ export class SamPredictor {
     return this.inTurn(async () => {
       this.assertAlive();
       const bytes = toEightBit(this.preset, checkPixels(image));
-      const encoded = this.crop === undefined ? await this.encode(bytes, wholeOf(bytes), call) : undefined;
+      const encoded = this.crop === 0 ? await this.encode(bytes, wholeOf(bytes), call) : undefined;
       this.hold(bytes, encoded);
       call.onProgress?.(1);
     });
@@ -167,7 +161,7 @@ export class SamPredictor {
     if (image === undefined) throw new Error("no image yet: call setImage(image) before predict(...)");
     const maskSide = 4 * gridSize(this.model.config);
     const prompts = asked.map((prompt) => checkPrompt(prompt, { ...wholeOf(image), maskSide }));
-    const regions = prompts.map((prompt) => this.regionOf(prompt, image));
+    const regions = prompts.map((prompt) => seenRegion(prompt, this.crop, image));
 
     const predictions: Prediction[] = [];
     while (predictions.length < prompts.length) {
@@ -180,28 +174,13 @@ export class SamPredictor {
       const [height, width] = encoded.frame.imageSize;
       // Keys, values and attention of the image side, and the upscaled maps, are each about grid²·C numbers.
       const bytesAPrompt = (24 * maskSide ** 2 * this.model.config.promptEmbedDim) / 4 + 8 * width * height;
-      const most = this.crop === undefined ? Math.max(1, Math.floor(DECODER_BUDGET / bytesAPrompt)) : 1;
-      const part = prompts.slice(start, start + most);
+      const most = Math.max(1, Math.floor(DECODER_BUDGET / bytesAPrompt));
+      const others = regions.findIndex((region, n) => n > start && !isSameRegion(region, regions[start]));
+      const part = prompts.slice(start, Math.min(start + most, others < 0 ? prompts.length : others));
       predictions.push(...(await this.decode(encoded, part, options)));
       options.onProgress?.(predictions.length / prompts.length);
     }
     return predictions;
-  }
-
-  /** The part of the image that the encoder is to see for a prompt. */
-  private regionOf({ box, pointCoords = [] }: Prompt, image: EightBitImage): Region {
-    if (this.crop === undefined) return wholeOf(image);
-    if (box === undefined)
-      throw new PromptError("prompt without a box: with crop, each needs one to be cut around");
-    const region = regionAround(box, this.crop, image);
-    const { x, y, width, height } = region;
-    for (const [px, py] of pointCoords)
-      if (px < x || py < y || px > x + width || py > y + height)
-        throw new PromptError(
-          `point at [${px}, ${py}] lies outside the crop around the box, columns ${x} to ${x + width} and rows ` +
-            `${y} to ${y + height}; move it, or use a larger crop`,
-        );
-    return region;
   }
 
   /** The features of a region: the last ones when they are of the same. */
@@ -285,6 +264,7 @@ export class SamPredictor {
             width: side,
             height: side,
             data: piece(low, n, side * side),
+            ...(!isSameRegion(whole, region) && { region }),
           })),
           ...(logits && {
             logits: candidates.map((n): LogitMap => ({

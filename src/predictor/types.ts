@@ -1,3 +1,4 @@
+import type { Region } from "../image/crop.js";
 import type { Mask } from "../image/mask.js";
 
 export type { Mask };
@@ -20,6 +21,8 @@ export interface Prompt {
 
 /** Logits on a grid, row by row. */
 export interface LogitMap {
+  /** The part of the image that the grid lies on; absent where it lies on the whole image. */
+  readonly region?: Region;
   readonly width: number;
   readonly height: number;
   readonly data: Float32Array;

@@ -70,7 +70,7 @@ export class BatchReader {
             .pick(["box", "point"] as const)
         : prompts;
     const read = await Promise.all(
-      Array.from({ length: batch }, (_, n) => this.readSample(number * batch + n)),
+      Array.from({ length: batch }, (_, n) => this.readSample(number * batch + n, kind)),
     );
     return {
       cases: read.map(({ sample }) => sample.id),
@@ -82,10 +82,11 @@ export class BatchReader {
 
   private async readSample(
     position: number,
+    kind: PromptKind,
   ): Promise<{ readonly sample: TrainingSample; readonly values: Float32Array }> {
     const epoch = Math.floor(position / this.data.length);
     const found = checkCase(await this.data.read(this.orderOf(epoch)[position % this.data.length]));
-    const sample = this.sampler.sample(found, this.random.split("sample").split(epoch).split(found.id));
+    const sample = this.sampler.sample(found, this.random.split("sample").split(epoch).split(found.id), kind);
     const pixels = () => this.sampler.pixels(sample.image);
     return { sample, values: (await this.frozen?.embed(sample.image, pixels)) ?? pixels() };
   }

@@ -78,14 +78,23 @@ const DEFAULT_CACHE_BYTES = 2 ** 30;
  * @throws TrainingError when loss or gradients are not finite, naming cases and layer; RangeError for settings out of
  * range or nothing to train; ImageError for a case that cannot be used; the signal's reason when stopped.
  */
-export async function finetune(options: FinetuneOptions): Promise<FinetuneResult> {
-  const { model, data, validation, signal, validateEvery = 100, saveEvery = 100, keepEvery } = options;
+export async function finetune(given: FinetuneOptions): Promise<FinetuneResult> {
+  const options = withPreset(given);
+  const {
+    model,
+    data,
+    preset,
+    validation,
+    signal,
+    validateEvery = 100,
+    saveEvery = 100,
+    keepEvery,
+  } = options;
   for (const [name, value] of Object.entries({ validateEvery, saveEvery, keepEvery: keepEvery ?? 1 }))
     if (!(Number.isInteger(value) && value >= 1))
       throw new RangeError(`training: ${name} is ${value}; expected a whole number of at least 1`);
   if (data.length === 0) throw new RangeError("training: the data have no case; expected at least one");
   signal?.throwIfAborted();
-  const preset = options.preset ?? defaultPreset(model.config);
   const trainer = new Trainer(model, options);
   try {
     let best = options.resume === undefined ? undefined : restore(trainer, options.resume);
@@ -175,6 +184,14 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
   } finally {
     trainer.dispose();
   }
+}
+
+/** The options with their preset, the model's own where they name none, and with its crop where they name none. */
+export function withPreset<T extends Pick<FinetuneOptions, "model" | "preset" | "crop">>(
+  options: T,
+): T & { readonly preset: Preset; readonly crop: number } {
+  const { preset = defaultPreset(options.model.config) } = options;
+  return { ...options, preset, crop: options.crop ?? preset.crop ?? 0 };
 }
 
 /** Reads a step's batches while another is computed; a failure waits until they are asked for. */

@@ -2,11 +2,16 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "../image/encode.node.js";
-import { defaultPreset } from "../predictor/presetTable.js";
 import type { Checkpoint } from "../weights/checkpoint.js";
 import { openCheckpointFile } from "../weights/open.node.js";
 import { saveSafetensors } from "../weights/safetensors.node.js";
-import { finetune, type FinetuneOptions, type FinetuneResult, type TrainingCheckpoint } from "./finetune.js";
+import {
+  finetune,
+  withPreset,
+  type FinetuneOptions,
+  type FinetuneResult,
+  type TrainingCheckpoint,
+} from "./finetune.js";
 import { EventFile } from "./eventFile.node.js";
 import { Metrics } from "./metrics.node.js";
 import { configurationDifferences, runConfiguration } from "./runConfiguration.js";
@@ -42,10 +47,11 @@ export interface RunOptions extends Omit<FinetuneOptions, "resume"> {
  * configuration differs, or when the disk takes no checkpoint: the last one is then still whole.
  */
 export async function finetuneInFolder(options: RunOptions): Promise<FinetuneResult> {
-  const { out, resume = false, ...training } = options;
-  const { model, preset = defaultPreset(model.config), keepEvery } = training;
+  const { out, resume = false, ...given } = options;
+  const training = withPreset(given);
+  const { keepEvery } = training;
   const at = (name: string) => join(out, name);
-  const configuration = await runConfiguration({ ...training, preset });
+  const configuration = await runConfiguration(training);
   await mkdir(out, { recursive: true });
   await removeTemporary(out);
 
@@ -106,7 +112,6 @@ export async function finetuneInFolder(options: RunOptions): Promise<FinetuneRes
     };
     return await finetune({
       ...training,
-      preset,
       ...(saved && { resume: saved }),
       onStep: async (step) => {
         await saving(() => metrics.add({ ...step, time: now() }));

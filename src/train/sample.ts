@@ -21,7 +21,7 @@ export interface SampleOptions {
   readonly promptsPerImage: number;
   /** Most pixels, in an input of side 1024, that a side of a box moves outwards. MedSAM's is 20. */
   readonly jitter: number;
-  /** Show a square around one object, so many times its box's longer side; 0 shows whole images. */
+  /** Where boxes are shown: a square around one object, so many times its box's longer side; 0 shows whole images. */
   readonly crop: number;
   /** Turn half of the images over, each way. */
   readonly flips: boolean;
@@ -57,9 +57,10 @@ export class Sampler {
 
   constructor(readonly options: SampleOptions) {}
 
-  sample(found: TrainingCase, random: Random): TrainingSample {
+  /** @param kind of prompt that the model is to be shown. */
+  sample(found: TrainingCase, random: Random, kind: PromptKind = "box"): TrainingSample {
     const { promptsPerImage, crop, flips } = this.options;
-    const { id, image, objects } = crop === 0 ? found : aroundOne(found, crop, random);
+    const { id, image, objects } = crop > 0 && kind === "box" ? aroundOne(found, crop, random) : found;
     const flip = flips ? randomFlip(random) : { horizontal: false, vertical: false };
     const turned = flips ? flipImage(image, flip) : image;
     const frame = this.frameOf(turned);

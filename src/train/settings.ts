@@ -42,8 +42,8 @@ export interface TrainingSettings {
   /** Most pixels of 1024 that the sides of a box move outwards. Default 20, MedSAM's. */
   readonly jitter: number;
   /**
-   * Show the model not whole images but a square around one object, of this many times the longer side of its box, as
-   * `SamPredictor` does with its `crop`. Default 0: whole images.
+   * Show the model a square around one object, of this many times the longer side of its box, as `SamPredictor` does
+   * with its `crop`; 0 shows whole images, and so do prompts without a box. Default: the preset's.
    */
   readonly crop: number;
   /** Default false. */
@@ -100,8 +100,6 @@ export function completeSettings(input: SettingsInput): TrainingSettings {
       fail(name, settings[name], `one of ${choices[name].join(", ")}`);
   if (!(settings.crop === 0 || (settings.crop >= 1 && Number.isFinite(settings.crop))))
     fail("crop", settings.crop, "at least 1, the times of the box's longer side, or 0 for whole images");
-  if (settings.crop > 0 && settings.prompts !== "box")
-    fail("prompts", settings.prompts, '"box" with crop, which is cut around boxes');
   if (settings.warmUp >= settings.steps)
     fail("warmUp", settings.warmUp, `less than steps, ${settings.steps}`);
   scheduleOf(settings);

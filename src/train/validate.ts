@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { dice } from "../evaluate/overlap.js";
 import { flatMask } from "../evaluate/voxelMask.js";
-import { cropImage, pasteInto, regionAround, wholeOf, type Region } from "../image/crop.js";
+import { cropImage, isSameRegion, pasteInto, type Region } from "../image/crop.js";
 import { maskBox, type Mask } from "../image/mask.js";
 import type { PixelImage } from "../image/pixels.js";
 import { disposeFeatures, featuresFrom, type ImageFeatures } from "../model/features.js";
@@ -9,6 +9,7 @@ import type { PromptableModel } from "../model/promptableModel.js";
 import type { Preset } from "../predictor/presets.js";
 import { prepareImage } from "../predictor/presetTable.js";
 import { promptTensors } from "../predictor/promptTensors.js";
+import { seenRegion } from "../predictor/seenRegion.js";
 import type { Prompt } from "../predictor/types.js";
 import { checkCase } from "./batches.js";
 import type { TrainingData } from "./cases.js";
@@ -56,9 +57,8 @@ const SHOWN = 6;
 const TOGETHER = 8;
 
 /**
- * Dice of every object of a data set, segmented as the predictor does, from a box with the training's jitter (or a
- * point, where only points train), each in a crop around it where the training crops: the same prompts for the same
- * seed, whenever it is asked.
+ * Dice of every object of a data set, segmented as the predictor does with the training's crop, from a box with its
+ * jitter (or a point, where only points train): the same prompts for the same seed, whenever it is asked.
  */
 export async function validate(
   model: PromptableModel,
@@ -96,7 +96,7 @@ function promptOf(
   random: Random,
 ): ObjectPrompt {
   const tight = maskBox(mask) ?? [0, 0, 0, 0];
-  const seen = crop === 0 ? mask : regionAround(tight, crop, mask);
+  const seen = seenRegion({ box: tight }, crop, mask);
   const most = Math.round((jitter * Math.max(seen.width, seen.height)) / 1024);
   const box = jitterBox(tight, [mask.width, mask.height], most, random);
   const point = firstPoint(mask, random);
@@ -116,10 +116,14 @@ async function segment(
   prompts: readonly ObjectPrompt[],
   crop: number,
 ): Promise<Mask[]> {
-  if (crop === 0) return segmentRegion(by, image, wholeOf(image), prompts);
+  const regions = prompts.map(({ prompt }) => seenRegion(prompt, crop, image));
   const masks: Mask[] = [];
-  for (const prompt of prompts)
-    masks.push(...(await segmentRegion(by, image, regionAround(prompt.box, crop, image), [prompt])));
+  while (masks.length < prompts.length) {
+    const start = masks.length;
+    const others = regions.findIndex((region, n) => n > start && !isSameRegion(region, regions[start]));
+    const part = prompts.slice(start, others < 0 ? prompts.length : others);
+    masks.push(...(await segmentRegion(by, image, regions[start], part)));
+  }
   return masks;
 }
 

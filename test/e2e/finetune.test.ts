@@ -55,22 +55,24 @@ test("its weights segment", async () => {
   expect(existsSync(join(folder, "ring", "0000_mask.png"))).toBe(true);
 });
 
-test("trains on crops around objects with --crop, keeps that in its configuration, and says so", () => {
-  const options = ["--crop", "2", "--accumulate", "2", "--jitter", "30", "--flips", "--clip", "1"];
+test("trains on crops around objects as the weights' preset says or --crop, keeps that in its configuration, and says so", () => {
+  const { settings: usual } = JSON.parse(readFileSync(join(folder, "run", "config.json"), "utf8")) as { settings: object }; // prettier-ignore
+  expect(usual).toMatchObject({ crop: 2 });
+  const options = ["--crop", "3", "--accumulate", "2", "--jitter", "30", "--flips", "--clip", "1"];
   const cropped = medsam(["finetune", "rings", "--out", "cropped", "--steps", "2", ...options], folder);
   expect(cropped).toMatchObject({ status: 0 });
-  expect(cropped.stdout).toContain("for medsam segment --crop 2 --checkpoint");
+  expect(cropped.stdout).toContain("for medsam segment --crop 3 --checkpoint");
   const { settings } = JSON.parse(readFileSync(join(folder, "cropped", "config.json"), "utf8")) as { settings: object }; // prettier-ignore
-  expect(settings).toMatchObject({ crop: 2, accumulate: 2, jitter: 30, flips: true, clip: 1 });
+  expect(settings).toMatchObject({ crop: 3, accumulate: 2, jitter: 30, flips: true, clip: 1 });
   expect(readFileSync(join(folder, "cropped", "report.html"), "utf8")).toContain(
-    "a square of 2 times its box",
+    "a square of 3 times its box",
   );
   const other = medsam(
-    ["finetune", "rings", "--out", "cropped", "--steps", "4", ...options, "--crop", "3", "--resume"],
+    ["finetune", "rings", "--out", "cropped", "--steps", "4", ...options, "--crop", "0", "--resume"],
     folder,
   );
   expect(other.status).toBe(1);
-  expect(other.stderr).toContain("settings.crop: 2, now 3");
+  expect(other.stderr).toContain("settings.crop: 3, now 0");
 });
 
 test("Ctrl-C saves, and the same command with --resume goes on", async () => {
@@ -157,5 +159,4 @@ test("does not write over a run, resumes only the same one, and says what was wr
   expect([nothing.status, nothing.stderr]).toEqual([1, expect.stringContaining("nothing.*")]);
   expect(medsam(["finetune", "nowhere"], folder)).toMatchObject({ status: 1, stderr: expect.stringContaining("nowhere: cannot be read") as string }); // prettier-ignore
   expect(medsam(["finetune", "rings", "--schedule", "up"], folder).status).toBe(2);
-  expect(medsam(["finetune", "rings", "--prompts", "point", "--crop", "2"], folder)).toMatchObject({ status: 2, stderr: expect.stringContaining('prompts is "point"; expected "box" with crop') as string }); // prettier-ignore
 }, 240_000);

@@ -15,6 +15,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { readImageFile, readLabelFile } from "../../src/image/decode.node.js";
 import { maskOfLabel, type Mask } from "../../src/image/mask.js";
+import type { LabelImage } from "../../src/image/pixels.js";
 import type { SegmentResult } from "../../src/cli/segmentImage.js";
 import { niftiLabelBytes } from "../../src/volume/niftiWrite.js";
 import { MAIN, medsam, ROOT, SAMPLE, temporaryFolder } from "./medsam.js";
@@ -58,21 +59,33 @@ describe("medsam segment", () => {
     expect(overlay).toMatchObject({ width: 512, height: 512, channels: 3 });
   });
 
-  test("cuts the image around the box with --crop, and records it", async () => {
-    const out = temporaryFolder();
-    const { status, stderr } = medsam(["segment", SAMPLE, ...BOX, "--crop", "2", "--out", out]);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    const { provenance } = readJson(join(out, "sample.json"));
-    expect(provenance).toMatchObject({ crop: 2 });
-    expect(provenance.command).toContain("--crop 2");
-    const labels = await readLabelFile(join(out, "sample_labels.png"));
+  test("cuts the image around the box by default with the weights in the package, not with --crop 0", async () => {
     const truth = await readLabelFile(join(ROOT, "examples", "sample", "lesion.png"));
-    expect(dice(maskOfLabel(labels, 1), maskOfLabel(truth, 1))).toBeGreaterThan(0.9);
+    const found: LabelImage[] = [];
+    const out = temporaryFolder();
+    for (const [options, crop] of [
+      [[], 2],
+      [["--crop", "2"], 2],
+      [["--crop", "0"], 0],
+      [["--preset", "MedSAM_Inference"], 0],
+    ] as const) {
+      const { status, stderr } = medsam(["segment", SAMPLE, ...BOX, ...options, "--out", out]);
+      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+      const { provenance } = readJson(join(out, "sample.json"));
+      expect(provenance).toMatchObject({ crop });
+      expect(provenance.command).toContain(`--crop ${crop} `);
+      const labels = await readLabelFile(join(out, "sample_labels.png"));
+      expect(dice(maskOfLabel(labels, 1), maskOfLabel(truth, 1))).toBeGreaterThan(0.9);
+      found.push(labels);
+    }
+    expect(found[1]).toEqual(found[0]);
+    expect(found[3]).toEqual(found[2]);
+    expect(found[2]).not.toEqual(found[0]);
 
     const wrong = medsam(["segment", SAMPLE, ...BOX, "--crop", "0.5", "--out", out]);
     expect(wrong.status).toBe(2);
     expect(wrong.stderr).toContain("Expected a number of at least 1");
-  }, 30_000);
+  }, 60_000);
 
   test("says in NAME.json how to make it again, names no folder, and that command does", () => {
     const [folder, images] = [temporaryFolder(), temporaryFolder()];
@@ -92,11 +105,12 @@ describe("medsam segment", () => {
     expect(provenance).toMatchObject({
       package: "medsam-tfjs",
       checkpoint: { name: "medsam-tiny.safetensors", embedded: true },
-      preset: "MedSAM_Inference",
+      preset: "medsam-tiny",
+      crop: 2,
       backend: "wasm",
       command:
         "medsam segment 'a slice.png' --box 114,205,186,275 --box 318,302,378,362 " +
-        "--preset MedSAM_Inference --backend wasm",
+        "--preset medsam-tiny --crop 2 --backend wasm",
     });
 
     const args = provenance.command.replace("'a slice.png'", "a_slice.png").split(" ").slice(1);

@@ -47,7 +47,7 @@ function measure(work: string, times: number, checkpoint?: string): Growth {
 describe.skipIf(backend === undefined)(`on ${backend}, tensors and memory stay flat`, () => {
   const repeated = (setup: string, call: string, times: number) =>
     `${setup}; for (let n = 1; n <= ${times}; n++) { ${call}; counted(n) }`;
-  const predictor = "const predictor = new SamPredictor(model); await predictor.setImage(image)";
+  const predictor = "const predictor = new SamPredictor(model, { crop: 0 }); await predictor.setImage(image)";
   const encode = "await predictor.setImage(image)";
   const decode = "await predictor.predict({ box: [114, 205, 186, 275] })";
   const trainer = `

@@ -62,11 +62,15 @@ test("names the nearest where a tap does not exist, before anything runs", () =>
   expect(existsSync(folder)).toBe(false);
 });
 
-test("refuses a query outside the image, and two objects", () => {
-  expect(medsam(["trace", SAMPLE, ...BOX, "--query", "9999,3"])).toMatchObject({
-    status: 1,
-    stderr: expect.stringContaining("--query at [9999,3] lies outside the image") as string,
-  });
+test("refuses a query outside what the model sees, and two objects", () => {
+  for (const [query, crop, message] of [
+    ["9999,3", "2", "--query at [9999,3] lies outside the image of 512 x 512 pixels"],
+    ["60,240", "2", "outside what the model sees around the box, columns 78 to 222 and rows 168 to 312"],
+  ])
+    expect(medsam(["trace", SAMPLE, ...BOX, "--query", query, "--crop", crop])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining(message) as string,
+    });
   expect(medsam(["trace", SAMPLE, ...BOX, ...BOX])).toMatchObject({
     status: 2,
     stderr: expect.stringContaining("one object is traced at a time") as string,

@@ -37,6 +37,7 @@ describe.skipIf(!PAGE_CAN_RUN)("many masks on one embedding", () => {
 
   test("each is tinted and laid on once, as large as itself; a frame draws two pictures however many there are", async () => {
     const page = await site.open("wasm");
+    await page.locator("#crop").uncheck(); // one embedding for all
     await page.evaluate(() => {
       const counts = { most: 0, frame: 0, laid: 0, tinted: 0 };
       Object.assign(globalThis, { counts });

@@ -44,7 +44,7 @@ describe.skipIf(!PAGE_CAN_RUN)("the panel 'Look inside'", () => {
       model,
       (path) => (path === BLOCK ? [WHOLE] : path === `${BLOCK}.attn.scores` ? [ofCell] : []),
       (path, value) => found.set(path, value),
-      async () => new SamPredictor(model).setImage(await readImageFile(SAMPLE)),
+      async () => new SamPredictor(model, { crop: 0 }).setImage(await readImageFile(SAMPLE)),
     );
     const map = featureMap(found.get(BLOCK)!)!;
     colours = componentColours(map, principalComponents(map), 1).data as Uint8Array;
@@ -151,6 +151,32 @@ describe.skipIf(!PAGE_CAN_RUN)("the panel 'Look inside'", () => {
     await page.context().close();
   });
 
+  test("with a box it shows what the model sees of the image, and attention lies there alone", async () => {
+    const page = await site.open("wasm");
+    const place = await placer(page, 512, 512);
+    await dragBox(page, [114, 205, 186, 275]);
+    await maskArrives(page);
+    await page.locator("#inside summary").click();
+    await page.locator(`[data-path="${BLOCK}"]`).click();
+    await page.locator("#inside figcaption", { hasText: BLOCK }).waitFor();
+    await page.getByRole("button", { name: "Pick a place" }).click();
+    await page.mouse.click(...place(150, 240));
+    await page.locator(".heads label").nth(5).waitFor();
+    const lay = page.getByLabel("Lay it over the image");
+    // Twice the box is columns 78 to 222 and rows 168 to 312.
+    const pixel = async (x: number, y: number) => {
+      const canvas = (await page.locator("#canvas").boundingBox())!;
+      const [left, top] = place(x, y);
+      return page.evaluate((at) => [...document.querySelector("canvas")!.getContext("2d")!.getImageData(...at, 1, 1).data], [left - canvas.x, top - canvas.y] as const); // prettier-ignore
+    };
+    const inside = await pixel(90, 300);
+    const outside = await pixel(260, 240);
+    await lay.uncheck();
+    await expect.poll(() => pixel(90, 300)).not.toEqual(inside);
+    expect(await pixel(260, 240)).toEqual(outside);
+    await page.context().close();
+  });
+
   test("LiteMedSAM: its own preset comes with its weights, and its stages are shown", async () => {
     const page = await site.open("wasm");
     const weights = join(site.folder, "lite.safetensors");
@@ -159,6 +185,8 @@ describe.skipIf(!PAGE_CAN_RUN)("the panel 'Look inside'", () => {
     await page.locator("#status", { hasText: "lite.safetensors on wasm" }).waitFor();
     const preset = page.locator("#preset");
     expect(await preset.inputValue()).toBe("LiteMedSAM");
+    const zoom = page.locator("#crop");
+    expect(await zoom.isChecked()).toBe(false);
     await page.locator("#inside summary").click();
     await page.locator('[data-path="image_encoder.layers.2"]').click();
     await page.locator("#inside figcaption", { hasText: "[1, 64, 64, 320]" }).waitFor({ timeout: 60_000 });
@@ -166,9 +194,10 @@ describe.skipIf(!PAGE_CAN_RUN)("the panel 'Look inside'", () => {
     expect(await page.getByRole("button", { name: "Pick a place" }).isVisible()).toBe(false);
     await page.getByRole("button", { name: "Demonstration" }).click();
     await page.locator("#status", { hasText: "medsam-tiny on wasm" }).waitFor();
-    expect(await preset.inputValue()).toBe("MedSAM_Inference");
+    expect([await preset.inputValue(), await zoom.isChecked()]).toEqual(["medsam-tiny", true]);
     // What the user has chosen stays.
     await preset.selectOption("MedSAM_demo");
+    expect(await zoom.isChecked()).toBe(false);
     await page.locator("#weights-file").setInputFiles(weights);
     await page.locator("#status", { hasText: "lite.safetensors on wasm" }).waitFor();
     expect(await preset.inputValue()).toBe("MedSAM_demo");

@@ -94,9 +94,10 @@ export class Heads {
     const { look } = this.app.value;
     const map = this.maps.at(this.head);
     if (look === undefined || map === undefined || this.attention === undefined) return;
-    const { step, at } = look;
-    const heat = { picture: map.picture, cover: this.attention.cover, opacity: this.opacity.valueAsNumber };
-    this.app.update({ look: { step, ...(at && { at }), ...(this.lay.checked && { heat }) } });
+    const { step, region, at } = look;
+    const { cover } = this.attention;
+    const heat = { picture: map.picture, cover, region, opacity: this.opacity.valueAsNumber };
+    this.app.update({ look: { step, region, ...(at && { at }), ...(this.lay.checked && { heat }) } });
   }
 }
 

@@ -1,9 +1,11 @@
+import { seenRegion } from "../../src/predictor/seenRegion.js";
 import type { Point } from "../../src/predictor/types.js";
 import { byId, make } from "../dom.js";
 import { isFatal, type Engine } from "../engine.js";
 import type { Images } from "../images.js";
 import { promptOf, type Predictions } from "../predictions.js";
 import { intensityOf, sessionOf, showError, type App, type AppState } from "../state/app.js";
+import { CROP } from "../state/document.js";
 import { selectedObject } from "../state/session.js";
 import type { Activation, LayerInfo } from "../workers/inside.js";
 import { Heads } from "./heads.js";
@@ -59,7 +61,10 @@ export class Inside {
     if (!this.isOpen) return;
     const { model, backend, image, slice, preset, crop, look } = state;
     const key = model && JSON.stringify([model.sha256, backend?.name, backend?.device]);
-    const seen = JSON.stringify([image?.sha256, slice, preset, intensityOf(state), crop]);
+    // With a crop, what the model sees of an image depends on the prompt.
+    const query = crop ? selectedObject(sessionOf(state))?.prompts.get(slice)?.query : undefined;
+    const region = query && image && seenRegion(promptOf(query), CROP, image);
+    const seen = JSON.stringify([image?.sha256, slice, preset, intensityOf(state), region]);
     if (key !== this.model || seen !== this.image) {
       const isOther = key !== this.model;
       [this.model, this.image] = [key, seen];
@@ -136,7 +141,6 @@ export class Inside {
     try {
       const { slice, preset, crop } = app.value;
       const query = selectedObject(sessionOf(app.value))?.prompts.get(slice)?.query;
-      if (crop) throw new Error("Look inside shows the model on the whole image: switch Zoom off first");
       if (!path.startsWith("image_encoder") && query === undefined)
         throw new Error(`${path} computes for a prompt: draw a box or set a point first`);
       await predictions.settled();
@@ -148,7 +152,7 @@ export class Inside {
       const found = await worker.call(
         "activation",
         {
-          ...{ image: await images.slice(slice), preset, path },
+          ...{ image: await images.slice(slice), preset, path, crop: crop ? CROP : 0 },
           ...(intensity !== undefined && { intensity }),
           ...(query && { prompt: promptOf(query) }),
         },
@@ -166,7 +170,7 @@ export class Inside {
     }
   }
 
-  private show(path: string, { shape, range, kind, picture, cover }: Activation): void {
+  private show(path: string, { shape, range, kind, picture, cover, region }: Activation): void {
     const { app } = this.page;
     const canvas = make("canvas", {
       role: "img",
@@ -192,7 +196,7 @@ export class Inside {
       );
     const { image } = app.value;
     if (heads === undefined || image === undefined) return;
-    app.update({ look: { step: [image.width / cover.width, image.height / cover.height] } });
+    app.update({ look: { step: [region.width / cover.width, region.height / cover.height], region } });
   }
 
   /** Gives the pointer and the arrow keys on the image to picking, or back to prompts. */
@@ -202,7 +206,8 @@ export class Inside {
     if (tool === "look") return app.update({ tool: "prompt" });
     if (look === undefined || image === undefined) return;
     const box = selectedObject(sessionOf(app.value))?.prompts.get(slice)?.query.box;
-    const [x0, y0, x1, y1] = box ?? [0, 0, image.width, image.height];
+    const { x, y, width, height } = look.region;
+    const [x0, y0, x1, y1] = box ?? [x, y, x + width, y + height];
     const at: Point = look.at ?? [(x0 + x1) / 2, (y0 + y1) / 2];
     app.update({ tool: "look", look: { ...look, at } });
     const canvas = byId("canvas");

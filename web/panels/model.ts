@@ -3,14 +3,17 @@ import { PUBLISHED, type PublishedWeights } from "../../src/weights/published.js
 import { BACKEND_NAMES, type PageBackend } from "../backendNames.js";
 import { byId, fillSelect, make } from "../dom.js";
 import type { Engine } from "../engine.js";
-import type { App, AppState } from "../state/app.js";
+import { choosePreset, type App, type AppState } from "../state/app.js";
 import type { StoredModel } from "../workers/modelStore.js";
 
 /** Model, backend and device, and choosing among them. */
 export function modelPanel(app: App, engine: Engine): void {
   const preset = byId<HTMLSelectElement>("preset");
   const backend = byId<HTMLSelectElement>("backend");
-  preset.addEventListener("change", () => app.update({ preset: preset.value }));
+  preset.addEventListener("change", () => {
+    const { model } = app.value;
+    if (model) app.update(choosePreset(model, preset.value));
+  });
   fillSelect(backend, BACKEND_NAMES.map((name) => [name, name]), "wasm"); // prettier-ignore
   backend.addEventListener(
     "change",
@@ -42,7 +45,7 @@ export function modelPanel(app: App, engine: Engine): void {
     byId<HTMLButtonElement>("embedded").disabled = state.model?.embedded !== false;
     byId("model-facts").replaceChildren(...facts(state).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])); // prettier-ignore
     backend.value = state.backend?.name ?? "";
-    if (state.model) fillSelect(preset, state.model.presets.map((name) => [name, name]), state.preset); // prettier-ignore
+    if (state.model) fillSelect(preset, state.model.presets.map(({ name }) => [name, name]), state.preset); // prettier-ignore
     preset.value = state.preset;
     byId("status").textContent = statusOf(state);
     byId("status").dataset["ready"] = String(state.model !== undefined);

@@ -1,3 +1,4 @@
+import type { Region } from "../../src/image/crop.js";
 import type { PixelImage } from "../../src/image/pixels.js";
 import type { Point } from "../../src/predictor/types.js";
 import { Store } from "../store.js";
@@ -19,6 +20,8 @@ export interface Heat {
   readonly picture: OffscreenCanvas;
   /** Cells that the image covers, from the top left. */
   readonly cover: { readonly height: number; readonly width: number };
+  /** The part of the image that the grid lies on. */
+  readonly region: Region;
   /** In 0..1. */
   readonly opacity: number;
 }
@@ -27,6 +30,8 @@ export interface Heat {
 export interface Look {
   /** Pixels from one cell of the encoder's grid to the next. */
   readonly step: Point;
+  /** The part of the image that the model sees. */
+  readonly region: Region;
   readonly at?: Point;
   readonly heat?: Heat;
 }
@@ -88,13 +93,18 @@ export function createApp(): App {
     slice: 0,
     window: fullWindow([0, 255]),
     tool: "prompt",
-    preset: "MedSAM_Inference",
+    // Of the weights in the package, which the page begins with.
+    ...{ preset: "medsam-tiny", crop: true },
     intensity: "preset",
-    crop: false,
     stored: [],
     failed: [],
     answers: 0,
   });
+}
+
+/** Another preset, which brings its own crop. */
+export function choosePreset({ presets }: ModelInfo, preset: string): Pick<AppState, "preset" | "crop"> {
+  return { preset, crop: presets.find(({ name }) => name === preset)?.crop ?? false };
 }
 
 export const sessionOf = ({ history }: AppState): Session => history.present;

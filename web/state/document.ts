@@ -1,3 +1,4 @@
+import type { Region } from "../../src/image/crop.js";
 import type { LogitMap } from "../../src/predictor/types.js";
 import type { DisplayWindow } from "../view/window.js";
 import type { ModelInfo } from "../workers/modelWorker.js";
@@ -171,24 +172,24 @@ function readQuery({ box, points, multimask, maskInput }: Record<string, unknown
 }
 
 /** Written after every edit, and a quarter of a million values long. */
-const written = new WeakMap<LogitMap, { width: number; height: number; float32: string }>();
+const written = new WeakMap<LogitMap, Omit<LogitMap, "data"> & { readonly float32: string }>();
 
 /** Single-precision values, exactly: little-endian bytes in base64. */
 function writeLogits(map: LogitMap) {
   const kept = written.get(map);
   if (kept) return kept;
-  const { width, height, data } = map;
+  const { data, ...place } = map;
   const bytes = new Uint8Array(data.slice().buffer);
   let text = "";
   for (let at = 0; at < bytes.length; at += 8192)
     text += String.fromCharCode(...bytes.subarray(at, at + 8192));
-  const result = { width, height, float32: btoa(text) };
+  const result = { ...place, float32: btoa(text) };
   written.set(map, result);
   return result;
 }
 
 function readLogits(value: unknown, what: string): LogitMap {
-  const { width, height, float32 } = fields(value, what);
+  const { width, height, float32, region } = fields(value, what);
   const [columns, rows] = [whole(width, what, 4097), whole(height, what, 4097)];
   let text: string;
   try {
@@ -199,7 +200,17 @@ function readLogits(value: unknown, what: string): LogitMap {
   if (text.length !== 4 * columns * rows)
     throw new DocumentError(`${what} has ${text.length} bytes; expected ${4 * columns * rows}`);
   const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
-  return { width: columns, height: rows, data: new Float32Array(bytes.buffer) };
+  const map = { width: columns, height: rows, data: new Float32Array(bytes.buffer) };
+  return region === undefined ? map : { ...map, region: readRegion(region, `${what}: region`) };
+}
+
+function readRegion(value: unknown, what: string): Region {
+  const { x, y, width, height } = fields(value, what);
+  const most = 2 ** 24;
+  return {
+    ...{ x: whole(x, what, most), y: whole(y, what, most) },
+    ...{ width: whole(width, what, most), height: whole(height, what, most) },
+  };
 }
 
 function fields(value: unknown, what: string): Record<string, unknown> {

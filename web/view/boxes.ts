@@ -1,3 +1,4 @@
+import type { Region } from "../../src/image/crop.js";
 import type { Box, Point } from "../../src/predictor/types.js";
 
 interface Size {
@@ -26,7 +27,8 @@ export function oppositeCorner([x0, y0, x1, y1]: Box, at: Point, reach: number):
   return undefined;
 }
 
-/** The nearest place within the image. */
-export function clampPoint([x, y]: Point, { width, height }: Size): Point {
-  return [Math.min(Math.max(x, 0), width), Math.min(Math.max(y, 0), height)];
+/** The nearest place within an image, or within a part of one. */
+export function clampPoint([x, y]: Point, part: Size & Partial<Region>): Point {
+  const { x: left = 0, y: top = 0, width, height } = part;
+  return [Math.min(Math.max(x, left), left + width), Math.min(Math.max(y, top), top + height)];
 }

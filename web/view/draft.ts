@@ -46,9 +46,9 @@ export class Draft {
     this.show(undefined);
   }
 
-  /** Shows the selected object with another box. */
+  /** Shows the selected object with another box, and no longer with a mask that was predicted for the one before. */
   reshape(box: Box | undefined): void {
-    this.take(box, (to) => ({ ...this.selectedQuery(), box: to }));
+    this.take(box, (to) => ({ ...this.selectedQuery(), box: to, maskInput: undefined }));
   }
 
   /** Gives the selected object the box that is shown. */

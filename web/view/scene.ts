@@ -49,7 +49,7 @@ export function drawScene(context: Context, scene: Scene, view: Transform, ratio
   // Enlarged pixels stay pixels: nothing is made up between them.
   context.imageSmoothingEnabled = view.scale < 1;
   lay(picture);
-  if (scene.heat) drawHeat(context, scene.heat, picture, view);
+  if (scene.heat) drawHeat(context, scene.heat, view);
   if (scene.masks) lay(scene.masks);
   if (scene.preview) lay(scene.preview.canvas, [scene.preview.x, scene.preview.y]);
   for (const object of scene.objects) drawPrompts(context, object, view);
@@ -61,17 +61,13 @@ export function drawScene(context: Context, scene: Scene, view: Transform, ratio
 }
 
 /** Between the centres of cells values change evenly. */
-function drawHeat(
-  context: Context,
-  { picture, cover, opacity }: Heat,
-  { width, height }: ImageBitmap,
-  view: Transform,
-): void {
+function drawHeat(context: Context, { picture, cover, region, opacity }: Heat, view: Transform): void {
   const before = context.imageSmoothingEnabled;
   context.imageSmoothingEnabled = true;
   context.globalAlpha = opacity;
-  const [x, y] = toCanvas(view, [0, 0]);
-  context.drawImage(picture, 0, 0, cover.width, cover.height, x, y, width * view.scale, height * view.scale);
+  const [x, y] = toCanvas(view, [region.x, region.y]);
+  const [width, height] = [region.width * view.scale, region.height * view.scale];
+  context.drawImage(picture, 0, 0, cover.width, cover.height, x, y, width, height);
   context.globalAlpha = 1;
   context.imageSmoothingEnabled = before;
 }

@@ -26,7 +26,7 @@ export function pressTool(ground: Ground, at: At, { shift, pan: panning }: Modif
   if (image === undefined) return NOTHING;
   if (panning || tool === "pan") return panDrag(ground, at);
   if (tool === "window") return windowDrag(ground, image, at);
-  if (tool === "look") return lookDrag(ground, image);
+  if (tool === "look") return lookDrag(ground);
   if (tool === "measure") return measureDrag(ground, image, at);
   return promptDrag(ground, image, at, tool === "background" || shift ? 0 : 1);
 }
@@ -70,12 +70,12 @@ function measureDrag(ground: Ground, { spacing }: ImageInfo, start: At): Drag {
 }
 
 /** The place follows the pointer. */
-function lookDrag(ground: Ground, image: ImageInfo): Drag {
+function lookDrag(ground: Ground): Drag {
   const { app } = ground;
   const { look } = app.value;
   const lookAt = (at: At) => {
     const now = app.value.look;
-    if (now) app.update({ look: { ...now, at: clampPoint(toImage(ground.view, at), image) } });
+    if (now) app.update({ look: { ...now, at: clampPoint(toImage(ground.view, at), now.region) } });
   };
   return { move: lookAt, end: lookAt, cancel: () => app.update({ look }) };
 }

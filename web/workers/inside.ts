@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { cropImage, type Region } from "../../src/image/crop.js";
 import { valueRange, type PixelImage } from "../../src/image/pixels.js";
 import { attentionMap, attentionOfCell, type GridCell } from "../../src/inspect/attention.js";
 import { channelOf, featureMap, principalComponents } from "../../src/inspect/features.js";
@@ -15,6 +16,7 @@ import type { LongCall } from "../../src/predictor/longCall.js";
 import type { Frame, Preset } from "../../src/predictor/presets.js";
 import { prepareImage } from "../../src/predictor/presetTable.js";
 import { SamPredictor } from "../../src/predictor/samPredictor.js";
+import { seenRegion } from "../../src/predictor/seenRegion.js";
 import type { Point, Prompt } from "../../src/predictor/types.js";
 
 // The worker's part of the panel 'Look inside'. What it keeps between calls are values, no tensors.
@@ -39,8 +41,10 @@ export interface Activation {
   /** How it became a picture: a map's three principal components, a single channel, or rows of a matrix. */
   readonly kind: "components" | "channel" | "matrix";
   readonly picture: PixelImage;
-  /** Cells of the encoder's grid that the image covers. */
+  /** Cells of the encoder's grid that what the model sees covers. */
   readonly cover: Cover;
+  /** The part of the image that the model sees. */
+  readonly region: Region;
 }
 
 /** Where a place looks. */
@@ -55,7 +59,9 @@ export interface Attention {
 }
 
 /** What a block got when it ran last, so that it can run again alone. */
-let kept: { readonly block: string; readonly input: TracedTensor; readonly frame: Frame } | undefined;
+let kept:
+  | { readonly block: string; readonly input: TracedTensor; readonly frame: Frame; readonly region: Region }
+  | undefined;
 
 export function forget(): void {
   kept = undefined;
@@ -83,6 +89,7 @@ function blocksOf(model: PromptableModel): string[] {
 export interface ActivationOf {
   readonly image: PixelImage;
   readonly preset: Preset;
+  readonly crop: number;
   readonly path: string;
   /** With the image encoded, and a prompt on it: for what comes after the encoder. */
   readonly predictor: SamPredictor | undefined;
@@ -92,11 +99,13 @@ export interface ActivationOf {
 /** Runs the encoder, or what comes after it, and gives what one of its layers computed. */
 export async function activation(
   model: PromptableModel,
-  { image, preset, path, predictor, prompt }: ActivationOf,
+  { image, preset, crop, path, predictor, prompt }: ActivationOf,
   call: LongCall,
 ): Promise<Activation> {
   forget();
-  const { frame } = prepareImage(preset, image, model.config.imageSize);
+  const region = seenRegion(prompt ?? {}, crop, image);
+  const { frame } = prepareImage(preset, cropImage(image, region), model.config.imageSize);
+  const ofImage = path.startsWith("image_encoder");
   const { firstBlockInput, blocks } = familyOf(model.config);
   const block = matchingStart(blocks, path);
   const all = blocksOf(model);
@@ -106,26 +115,27 @@ export async function activation(
     model,
     (at) => (at === path || at === input ? [WHOLE] : []),
     (at, value) => found.set(at, value),
-    () => (path.startsWith("image_encoder") ? encode(model, preset, image, call) : decode(predictor, prompt)),
+    () => (ofImage ? encode(model, { preset, crop, image, prompt }, call) : decode(predictor, prompt)),
   );
   call.signal?.throwIfAborted();
   const value = found.get(path);
   if (value === undefined) throw new Error(`${path} does not run for this prompt`);
   const before = input === undefined ? undefined : found.get(input);
-  if (block !== undefined && before !== undefined) kept = { block, input: before, frame };
+  if (block !== undefined && before !== undefined) kept = { block, input: before, frame, region };
   const { cover } = placeOnGrid([0, 0], frame, gridSize(model.config));
-  return { shape: value.shape, range: valueRange(value.values), cover, ...pictureOf(value) };
+  return { shape: value.shape, range: valueRange(value.values), cover, region, ...pictureOf(value) };
 }
 
 async function encode(
   model: PromptableModel,
-  preset: Preset,
-  image: PixelImage,
+  { preset, crop, image, prompt }: Pick<ActivationOf, "preset" | "crop" | "image" | "prompt">,
   call: LongCall,
 ): Promise<void> {
-  const predictor = new SamPredictor(model, { preset });
+  // Without a prompt the whole image is seen.
+  const predictor = new SamPredictor(model, { preset, crop: prompt === undefined ? 0 : crop });
   try {
     await predictor.setImage(image, call);
+    if (prompt !== undefined && crop > 0) await predictor.predict(prompt, call);
   } finally {
     await predictor.dispose();
   }
@@ -169,10 +179,10 @@ function matrixOf({ shape, values }: TracedTensor): ValueMap {
 /** Runs the block of the last activation again, alone, for a place of the image. */
 export async function attention(model: PromptableModel, at: Point): Promise<Attention> {
   if (kept === undefined) throw new Error("no block is looked into: choose one first");
-  const { block, input, frame } = kept;
+  const { block, input, frame, region } = kept;
   const side = gridSize(model.config);
   const grid = { height: side, width: side };
-  const { cell, cover } = placeOnGrid(at, frame, side);
+  const { cell, cover } = placeOnGrid([at[0] - region.x, at[1] - region.y], frame, side);
   const layer = [...model.namedLayers()].find(([path]) => path === block)?.[1] as Layer | undefined;
   const pick = attentionOfCell(cell, grid);
   let picked: TracedTensor | undefined;

@@ -39,8 +39,8 @@ export interface ModelInfo {
   readonly notKept?: string;
   /** What the file has beside the model's tensors; absent where there is nothing. */
   readonly leftOut?: readonly string[];
-  /** Names of the presets there are. */
-  readonly presets: readonly string[];
+  /** The presets there are, and whether they show the model a square around each box. */
+  readonly presets: readonly { readonly name: string; readonly crop: boolean }[];
   /** The one that belongs to these weights. */
   readonly preset: string;
 }
@@ -62,8 +62,8 @@ export interface EncodeRequest {
   readonly preset: string;
   /** Undefined: the preset's own. */
   readonly intensity?: Intensity;
-  /** Show the model a square around each box, this many times its longer side; predicting then encodes. */
-  readonly crop?: number;
+  /** Show the model a square around each box, this many times its longer side; predicting then encodes. 0: the image. */
+  readonly crop: number;
 }
 
 export interface PredictRequest {
@@ -72,10 +72,10 @@ export interface PredictRequest {
 }
 
 /** Asks for what a layer computes. */
-export interface ActivationRequest extends Omit<EncodeRequest, "crop"> {
+export interface ActivationRequest extends EncodeRequest {
   /** Of the layer, as in the state_dict. */
   readonly path: string;
-  /** For layers behind the image encoder, which compute for a prompt. */
+  /** For layers behind the image encoder, which compute for a prompt, and for the part of the image that is seen. */
   readonly prompt?: Prompt;
 }
 
@@ -166,7 +166,7 @@ const methods = {
   ): Promise<{ memory: number }> {
     const next = new SamPredictor(loaded(), {
       preset: presetOf({ preset, ...(intensity !== undefined && { intensity }) }),
-      ...(crop !== undefined && { crop }),
+      crop,
     });
     if (predictor !== undefined) void computing(predictor.dispose());
     predictor = next;
@@ -202,11 +202,11 @@ const methods = {
 
   /** What a layer computes of an image, or for a prompt on the image that is encoded. */
   activation(
-    { image, path, prompt, ...how }: ActivationRequest,
+    { image, path, crop, prompt, ...how }: ActivationRequest,
     { signal, progress }: CallContext,
   ): Promise<Activation> {
     const onProgress = (share: number) => progress(share, "encoding");
-    const given = { image, path, preset: presetOf(how), predictor, prompt };
+    const given = { image, path, preset: presetOf(how), crop, predictor, prompt };
     return computing(activation(loaded(), given, { signal, onProgress }));
   },
 
@@ -301,7 +301,7 @@ function use(next: Sam, facts: Pick<ModelInfo, "name" | "sha256" | "embedded" | 
     architecture: configName(next.config),
     parameters,
     imageSize: next.config.imageSize,
-    presets: PRESETS.map(({ name }) => name),
+    presets: PRESETS.map(({ name, crop = 0 }) => ({ name, crop: crop > 0 })),
     preset: defaultPreset(next.config).name,
   };
 }

@@ -32,7 +32,7 @@ export interface RealScore {
  * @param data the folder of the sample files.
  */
 export async function scoreReal(model: Sam, list: string, data: string): Promise<RealScore[]> {
-  const whole = new SamPredictor(model);
+  const whole = new SamPredictor(model, { crop: 0 });
   const crop = new SamPredictor(model, { crop: CROP_FACTOR });
   const scores: RealScore[] = [];
   for (const prompt of await readRealPrompts(list)) {

@@ -35,7 +35,7 @@ export interface ModeScores {
  * @param prompts at least so many; all objects of a picture are taken.
  */
 export async function validateEmbedded(model: Sam, prompts: number): Promise<EmbeddedScores> {
-  const predictor = new SamPredictor(model);
+  const predictor = new SamPredictor(model, { crop: 0 });
   const cropping = new SamPredictor(model, { crop: CROP_FACTOR });
   const sums = { tight: emptySums(), jittered: emptySums() };
   let count = 0;

@@ -50,7 +50,7 @@ describe.skipIf(missing() !== undefined)("the embedded checkpoint on real images
     const checkpoint = openCheckpointFile(EMBEDDED_CHECKPOINT);
     const { model } = buildSam(checkpoint);
     checkpoint.close();
-    const predictor = new SamPredictor(model);
+    const predictor = new SamPredictor(model, { crop: 0 }); // as the script
     const rows: string[] = [];
     for (const prompt of await readRealPrompts(PROMPTS)) {
       await predictor.setImage(await readPromptImage(prompt, DATA));

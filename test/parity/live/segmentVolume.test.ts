@@ -57,7 +57,7 @@ describe.skipIf(missing() !== undefined)("CT lesions, from the box of their midd
 
       const found: Record<string, VoxelMask> = {};
       for (const [name, crop] of [
-        ["whole", undefined],
+        ["whole", 0],
         ["crop", 2],
       ] as const) {
         // prettier-ignore

@@ -4,6 +4,7 @@ import { provenanceOf } from "../../../src/cli/provenance.js";
 const settings = {
   checkpoint: { name: "fine tuned.pth", sha256: "ab", embedded: false },
   preset: "MedSAM_Inference",
+  crop: 0,
   backend: "wasm",
   multimask: true,
 };
@@ -19,7 +20,7 @@ test("the command makes the masks again and names no folder", () => {
   );
   expect(command).toBe(
     "medsam segment 'it'\\''s.png' --box 1,2,3,4 --point 2,3,0 --checkpoint 'fine tuned.pth' " +
-      "--preset MedSAM_Inference --backend wasm --multimask",
+      "--preset MedSAM_Inference --crop 0 --backend wasm --multimask",
   );
 });
 
@@ -29,5 +30,7 @@ test("the embedded checkpoint needs no name in the command", () => {
     { image: "a.png", name: "a", targets: [{ prompt: { box: [1, 2, 3, 4] } }] },
     embedded,
   );
-  expect(command).toBe("medsam segment a.png --box 1,2,3,4 --preset MedSAM_Inference --backend wasm");
+  expect(command).toBe(
+    "medsam segment a.png --box 1,2,3,4 --preset MedSAM_Inference --crop 0 --backend wasm",
+  );
 });

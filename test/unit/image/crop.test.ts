@@ -19,7 +19,16 @@ describe("the region around a box", () => {
     expect(regionAround([2, 2, 20, 10], 2, IMAGE)).toEqual({ x: 0, y: 0, width: 36, height: 30 });
   });
 
-  it("holds the box and lies in the image, whatever they are", () => {
+  it("is larger where it has to hold points, all of them", () => {
+    const points = [
+      [14, 13],
+      [9, 25],
+    ] as const;
+    expect(regionAround([10, 12, 18, 16], 2, IMAGE, points.slice(0, 1))).toEqual({ x: 6, y: 6, width: 16, height: 16 }); // prettier-ignore
+    expect(regionAround([10, 12, 18, 16], 2, IMAGE, points)).toEqual({ x: 3, y: 3, width: 23, height: 23 });
+  });
+
+  it("holds the box and points and lies in the image, whatever they are", () => {
     const side = fc.integer({ min: 1, max: 60 });
     const share = fc.double({ min: 0, max: 1, noNaN: true });
     fc.assert(
@@ -31,11 +40,17 @@ describe("the region around a box", () => {
         share,
         share,
         fc.double({ min: 1, max: 9, noNaN: true }),
+        fc.array(fc.tuple(share, share), { maxLength: 3 }),
         (...draw) => {
-          const [width, height, a, b, c, d, factor] = draw;
+          const [width, height, a, b, c, d, factor, places] = draw;
+          const points = places.map(([x, y]) => [x * width, y * height] as const);
           const [x0, x1] = [a * width, b * width].sort((p, q) => p - q);
           const [y0, y1] = [c * height, d * height].sort((p, q) => p - q);
-          const region = regionAround([x0, y0, x1, y1], factor, { width, height });
+          const region = regionAround([x0, y0, x1, y1], factor, { width, height }, points);
+          for (const [x, y] of points) {
+            expect(x >= region.x && x <= region.x + region.width).toBe(true);
+            expect(y >= region.y && y <= region.y + region.height).toBe(true);
+          }
           expect(Object.values(region).every(Number.isInteger)).toBe(true);
           expect(Math.min(region.x, region.y, region.width - 1, region.height - 1)).toBeGreaterThanOrEqual(0);
           expect(region.x + region.width).toBeLessThanOrEqual(width);

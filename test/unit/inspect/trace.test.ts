@@ -2,7 +2,9 @@ import * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { useBackend } from "../../../src/backend/useBackend.js";
 import { TINY } from "../../../src/model/config.js";
+import { trace } from "../../../src/inspect/trace.js";
 import { Sam } from "../../../src/model/sam.js";
+import { SamPredictor } from "../../../src/predictor/samPredictor.js";
 import { traceImage } from "../../../src/traceImage.js";
 import { seededParameters } from "../../../src/weights/paramScope.js";
 
@@ -35,6 +37,15 @@ describe("traceImage", () => {
       ["image_encoder", "1,128,16,16"],
       ["mask_decoder.all_masks", "1,4,64,64"],
     ]);
+  });
+
+  it("says that nothing ran, where a predictor with a crop only got its image", async () => {
+    const predictor = new SamPredictor(model); // of the preset that belongs to this size
+    expect(predictor.crop).toBe(2);
+    await expect(trace(model, ["image_encoder"], () => predictor.setImage(IMAGE))).rejects.toThrow(
+      "no layer of the model ran in body; a SamPredictor with a crop encodes in predict",
+    );
+    await predictor.dispose();
   });
 
   it("names the nearest when there is no such value", async () => {

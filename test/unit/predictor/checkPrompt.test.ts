@@ -4,6 +4,8 @@ import { PromptError, type Box, type Prompt } from "../../../src/predictor/types
 
 const BOUNDS = { width: 200, height: 100, maskSide: 4 };
 const logits = (count: number, value = 0) => new Float32Array(count).fill(value);
+const MASK = { width: 4, height: 4, data: logits(16) };
+const MASK_OF_A_PART = { ...MASK, region: { x: 20, y: 10, width: 40, height: 40 } };
 
 describe("a prompt", () => {
   it.each<[string, Prompt]>([
@@ -29,6 +31,10 @@ describe("a prompt", () => {
         maskInput: { width: 4, height: 4, data: logits(16) },
       },
     ],
+    [
+      "all three, on a part of the image",
+      { box: [20, 10, 60, 50], pointCoords: [[30, 30]], pointLabels: [1], maskInput: MASK_OF_A_PART },
+    ],
   ])("may be %s", (_, prompt) => expect(() => checkPrompt(prompt, BOUNDS)).not.toThrow());
 
   it.each<[string, unknown, RegExp]>([
@@ -51,6 +57,21 @@ describe("a prompt", () => {
       "has a mask of another size",
       { maskInput: { width: 2, height: 2, data: logits(4) } },
       /expected the 4 x 4/,
+    ],
+    [
+      "has a mask of another image's part",
+      { maskInput: { ...MASK, region: { x: 180, y: 10, width: 40, height: 40 } } },
+      /columns 180 to 220 and rows 10 to 50, which is no part of the image of 200 x 100/,
+    ],
+    [
+      "has a point outside the part that its mask lies on",
+      { pointCoords: [[99, 20]], pointLabels: [1], maskInput: MASK_OF_A_PART },
+      /\[99, 20\] lies outside the part .* columns 20 to 60 and rows 10 to 50; predict without maskInput/,
+    ],
+    [
+      "has a box outside the part that its mask lies on",
+      { box: [30, 20, 50, 80], maskInput: MASK_OF_A_PART },
+      /\[50, 80\] lies outside the part/,
     ],
     ["has NaN in a mask", { maskInput: { width: 4, height: 4, data: logits(16, NaN) } }, /not finite/],
   ])("is refused when it %s", (_, prompt, message) => {

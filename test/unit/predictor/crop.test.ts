@@ -1,11 +1,19 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { useBackend } from "../../../src/backend/useBackend.js";
-import { cropImage, regionAround } from "../../../src/image/crop.js";
+import { cropImage, regionAround, wholeOf } from "../../../src/image/crop.js";
 import type { PixelImage } from "../../../src/image/pixels.js";
-import { TINY } from "../../../src/model/config.js";
+import { LITE_MEDSAM, TINY, VIT_B } from "../../../src/model/config.js";
+import {
+  defaultPreset,
+  LITE_MEDSAM_INFERENCE,
+  MEDSAM_INFERENCE,
+  MEDSAM_TINY,
+  withIntensity,
+} from "../../../src/predictor/presetTable.js";
+import { FULL_RANGE } from "../../../src/image/intensity.js";
 import { Sam } from "../../../src/model/sam.js";
-import { SamPredictor } from "../../../src/predictor/samPredictor.js";
+import { SamPredictor, type PredictorOptions } from "../../../src/predictor/samPredictor.js";
 import type { Box } from "../../../src/predictor/types.js";
 import { seededParameters } from "../../../src/weights/paramScope.js";
 
@@ -56,7 +64,8 @@ describe("SamPredictor with crop", () => {
     await byHand.dispose();
 
     expect(scores).toEqual(expected.scores);
-    expect(lowResLogits).toEqual(expected.lowResLogits);
+    expect(lowResLogits[0].data).toEqual(expected.lowResLogits[0].data);
+    expect(lowResLogits[0].region ?? wholeOf(SIZE)).toEqual(region);
     expect(masks[0]).toMatchObject(SIZE);
     let outside = 0;
     for (let row = 0; row < SIZE.height; row++)
@@ -105,22 +114,65 @@ describe("SamPredictor with crop", () => {
     expect(own.lowResLogits).toEqual(expected.lowResLogits);
   });
 
-  it("wants a box for each prompt, and points inside its crop", async () => {
+  it("shows the whole image for a prompt without a box", async () => {
     predictor = new SamPredictor(model, { crop: 2 });
     await predictor.setImage(IMAGE);
-    await expect(predictor.predict({ pointCoords: [[3, 3]], pointLabels: [1] })).rejects.toThrow(
-      "prompt without a box: with crop, each needs one to be cut around",
-    );
-    await expect(
-      predictor.predict({ box: [22, 14, 34, 24], pointCoords: [[3, 3]], pointLabels: [0] }),
-    ).rejects.toThrow(
-      "point at [3, 3] lies outside the crop around the box, columns 16 to 40 and rows 7 to 31",
-    );
+    const prompt = { pointCoords: [[3, 3]], pointLabels: [1] } as const;
+    const found = await predictor.predict(prompt);
+    const whole = new SamPredictor(model, { crop: 0 });
+    await whole.setImage(IMAGE);
+    expect(found).toEqual(await whole.predict(prompt));
+    await whole.dispose();
+  });
+
+  it("widens the square around the box to a point outside it", async () => {
+    predictor = new SamPredictor(model, { crop: 2 });
+    await predictor.setImage(IMAGE);
+    const box: Box = [22, 14, 34, 24];
+    const { lowResLogits } = await predictor.predict({ box, pointCoords: [[3, 4]], pointLabels: [0] });
+    expect(lowResLogits[0].region).toEqual(regionAround(box, 2, SIZE, [[3, 4]]));
+    expect(lowResLogits[0].region?.x).toBeLessThanOrEqual(3);
+  });
+
+  it("shows with an earlier mask what the mask was predicted on, whatever the crop", async () => {
+    predictor = new SamPredictor(model, { crop: 2 });
+    await predictor.setImage(IMAGE);
+    const box: Box = [22, 14, 34, 24];
+    const [maskInput] = (await predictor.predict({ box })).lowResLogits;
+    const smaller: Box = [24, 16, 30, 20];
+    const refined = await predictor.predict({ box: smaller, maskInput });
+    expect(refined.lowResLogits[0].region).toEqual(regionAround(box, 2, SIZE));
+
+    const whole = new SamPredictor(model, { crop: 0 });
+    await whole.setImage(IMAGE);
+    expect(await whole.predict({ box: smaller, maskInput })).toEqual(refined);
+    const [onWhole] = (await whole.predict({ box })).lowResLogits;
+    expect(onWhole).not.toHaveProperty("region");
+    const again = await predictor.predict({ box: smaller, maskInput: onWhole });
+    expect(again).toEqual(await whole.predict({ box: smaller, maskInput: onWhole }));
+    await whole.dispose();
+  });
+
+  it("takes its crop from the preset, unless it is told another", () => {
+    const made = (options: PredictorOptions) => new SamPredictor(model, options).crop;
+    predictor = new SamPredictor(model);
+    expect(predictor.crop).toBe(0);
+    expect(made({ preset: MEDSAM_TINY })).toBe(2);
+    expect(made({ preset: withIntensity(MEDSAM_TINY, FULL_RANGE) })).toBe(2);
+    expect(made({ preset: MEDSAM_TINY, crop: 0 })).toBe(0);
+    expect(made({ preset: MEDSAM_INFERENCE, crop: 3 })).toBe(3);
+  });
+
+  it("belongs to the checkpoint in the package and to its sizes, not to other weights", () => {
+    expect(defaultPreset(TINY)).toBe(MEDSAM_TINY);
+    expect(defaultPreset(VIT_B)).toBe(MEDSAM_INFERENCE);
+    expect(defaultPreset(CONFIG)).toBe(MEDSAM_INFERENCE);
+    expect(defaultPreset(LITE_MEDSAM)).toBe(LITE_MEDSAM_INFERENCE);
   });
 
   it("refuses a factor that would cut into the box", () => {
     predictor = new SamPredictor(model);
-    for (const crop of [0.5, 0, -2, NaN, Infinity])
+    for (const crop of [0.5, -2, NaN, Infinity])
       expect(() => new SamPredictor(model, { crop })).toThrow(`crop is ${crop}; expected at least 1`);
   });
 });

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, it } from "vitest";
-import { MEDSAM_INFERENCE } from "../../../src/predictor/presetTable.js";
+import { MEDSAM_INFERENCE, MEDSAM_TINY } from "../../../src/predictor/presetTable.js";
 import { SamPredictor } from "../../../src/predictor/samPredictor.js";
 import { MemoryEmbeddingCache } from "../../../src/predictor/embeddingCache.js";
 import { finetune, type FinetuneOptions } from "../../../src/train/finetune.js";
@@ -142,7 +142,7 @@ describe("a training", () => {
     model.dispose();
   });
 
-  it("trains on crops around objects, and scores as the predictor does with the same crop", async () => {
+  it("trains on crops around objects as the preset says, and scores as the predictor does with it", async () => {
     const model = smallestSam();
     // The lower right object first: its crop does not begin at the image's corner, and it is the one that is shown.
     const data = rectangles(2, 50);
@@ -153,8 +153,8 @@ describe("a training", () => {
         return { ...found, objects: [...objects].reverse() };
       },
     };
-    const result = await finetune({ ...BASE, model, crop: 2, steps: 40, validation, learningRate: 5e-3 }); // prettier-ignore
-    const cropping = new SamPredictor(model, { preset: MEDSAM_INFERENCE, crop: 2 });
+    const result = await finetune({ ...BASE, model, preset: MEDSAM_TINY, steps: 40, validation, learningRate: 5e-3 }); // prettier-ignore
+    const cropping = new SamPredictor(model, { preset: MEDSAM_TINY });
     const whole = new SamPredictor(model, { preset: MEDSAM_INFERENCE });
     let differ = false;
     for (const { image, box, predicted } of result.validation!.shown) {

@@ -71,7 +71,6 @@ describe("a training that cannot go on", () => {
     ["a rate that is no number", { learningRate: NaN }, /learningRate is null; expected a number, 0 or more/],
     ["a rise longer than the run", { warmUp: 6 }, /warmUp is 6; expected less than steps, 6/],
     ["a crop that cuts the object", { crop: 0.5 }, /crop is 0.5; expected at least 1/],
-    ["a crop around no box", { crop: 2, prompts: "point" }, /prompts is "point"; expected "box" with crop/],
     ["an unknown loss", { loss: "dice" as "sam" }, /loss is "dice"; expected one of medsam, sam/],
     ["an unknown schedule", { schedule: "linear" as "cosine" }, /schedule is "linear"; expected constant/],
     [

@@ -53,6 +53,12 @@ it("shows one object in a square around it, where it is asked to", () => {
   expect([...seen].sort()).toEqual([14, 30]);
 });
 
+it("shows the whole image where it is asked for points, as the predictor does", () => {
+  const found = caseOf(64, 48, [[4, 6, 11, 11], [40, 20, 55, 35]]); // prettier-ignore
+  const [cropping, whole] = [2, 0].map((crop) => new Sampler({ ...OPTIONS, crop }));
+  expect(cropping.sample(found, new Random(1), "point")).toEqual(whole.sample(found, new Random(1), "point"));
+});
+
 it("scales masks and boxes to the encoder's input, moved outwards by at most MedSAM's share", () => {
   const sampler = new Sampler(OPTIONS);
   const offsets = new Set<number>();

@@ -9,7 +9,8 @@ const FACTS = {
   model: { name: "m", architecture: "TINY", parameters: 1, imageSize: 128, sha256: "11", embedded: true, presets: [], preset: "MedSAM_Inference" }, // prettier-ignore
   ...{ version: "0", backend: "wasm", preset: "MedSAM_Inference", intensity: "preset", crop: false },
 };
-const logits = { width: 2, height: 2, data: Float32Array.of(0.1, -3.5e-20, 7, -0) };
+const region = { x: 3, y: 0, width: 40, height: 30 };
+const logits = { width: 2, height: 2, data: Float32Array.of(0.1, -3.5e-20, 7, -0), region };
 const session = editQuery(
   placePoint(placeBox(placeBox(EMPTY_SESSION, 0, [1, 2, 3, 4]), 2, [5, 6, 7, 8]), 2, { at: [9.5, 8], label: 0 }), // prettier-ignore
   2,

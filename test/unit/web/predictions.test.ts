@@ -25,6 +25,49 @@ test("what was under way for other settings is stopped; where it comes all the s
   expect(candidate()?.scores).toEqual([3]);
 });
 
+test("a box is answered while it is drawn with a crop too; when it is let go elsewhere, that is stopped", async () => {
+  const fake = new FakeModel();
+  const { app, predictions } = fake;
+  const draw = (x1: number) => {
+    const query = selectedObject(placeBox(sessionOf(app.value), 0, [10, 20, x1, 40]))!.prompts.get(0)!.query;
+    predictions.show(query);
+    return query;
+  };
+  expect(app.value.crop).toBe(true);
+  predictions.wake();
+  await fake.encoded();
+  const first = draw(30);
+  const answered = await fake.next("predict");
+  draw(31);
+  expect(answered.signal?.aborted).toBe(false);
+  answered.answer(answerOf(1));
+  await turns();
+  expect(predictions.candidate({ query: first })?.scores).toEqual([1]);
+
+  const under = await fake.next("predict");
+  edit(app, placeBox(sessionOf(app.value), 0, [10, 20, 50, 40]));
+  predictions.show(undefined);
+  expect(under.signal?.aborted).toBe(true);
+  under.fail(new Error("stopped"));
+  await fake.predicted(5);
+  const { prompts } = selectedObject(sessionOf(app.value))!;
+  expect(predictions.candidate(prompts.get(0)!)?.scores).toEqual([5]);
+  expect(app.value.notice).toBeUndefined();
+});
+
+test("a box that is let go where it was last answered goes on", async () => {
+  const fake = new FakeModel();
+  const { app, predictions } = fake;
+  predictions.wake();
+  await fake.encoded();
+  const session = placeBox(sessionOf(app.value), 0, [10, 20, 30, 40]);
+  predictions.show(selectedObject(session)!.prompts.get(0)!.query);
+  const drawn = await fake.next("predict");
+  edit(app, session);
+  predictions.show(undefined);
+  expect(drawn.signal?.aborted).toBe(false);
+});
+
 test("an image that was encoded although that was stopped counts as not encoded", async () => {
   const fake = new FakeModel();
   const { predictions } = fake;

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { sessionOf } from "../../../web/state/app.js";
-import { selectedObject } from "../../../web/state/session.js";
+import type { Box } from "../../../src/predictor/types.js";
+import { edit, sessionOf } from "../../../web/state/app.js";
+import { editQuery, placeBox, selectedObject } from "../../../web/state/session.js";
 import { Draft } from "../../../web/view/draft.js";
 import { pressTool, type Ground } from "../../../web/view/tools.js";
 import { FakeModel } from "./fakeModel.js";
@@ -31,13 +32,35 @@ test("a box that is drawn, or moved by a corner, ends below the pointer when the
   expect(boxOf(page)).toEqual([10, 10, 50, 70]);
 });
 
-test("the place whose attention is asked for stays below the pointer too", () => {
+test("the place whose attention is asked for stays below the pointer too, within what the model sees", () => {
   const page = ground();
-  page.app.update({ tool: "look", look: { step: [1, 1] } });
+  const region = { x: 5, y: 5, width: 50, height: 40 };
+  page.app.update({ tool: "look", look: { step: [1, 1], region } });
   const drag = pressTool(page, [10, 10], HAND);
   page.view = { x: 0, y: 0, scale: 2 };
   drag.move([80, 60]);
   expect(page.app.value.look?.at).toEqual([40, 30]);
+  drag.move([4, 160]);
+  expect(page.app.value.look?.at).toEqual([5, 45]);
+});
+
+test("a refined object whose box is moved begins anew, without the mask of the box before", () => {
+  const page = ground();
+  const place = (box: Box) => edit(page.app, placeBox(sessionOf(page.app.value), 0, box));
+  place([10, 10, 40, 30]);
+  const maskInput = { width: 1, height: 1, data: Float32Array.of(1) };
+  edit(
+    page.app,
+    editQuery(sessionOf(page.app.value), 0, (query) => ({ ...query, maskInput })),
+  );
+  const drag = pressTool(page, [40, 30], HAND);
+  drag.move([90, 70]);
+  drag.end([90, 70], true);
+  expect(selectedObject(sessionOf(page.app.value))?.prompts.get(0)?.query).toEqual({
+    box: [10, 10, 90, 70],
+    points: [],
+    multimask: false,
+  });
 });
 
 test("a zoom by the wheel stays while the image is moved", () => {
