@@ -104,7 +104,7 @@ Examples:
   Boxes in three slices, of one object; between them it is followed:
     $ medsam segment-volume ct.nii.gz --slice-box 31,95,255,190,350 --slice-box 50,99,258,180,340
   A click, and one outside; then clicks in two slices:
-    $ medsam segment-volume ct.nii.gz --point 142,302 --point 210,302,0 --slice 40
+    $ medsam segment-volume ct.nii.gz --point 142,302 --point 60,302,0 --slice 40
     $ medsam segment-volume ct.nii.gz --slice-point 36,142,302 --slice-point 44,140,300
   A mask that was drawn in one slice, or in a few:
     $ medsam segment-volume ct.nii.gz --mask drawn.nii.gz
