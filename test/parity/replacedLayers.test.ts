@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
+import type { BackendName } from "../../src/backend/startBackend.js";
 import { useBackend } from "../../src/backend/useBackend.node.js";
 import type { AnyLayer, LayerOutput } from "../../src/layers/layer.js";
 import { addLora } from "../../src/layers/lora.js";
@@ -16,6 +17,9 @@ import { BACKWARD, FORWARD } from "./backends.js";
 
 // Whatever form a backend takes, a layer that was replaced must compute. Every layer of the tree is tried, beside others
 // that are the package's own: of the children of each parent first the first ones, then the second ones, and so on.
+
+/** WebGPU is drawn by the processor here, which takes many minutes: MEDSAM_TEST_SLOW=1 asks for it. */
+const BACKENDS = FORWARD.filter((name) => name !== "webgpu" || process.env["MEDSAM_TEST_SLOW"] === "1");
 
 const MASK_DECODER = {
   depth: 1,
@@ -175,12 +179,12 @@ async function train(model: Sam): Promise<string> {
 }
 
 /** TensorFlow.js has no gradient of a depthwise convolution on WASM. */
-const ROUTES = [
+const ROUTES: readonly (readonly [string, keyof typeof CONFIGS, typeof predict, readonly BackendName[]])[] = [
   ["a prediction", "ViT", predict, FORWARD],
   ["a prediction", "TinyViT", predict, FORWARD],
   ["a training step", "ViT", train, [...BACKWARD, "wasm"]],
   ["a training step", "TinyViT", train, BACKWARD],
-] as const;
+];
 
 /** Paths by their place among the children of their parent; those that lie deepest come first. */
 function byPlace(model: Sam): Set<string>[] {
