@@ -70,6 +70,7 @@ def resizes():
                 "skimageReflect": pack(cubic(image, (out_h, out_w), "reflect")),
                 "skimageConstant": pack(cubic(image, (out_h, out_w), "constant")),
                 "pillowBilinear": pack(np.asarray(Image.fromarray(image).resize((out_w, out_h), Image.BILINEAR))),
+                "pillowBicubic": pack(np.asarray(Image.fromarray(image).resize((out_w, out_h)))),
                 "openCvCubic": pack(cv2.resize(image, (out_w, out_h), interpolation=cv2.INTER_CUBIC)),
                 "labels": pack(labels),
                 "skimageNearest": pack(

@@ -3,7 +3,7 @@ import { resizeOpenCvArea } from "../../../src/image/resizeArea.js";
 import { resizeCubicAntialiased } from "../../../src/image/resizeCubic.js";
 import { resizeNearest } from "../../../src/image/resizeNearest.js";
 import { resizeOpenCvCubic } from "../../../src/image/resizeOpenCv.js";
-import { resizePillowBilinear } from "../../../src/image/resizePillow.js";
+import { resizePillowBicubic, resizePillowBilinear } from "../../../src/image/resizePillow.js";
 import { fixture, unpack } from "./fixtures.js";
 
 interface Case {
@@ -14,6 +14,7 @@ interface Case {
   skimageReflect: string;
   skimageConstant: string;
   pillowBilinear: string;
+  pillowBicubic: string;
   openCvCubic: string;
   labels: string;
   skimageNearest: string;
@@ -75,6 +76,13 @@ test.each(["reflect", "constant"] as const)(
       const same = resizeCubicAntialiased(image, image.width, image.height, boundary);
       expect(Uint8Array.from(same)).toEqual(image.data);
     }
+  },
+);
+
+test.each(cases)(
+  "bicubic: $title is Pillow's to the bit",
+  ({ image, outWidth, outHeight, pillowBicubic }) => {
+    expect(resizePillowBicubic(image, outWidth, outHeight)).toEqual(unpack(pillowBicubic));
   },
 );
 
