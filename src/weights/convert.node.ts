@@ -50,23 +50,31 @@ export function convertCheckpoint(
   const opened = openCheckpointFile(input);
   try {
     const { checkpoint, renamed: toPaths, dropped, naming } = normaliseKeys(opened);
-    const nameOf = (path: string) => (names === "huggingface" ? naming.toHuggingFace(path) : path);
+    const stacks = names === "huggingface" ? naming.stacked : [];
+    const stackOf = (path: string) => stacks.find(({ originals }) => originals.includes(path));
+    const nameOf = (path: string) =>
+      stackOf(path)?.huggingFace ?? (names === "huggingface" ? naming.toHuggingFace(path) : path);
     const givenAs = new Map(toPaths.map(([given, path]) => [path, given]));
     const total = [...checkpoint.tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
     let written = 0;
-    const tensors = [...checkpoint.tensors].map(([name, info]): TensorToWrite => {
+    const tensors = [...checkpoint.tensors].flatMap(([name, info]): TensorToWrite[] => {
       const target = isFloat(info.dtype) ? (dtype ?? info.dtype) : info.dtype;
-      return {
-        name: nameOf(name),
-        dtype: target,
-        shape: info.shape,
-        bytes: () => {
-          const bytes = convertTensor(checkpoint, name, info.dtype, target);
-          written += sizeOf(info.shape);
-          onProgress?.(written / Math.max(total, 1));
-          return bytes;
+      const parts = stackOf(name)?.originals.filter((path) => checkpoint.tensors.has(path)) ?? [name];
+      if (parts[0] !== name) return []; // written with the first
+      const [rows, ...others] = info.shape;
+      return [
+        {
+          name: nameOf(name),
+          dtype: target,
+          shape: parts.length === 1 ? info.shape : [parts.length * rows, ...others],
+          bytes: () => {
+            const all = parts.map((path) => convertTensor(checkpoint, path, info.dtype, target));
+            written += parts.length * sizeOf(info.shape);
+            onProgress?.(written / Math.max(total, 1));
+            return all.length === 1 ? all[0] : Buffer.concat(all);
+          },
         },
-      };
+      ];
     });
     const renamed = [...checkpoint.tensors.keys()]
       .map((path) => [givenAs.get(path) ?? path, nameOf(path)] as const)

@@ -1,9 +1,10 @@
 import { CheckpointError, type Checkpoint, type TensorInfo } from "./checkpoint.js";
 import type { Naming } from "./naming.js";
+import { SAM2_NAMES } from "./sam2Names.js";
 import { SAM_NAMES } from "./samNames.js";
 
 /** Those of all families. */
-const NAMINGS: readonly Naming[] = [SAM_NAMES];
+const NAMINGS: readonly Naming[] = [SAM_NAMES, SAM2_NAMES];
 
 /** Whether a tensor is a constant or a counter that some files carry and nothing uses. @param name or path. */
 export function isUnused(name: string): boolean {
@@ -54,21 +55,36 @@ export function normaliseKeys(checkpoint: Checkpoint): NormalisedCheckpoint {
   const given = names.map(plain);
   const huggingFace = NAMINGS.find((naming) => naming.isHuggingFace(given));
   const toPath = (name: string) => huggingFace?.fromHuggingFace(plain(name)) ?? plain(name);
+  const stackOf = (name: string) =>
+    huggingFace?.stacked.find((stack) => stack.huggingFace === plain(name))?.originals;
 
-  const nameOf = new Map<string, string>();
+  const placeOf = new Map<string, Place>();
   const tensors = new Map<string, TensorInfo>();
   const dropped: string[] = [...(checkpoint.skipped ?? [])];
   for (const [name, info] of checkpoint.tensors) {
+    const originals = stackOf(name);
+    if (originals !== undefined) {
+      const [count, ...row] = info.shape;
+      if (count !== originals.length)
+        throw new CheckpointError(
+          `${checkpoint.source}: tensor "${name}" is [${info.shape}]; expected ${originals.length} rows`,
+        );
+      for (const [n, path] of originals.entries()) {
+        placeOf.set(path, { name, row: n, rows: count });
+        tensors.set(path, { ...info, shape: [1, ...row] });
+      }
+      continue;
+    }
     const path = toPath(name);
-    const earlier = nameOf.get(path);
+    const earlier = placeOf.get(path);
     if (isUnused(path)) dropped.push(name);
     else if (earlier === undefined) {
-      nameOf.set(path, name);
+      placeOf.set(path, { name });
       tensors.set(path, info);
-    } else if (isSame(checkpoint, earlier, name)) dropped.push(name);
+    } else if (isSame(checkpoint, earlier.name, name)) dropped.push(name);
     else
       throw new CheckpointError(
-        `${checkpoint.source}: tensors "${earlier}" and "${name}" are both ${path}, and differ; remove one of them`,
+        `${checkpoint.source}: tensors "${earlier.name}" and "${name}" are both ${path}, and differ; remove one of them`,
       );
   }
   return {
@@ -77,17 +93,25 @@ export function normaliseKeys(checkpoint: Checkpoint): NormalisedCheckpoint {
       metadata: checkpoint.metadata,
       tensors,
       readBytes(path) {
-        const name = nameOf.get(path);
-        if (name === undefined) throw new CheckpointError(`${checkpoint.source}: has no tensor "${path}"`);
-        return checkpoint.readBytes(name);
+        const place = placeOf.get(path);
+        if (place === undefined) throw new CheckpointError(`${checkpoint.source}: has no tensor "${path}"`);
+        const bytes = checkpoint.readBytes(place.name);
+        if (place.row === undefined) return bytes;
+        const size = bytes.length / place.rows;
+        return bytes.slice(place.row * size, (place.row + 1) * size);
       },
       close: () => checkpoint.close(),
     },
-    renamed: [...nameOf].filter(([path, name]) => path !== name).map(([path, name]) => [name, path]),
+    renamed: [...placeOf].filter(([path, { name }]) => path !== name).map(([path, { name }]) => [name, path]),
     dropped,
     naming: huggingFace ?? NAMINGS.find((naming) => naming.isOriginal(given)) ?? SAM_NAMES,
   };
 }
+
+/** Where a tensor of the state_dict is in the file: a tensor of it, or one of its rows. */
+type Place =
+  | { readonly name: string; readonly row?: undefined }
+  | { readonly name: string; readonly row: number; readonly rows: number };
 
 function isSame(checkpoint: Checkpoint, a: string, b: string): boolean {
   const [first, second] = [a, b].map((name) => checkpoint.tensors.get(name));

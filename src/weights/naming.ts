@@ -10,6 +10,14 @@ export interface Naming {
   toHuggingFace(path: string): string;
   /** Original state_dict path of one of Hugging Face's names. */
   fromHuggingFace(name: string): string;
+  /** Tensors of Hugging Face's that are several of the original ones. */
+  readonly stacked: readonly StackedTensor[];
+}
+
+/** One tensor of Hugging Face's whose rows are the original ones, in order: [n, …] and n times [1, …]. */
+export interface StackedTensor {
+  readonly huggingFace: string;
+  readonly originals: readonly string[];
 }
 
 /**
@@ -22,6 +30,7 @@ export type NameTable = readonly (readonly [original: string, huggingFace: strin
 export function tableNaming(
   table: NameTable,
   marks: { readonly original: RegExp; readonly huggingFace: RegExp },
+  stacked: readonly StackedTensor[] = [],
 ): Naming {
   const toHuggingFace = table.map(([original, huggingFace]) => rule(original, huggingFace));
   const fromHuggingFace = table.map(([original, huggingFace]) => rule(huggingFace, original));
@@ -31,6 +40,7 @@ export function tableNaming(
     isHuggingFace: (names) => names.some((name) => marks.huggingFace.test(name)),
     toHuggingFace: (path) => rename(path, toHuggingFace),
     fromHuggingFace: (name) => rename(name, fromHuggingFace),
+    stacked,
   };
 }
 

@@ -92,6 +92,8 @@ export interface LoadReport {
   readonly unexpected: readonly string[];
   /** Left out without being missed: unused constants, second copies, values of classes that are not known. */
   readonly dropped: readonly string[];
+  /** What the checkpoint does not tell, and was taken by default: a line each. Absent where there is nothing. */
+  readonly assumed?: readonly string[];
 }
 
 /**
