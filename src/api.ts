@@ -70,6 +70,16 @@ export {
   objectsFromMasks,
   type ObjectsFromLabelsOptions,
 } from "./predictor/volume/objectsFromLabels.js";
+export * from "./predictor/videoPredictor.js";
+export type {
+  FramePrompt,
+  PendingRecord,
+  VideoFrames,
+  VideoState,
+  VideoValues,
+} from "./predictor/videoState.js";
+export type { FrameRecord, MemoryBank } from "./predictor/memoryBank.js";
+export { Sam2ImagePredictor, type Sam2ImageOptions } from "./predictor/sam2ImagePredictor.js";
 
 // Evaluation
 export { filledBox, inscribedEllipse, otsuInBox, type ImageSize } from "./evaluate/baselines.js";
@@ -81,13 +91,29 @@ export { flatMask, type VoxelMask } from "./evaluate/voxelMask.js";
 
 // Model and layers
 export * from "./model/config.js";
-export { buildSam, type BuildOptions, type LoadOptions } from "./model/load.js";
+export {
+  buildModel,
+  buildSam,
+  buildSam2,
+  type BuildOptions,
+  type Built,
+  type LoadOptions,
+} from "./model/load.js";
 export { parameterShapes } from "./model/parameterShapes.js";
 export { configName, FAMILIES, familyOf, recogniseConfig } from "./model/families.js";
 export { TRAINABLE_PRESETS, type Family, type TrainablePreset } from "./model/family.js";
 export { Sam, type EncoderOf } from "./model/sam.js";
 export { PromptableModel, type PromptableInput } from "./model/promptableModel.js";
 export { disposeFeatures, type FeatureShapes, type ImageFeatures, type MapShape } from "./model/features.js";
+export * from "./model/sam2/config.js";
+export * from "./model/sam2/fpnNeck.js";
+export * from "./model/sam2/hiera.js";
+export * from "./model/sam2/imageEncoder.js";
+export * from "./model/sam2/maskDecoder.js";
+export * from "./model/sam2/memoryAttention.js";
+export * from "./model/sam2/memoryEncoder.js";
+export { Sam2 } from "./model/sam2/sam2.js";
+export * from "./model/sam2/tracking.js";
 export { SteppedEncoder } from "./model/steppedEncoder.js";
 export * from "./model/imageEncoder.js";
 export * from "./model/maskDecoder.js";
@@ -97,6 +123,7 @@ export * from "./model/twoWayTransformer.js";
 export * from "./layers/activation.js";
 export * from "./layers/biasedWindowAttention.js";
 export * from "./layers/convBn.js";
+export * from "./layers/convNext.js";
 export * from "./layers/convolution.js";
 export * from "./layers/embedding.js";
 export * from "./layers/fourierPositions.js";
@@ -112,11 +139,14 @@ export {
 export * from "./layers/linear.js";
 export { addLora, LoraAdapter, LoraLinear, mergeLora, type LoraConfig } from "./layers/lora.js";
 export * from "./layers/mlp.js";
+export * from "./layers/multiScaleAttention.js";
 export * from "./layers/norm.js";
 export * from "./layers/patchEmbed.js";
 export { Recomputed } from "./layers/recomputed.js";
 export { replaceLayers } from "./layers/replace.js";
+export * from "./layers/rotaryAttention.js";
 export * from "./layers/sequential.js";
+export * from "./layers/sinePositions.js";
 export * from "./layers/tokenAttention.js";
 
 // Weights

@@ -5,4 +5,4 @@
  */
 export * from "./api.js";
 export { useBackend } from "./backend/useBackend.js";
-export { loadMedSam, type CheckpointInput } from "./loadMedSam.js";
+export { loadMedSam, loadMedSam2, type CheckpointInput } from "./loadMedSam.js";

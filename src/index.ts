@@ -8,6 +8,7 @@ export { useBackend, type NodeBackendOptions } from "./backend/useBackend.node.j
 export {
   EMBEDDED_CHECKPOINT,
   loadMedSam,
+  loadMedSam2,
   type CheckpointInput,
   type NodeLoadOptions,
 } from "./loadMedSam.node.js";

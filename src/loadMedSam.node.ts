@@ -1,9 +1,12 @@
 import { fileURLToPath } from "node:url";
-import { loadMedSam as loadFromAnywhere } from "./loadMedSam.js";
-import type { SamConfig, TINY } from "./model/config.js";
-import { buildSam, type LoadOptions } from "./model/load.js";
+import { loadMedSam as loadFromAnywhere, loadMedSam2 as load2FromAnywhere, reported } from "./loadMedSam.js";
+import { buildSam, buildSam2, type LoadOptions } from "./model/load.js";
+import type { ModelConfig, SamConfig, TINY } from "./model/config.js";
+import type { Sam2Config } from "./model/sam2/config.js";
+import type { Sam2 } from "./model/sam2/sam2.js";
 import type { Sam } from "./model/sam.js";
 import { assertBackendInUse } from "./weights/backendInUse.js";
+import type { Checkpoint } from "./weights/checkpoint.js";
 import type { HubOptions } from "./weights/hub.node.js";
 import { openCheckpointFile } from "./weights/open.node.js";
 import { resolveWeights } from "./weights/resolve.node.js";
@@ -23,7 +26,7 @@ export const EMBEDDED_CHECKPOINT: string = fileURLToPath(
 export type CheckpointInput = string | URL | Uint8Array;
 
 /** How `loadMedSam` gets weights in Node, and builds a model of them. */
-export interface NodeLoadOptions<Config extends SamConfig = SamConfig>
+export interface NodeLoadOptions<Config extends ModelConfig = SamConfig>
   extends LoadOptions<Config>, HubOptions {}
 
 /**
@@ -43,15 +46,39 @@ export async function loadMedSam<Config extends SamConfig>(
   source: CheckpointInput = EMBEDDED_CHECKPOINT,
   options: NodeLoadOptions<Config> = {},
 ): Promise<Sam<Config>> {
+  if (isElsewhere(source)) return loadFromAnywhere(source, options);
+  return fromFile(source, options, (checkpoint) => reported(buildSam(checkpoint, options), options));
+}
+
+/**
+ * Loads MedSAM2 or SAM 2.1 from `.pt` or safetensors, as `loadMedSam`. What may be MedSAM2 is taken for it: pass
+ * `imageSize: 1024` for SAM 2.1 tiny. Call `useBackend` before.
+ *
+ * @throws CheckpointError when it cannot be fetched or read, or does not fit a SAM 2.1.
+ */
+export async function loadMedSam2(
+  source: CheckpointInput,
+  options: NodeLoadOptions<Sam2Config> = {},
+): Promise<Sam2> {
+  if (isElsewhere(source)) return load2FromAnywhere(source, options);
+  return fromFile(source, options, (checkpoint) => reported(buildSam2(checkpoint, options), options));
+}
+
+/** Not in a file of this computer, nor on the hub. */
+function isElsewhere(source: CheckpointInput): boolean {
+  return source instanceof Uint8Array || /^https?:/i.test(String(source));
+}
+
+async function fromFile<T>(
+  source: CheckpointInput,
+  options: HubOptions,
+  build: (checkpoint: Checkpoint) => T,
+): Promise<T> {
   assertBackendInUse();
-  const text = source instanceof Uint8Array ? undefined : String(source);
-  if (text === undefined || /^https?:/i.test(text)) return loadFromAnywhere(source, options);
-  const { path } = await resolveWeights(text, options);
+  const { path } = await resolveWeights(String(source), options);
   const checkpoint = openCheckpointFile(path);
   try {
-    const { model, report } = buildSam(checkpoint, options);
-    options.onReport?.(report);
-    return model;
+    return build(checkpoint);
   } finally {
     checkpoint.close();
   }

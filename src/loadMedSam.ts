@@ -1,9 +1,12 @@
 import type { SamConfig } from "./model/config.js";
-import { buildSam, type LoadOptions } from "./model/load.js";
+import { buildSam, buildSam2, type Built, type LoadOptions } from "./model/load.js";
+import type { PromptableModel } from "./model/promptableModel.js";
+import type { Sam2Config } from "./model/sam2/config.js";
+import type { Sam2 } from "./model/sam2/sam2.js";
 import type { Sam } from "./model/sam.js";
 import { assertBackendInUse } from "./weights/backendInUse.js";
 import { bytesSource } from "./weights/byteSource.js";
-import { CheckpointError } from "./weights/checkpoint.js";
+import { CheckpointError, type Checkpoint } from "./weights/checkpoint.js";
 import { HUB_URL, parseHubAddress } from "./weights/hubAddress.js";
 import { assertHash, findOnHub } from "./weights/hubFetch.js";
 import { openCheckpoint } from "./weights/open.js";
@@ -24,13 +27,37 @@ export async function loadMedSam<Config extends SamConfig = SamConfig>(
   source: CheckpointInput,
   options: LoadOptions<Config> = {},
 ): Promise<Sam<Config>> {
+  return fromBytes(source, (checkpoint) => reported(buildSam(checkpoint, options), options));
+}
+
+/**
+ * Loads MedSAM2 or SAM 2.1 from `.pt` or safetensors. What may be MedSAM2 is taken for it: pass `imageSize: 1024` for
+ * SAM 2.1 tiny. Call `useBackend` before.
+ *
+ * @throws CheckpointError when it cannot be fetched or read, or does not fit a SAM 2.1.
+ */
+export async function loadMedSam2(
+  source: CheckpointInput,
+  options: LoadOptions<Sam2Config> = {},
+): Promise<Sam2> {
+  return fromBytes(source, (checkpoint) => reported(buildSam2(checkpoint, options), options));
+}
+
+/** The model, after its report was told. */
+export function reported<Model extends PromptableModel>(
+  { model, report }: Built<Model>,
+  { onReport }: Pick<LoadOptions, "onReport">,
+): Model {
+  onReport?.(report);
+  return model;
+}
+
+async function fromBytes<T>(source: CheckpointInput, build: (checkpoint: Checkpoint) => T): Promise<T> {
   assertBackendInUse();
   const { bytes, name } = await readAll(source);
   const checkpoint = openCheckpoint(bytesSource(bytes, name));
   try {
-    const { model, report } = buildSam(checkpoint, options);
-    options.onReport?.(report);
-    return model;
+    return build(checkpoint);
   } finally {
     checkpoint.close();
   }

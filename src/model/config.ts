@@ -1,3 +1,5 @@
+import type { Sam2Config } from "./sam2/config.js";
+
 /** What configurations of all families have. Values of such a type are all there is of an architecture. */
 export interface CommonConfig {
   /** Which family it is of: configurations are told apart by it alone. */
@@ -23,7 +25,7 @@ export interface SamConfig extends CommonConfig {
 }
 
 /** A configuration of any family. */
-export type ModelConfig = SamConfig;
+export type ModelConfig = SamConfig | Sam2Config;
 
 /** Sizes of SAM's vision transformer. */
 export interface ViTSizes {

@@ -1,18 +1,11 @@
-import { CheckpointError, type TensorInfo } from "../weights/checkpoint.js";
+import type { TensorInfo } from "../weights/checkpoint.js";
 import { isSameConfig, type ModelConfig } from "./config.js";
 import type { Family } from "./family.js";
+import { SAM2_FAMILY } from "./sam2/sam2Family.js";
 import { SAM_FAMILY } from "./samFamily.js";
 
 /** All families of models that can be built. The first is what a file that tells nothing is measured by. */
-export const FAMILIES: readonly [Family, ...Family[]] = [SAM_FAMILY];
-
-/** Models that are asked for and cannot be built, told by names of tensors in either style. */
-const OTHERS = [
-  {
-    title: "SAM 2 or MedSAM2",
-    marks: /^(image_encoder\.trunk|vision_encoder\.backbone|memory_attention|sam_mask_decoder)\./,
-  },
-];
+export const FAMILIES: readonly [Family, ...Family[]] = [SAM_FAMILY, SAM2_FAMILY];
 
 /** The family that a configuration is of. @throws RangeError when there is none of this name. */
 export function familyOf({ family }: Pick<ModelConfig, "family">): Family {
@@ -24,25 +17,21 @@ export function familyOf({ family }: Pick<ModelConfig, "family">): Family {
   return found;
 }
 
+/** The family that a checkpoint's tensors are of; the first where no name tells. @param tensors by state_dict path. */
+export function familyOfTensors(tensors: ReadonlyMap<string, TensorInfo>): Family {
+  const paths = [...tensors.keys()];
+  return FAMILIES.find(({ naming }) => naming.isOriginal(paths)) ?? FAMILIES[0];
+}
+
 /**
  * Reads a configuration off a checkpoint's names and shapes. For a SAM everything can be read but the decoder's number
- * of heads, which is SAM's default of 8.
+ * of heads, which is SAM's default of 8; for a SAM 2.1 it is found among the known ones.
  *
  * @param tensors by state_dict path (original names).
- * @throws CheckpointError naming another model that it is, or what is missing for this to be a SAM.
+ * @throws CheckpointError naming what is missing for this to be of its family.
  */
 export function recogniseConfig(tensors: ReadonlyMap<string, TensorInfo>, source: string): ModelConfig {
-  const paths = [...tensors.keys()];
-  const family = FAMILIES.find(({ naming }) => naming.isOriginal(paths));
-  for (const { title, marks } of family === undefined ? OTHERS : []) {
-    const mark = paths.find((path) => marks.test(path));
-    if (mark !== undefined)
-      throw new CheckpointError(
-        `${source}: holds weights of ${title}, as its tensor ${mark} tells; expected those of ` +
-          `${FAMILIES.map((known) => known.title).join(", ")}`,
-      );
-  }
-  return (family ?? FAMILIES[0]).recognise(tensors, source);
+  return familyOfTensors(tensors).recognise(tensors, source);
 }
 
 /** Name of a known configuration, for people; `custom` for any other. */

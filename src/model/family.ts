@@ -33,6 +33,14 @@ export interface Family<Config extends ModelConfig = ModelConfig> {
    * @throws CheckpointError naming what is missing.
    */
   recognise(tensors: ReadonlyMap<string, TensorInfo>, source: string): Config;
+  /**
+   * The same configuration for images of another size; absent where the size stands in the checkpoint.
+   *
+   * @throws RangeError for a size that cannot be.
+   */
+  withImageSize?(config: Config, imageSize: number): Config;
+  /** What a checkpoint of this configuration does not tell, and was taken by default: a line each. */
+  assumed?(config: Config): readonly string[];
   /** Builds the model, taking its parameters from a checkpoint by state_dict path. */
   build(params: ParamScope, config: Config): PromptableModel;
   /** Name of the preset that belongs to a model (see `PRESETS`). */

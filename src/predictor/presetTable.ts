@@ -3,10 +3,10 @@ import { toRgb, type PixelImage } from "../image/pixels.js";
 import { resizeOpenCvArea } from "../image/resizeArea.js";
 import { resizeCubicAntialiased } from "../image/resizeCubic.js";
 import { resizeOpenCvCubic } from "../image/resizeOpenCv.js";
-import { resizePillowBilinear } from "../image/resizePillow.js";
+import { resizePillowBicubic, resizePillowBilinear, resizeTriangle } from "../image/resizePillow.js";
 import type { ModelConfig } from "../model/config.js";
 import { familyOf } from "../model/families.js";
-import { LOGITS, PROBABILITIES, type PreparedImage, type Preset } from "./presets.js";
+import { LOGITS, PROBABILITIES, SQUARE_LOGITS, type PreparedImage, type Preset } from "./presets.js";
 
 /** An image of 8 bits a channel. */
 export type EightBitImage = PixelImage & { readonly data: Uint8Array };
@@ -128,6 +128,37 @@ export const LITE_MEDSAM_INFERENCE: Preset = {
   },
 };
 
+const IMAGENET_MEAN = [0.485, 0.456, 0.406];
+const IMAGENET_STD = [0.229, 0.224, 0.225];
+
+/**
+ * MedSAM2's inference in volumes, which is also SAM 2's in videos: the whole slice becomes a square by Pillow's cubic
+ * resize, divided by 255 and normalised.
+ *
+ * @see bowang-lab/MedSAM2, medsam2_infer_3D_CT.py
+ */
+export const MEDSAM2_INFER_3D_CT: Preset = {
+  name: "medsam2_infer_3D_CT",
+  description: "MedSAM2's script for CT volumes, and SAM 2 on videos: cubic resize to a square, normalised",
+  intensity: FULL_RANGE,
+  ...SQUARE_LOGITS,
+  prepare: (image, side) => square(image, side, normalise(resizePillowBicubic(image, side, side))),
+};
+
+/**
+ * SAM 2's predictor for single images: a smoothed linear resize to a square, normalised.
+ *
+ * @see sam2/sam2_image_predictor.py; sam2/utils/transforms.py, `SAM2Transforms`
+ */
+export const SAM2_IMAGE_PREDICTOR: Preset = {
+  name: "SAM2ImagePredictor",
+  description: "SAM 2's predictor for single images: smoothed linear resize to a square, normalised",
+  intensity: FULL_RANGE,
+  ...SQUARE_LOGITS,
+  lowResLimit: 32,
+  prepare: (image, side) => square(image, side, normalise(resizeTriangle(image, side, side))),
+};
+
 /** All presets, the default first. */
 export const PRESETS: readonly Preset[] = [
   MEDSAM_INFERENCE,
@@ -137,6 +168,8 @@ export const PRESETS: readonly Preset[] = [
   PRE_GREY_RGB,
   SAM_PREDICTOR,
   LITE_MEDSAM_INFERENCE,
+  MEDSAM2_INFER_3D_CT,
+  SAM2_IMAGE_PREDICTOR,
 ];
 
 /** What belongs to a model when nothing else is asked for: see `Family`. */
@@ -182,6 +215,11 @@ function stretchToUnit(values: Uint8Array | Float64Array): Float32Array {
   const out = new Float32Array(values.length);
   for (let i = 0; i < out.length; i++) out[i] = (values[i] - low) / span;
   return out;
+}
+
+/** RGB values of 0 to 255 by ImageNet's mean and deviation of each channel. */
+function normalise(values: Uint8Array | Float64Array): Float32Array {
+  return Float32Array.from(values, (value, n) => (value / 255 - IMAGENET_MEAN[n % 3]) / IMAGENET_STD[n % 3]);
 }
 
 /** Values that fill the whole square. */

@@ -45,6 +45,8 @@ export interface Preset {
   upsample(logits: tf.Tensor3D, frame: Frame): tf.Tensor;
   /** The mask is where the upsampled map is above this. */
   readonly threshold: number;
+  /** Low-resolution logits are cut off here, on both sides, when they are given back. Default: not at all. */
+  readonly lowResLimit?: number;
   /** The upsampled map as logits, positive inside the mask. */
   toLogits(map: tf.Tensor): tf.Tensor;
 }
@@ -62,6 +64,13 @@ export const LOGITS: Pick<Preset, "upsample" | "threshold" | "toLogits"> = {
     const square = resizeBilinear(logits, [side, side]);
     return resizeBilinear(square.slice([0, 0, 0], [-1, height, width]), imageSize);
   },
+  threshold: 0,
+  toLogits: (map) => map,
+};
+
+/** SAM 2 resizes the logits to the image at once: its input is the whole image, made square. */
+export const SQUARE_LOGITS: Pick<Preset, "upsample" | "threshold" | "toLogits"> = {
+  upsample: (logits, { imageSize }) => resizeBilinear(logits, imageSize),
   threshold: 0,
   toLogits: (map) => map,
 };

@@ -13,6 +13,7 @@ import type { Preset } from "./presets.js";
 import { defaultPreset, toEightBit, type EightBitImage } from "./presetTable.js";
 import { promptTensors } from "./promptTensors.js";
 import { seenRegion } from "./seenRegion.js";
+import { Turns } from "./turns.js";
 import type { Box, LogitMap, PredictOptions, Prediction, Prompt } from "./types.js";
 
 /** What is done around the model, and what part of the image it sees. */
@@ -43,11 +44,7 @@ export class SamPredictor {
   readonly crop: number;
   private image: EightBitImage | undefined;
   private encoded: Encoded | undefined;
-  /** Settles after the calls made so far; never fails. */
-  private last: Promise<unknown> = Promise.resolve();
-  /** Calls under way. */
-  private waiting = 0;
-  private isDisposed = false;
+  private readonly turns = new Turns("the predictor is disposed; make another with new SamPredictor(model)");
   private readonly cache: EmbeddingCache | undefined;
   private keys: EmbeddingKeys;
 
@@ -70,7 +67,7 @@ export class SamPredictor {
 
   /** A predictor of the same model and options, with an image of its own. */
   another(): SamPredictor {
-    this.assertUsable();
+    this.turns.assertOpen();
     const { model, preset, crop, cache } = this;
     const other = new SamPredictor(model, { preset, crop, cache });
     other.keys = this.keys;
@@ -84,7 +81,7 @@ export class SamPredictor {
    * @throws RangeError when the model or the predictor is disposed, as `predict`.
    */
   setImage(image: PixelImage, call: LongCall = {}): Promise<void> {
-    return this.inTurn(async () => {
+    return this.turns.run(async () => {
       this.assertAlive();
       const bytes = toEightBit(this.preset, checkPixels(image));
       const encoded = this.crop === 0 ? await this.encode(bytes, wholeOf(bytes), call) : undefined;
@@ -99,13 +96,13 @@ export class SamPredictor {
    * @throws PromptError when the prompt cannot be used; Error before `setImage`.
    */
   async predict(prompt: Prompt, options: PredictOptions & LongCall = {}): Promise<Prediction> {
-    const [prediction] = await this.inTurn(() => this.predictAll([prompt], options));
+    const [prediction] = await this.turns.run(() => this.predictAll([prompt], options));
     return prediction;
   }
 
   /** One prediction a box, decoded in batches that fit memory. */
   predictBoxes(boxes: readonly Box[], options: PredictOptions & LongCall = {}): Promise<Prediction[]> {
-    return this.inTurn(() =>
+    return this.turns.run(() =>
       this.predictAll(
         boxes.map((box) => ({ box })),
         options,
@@ -115,7 +112,7 @@ export class SamPredictor {
 
   /** Takes the image out with its features, so that another can come; `undefined` when there is none. */
   takeImage(): Promise<EncodedImage | undefined> {
-    return this.inTurn(() => {
+    return this.turns.run(() => {
       const taken = this.image && new TakenImage(this.image, this.encoded);
       this.image = this.encoded = undefined;
       return taken;
@@ -129,7 +126,7 @@ export class SamPredictor {
    * @throws TypeError for anything else, and for an image that was put back before, or disposed.
    */
   putImage(taken: EncodedImage): Promise<void> {
-    return this.inTurn(() => {
+    return this.turns.run(() => {
       if (!(taken instanceof TakenImage)) throw new TypeError("the image was not taken out of a predictor");
       const { image, encoded } = taken.give();
       this.hold(image, encoded);
@@ -138,7 +135,7 @@ export class SamPredictor {
 
   /** Forgets the image and frees its features. */
   resetImage(): Promise<void> {
-    return this.inTurn(() => this.hold(undefined, undefined));
+    return this.turns.run(() => this.hold(undefined, undefined));
   }
 
   /**
@@ -146,9 +143,7 @@ export class SamPredictor {
    * made from now on are refused.
    */
   dispose(): Promise<void> {
-    if (!this.isDisposed) this.last = this.resetImage();
-    this.isDisposed = true;
-    return this.last.then(() => undefined);
+    return this.turns.close(() => this.hold(undefined, undefined));
   }
 
   /** `prompts` all have the same parts, so that they fit one tensor each. */
@@ -228,26 +223,32 @@ export class SamPredictor {
     { multimaskOutput = false, returnLogits = false }: PredictOptions,
   ): Promise<Prediction[]> {
     const { preset } = this;
-    const tensors = tf.tidy(() => {
-      const decoded = this.model.decode(features, promptTensors(prompts, frame, region), multimaskOutput);
-      const low = decoded.masks; // [B, M, 4·grid, 4·grid]
-      const [batch, count, side] = low.shape;
-      const maps = preset.upsample(low.reshape([batch * count, side, side]), frame); // [B·M, H, W]
-      return {
-        low,
-        scores: decoded.iouPredictions, // [B, M]
-        masks: maps.greater(preset.threshold),
-        logits: returnLogits ? preset.toLogits(maps) : undefined,
-      };
-    });
+    const { lowResLimit: limit = Infinity } = preset;
+    const held: tf.Tensor[] = [];
     try {
-      const [, count, side] = tensors.low.shape;
+      const decoded = tf.tidy(() =>
+        this.model.decode(features, promptTensors(prompts, frame, region), multimaskOutput),
+      );
+      held.push(decoded.masks, decoded.iouPredictions); // [B, M, 4·grid, 4·grid], [B, M]
+      const [batch, count, side] = decoded.masks.shape;
+      const flat = decoded.masks.reshape<tf.Tensor3D>([batch * count, side, side]);
+      held.push(flat);
+      const refined = await this.refined(flat);
+      held.push(refined);
+      const wide = tf.tidy(() => {
+        const maps = preset.upsample(refined, frame); // [B·M, H, W]
+        return {
+          masks: maps.greater(preset.threshold),
+          logits: returnLogits ? preset.toLogits(maps) : undefined,
+        };
+      });
+      held.push(wide.masks, ...(wide.logits === undefined ? [] : [wide.logits]));
       const [height, width] = frame.imageSize;
       const [low, scores, masks, logits] = await Promise.all([
-        tensors.low.data<"float32">(),
-        tensors.scores.data<"float32">(),
-        tensors.masks.data<"bool">(),
-        tensors.logits?.data<"float32">(),
+        flat.data<"float32">(),
+        decoded.iouPredictions.data<"float32">(),
+        wide.masks.data<"bool">(),
+        wide.logits?.data<"float32">(),
       ]);
       const size = { width: whole.width, height: whole.height };
       const place = <T extends Float32Array | Uint8Array>(values: T, fill: number) =>
@@ -263,7 +264,7 @@ export class SamPredictor {
           lowResLogits: candidates.map((n) => ({
             width: side,
             height: side,
-            data: piece(low, n, side * side),
+            data: piece(low, n, side * side).map((logit) => Math.max(-limit, Math.min(limit, logit))),
             ...(!isSameRegion(whole, region) && { region }),
           })),
           ...(logits && {
@@ -275,8 +276,13 @@ export class SamPredictor {
         };
       });
     } finally {
-      tf.dispose(tensors);
+      tf.dispose(held);
     }
+  }
+
+  /** Low-resolution logits [n, h, w] as masks are made of them; a tensor of its own. For subclasses. */
+  protected refined(logits: tf.Tensor3D): tf.Tensor3D | Promise<tf.Tensor3D> {
+    return logits.clone();
   }
 
   /** Takes the place of what was held before. */
@@ -289,25 +295,6 @@ export class SamPredictor {
   private assertAlive(): void {
     if (this.model.isDisposed) throw new RangeError("the model is disposed; load it again");
   }
-
-  private assertUsable(): void {
-    if (this.isDisposed)
-      throw new RangeError("the predictor is disposed; make another with new SamPredictor(model)");
-  }
-
-  /** Runs a call after those made before; at once when there are none. */
-  private async inTurn<T>(task: () => T | Promise<T>): Promise<T> {
-    this.assertUsable();
-    const before = this.waiting++ === 0 ? undefined : this.last;
-    const run = before === undefined ? attempt(task) : before.then(task);
-    const done = () => void this.waiting--;
-    this.last = run.then(done, done);
-    return run;
-  }
-}
-
-async function attempt<T>(task: () => T | Promise<T>): Promise<T> {
-  return await task();
 }
 
 /** Part `n` of a list of equal parts. */

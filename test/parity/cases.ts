@@ -12,7 +12,7 @@ import { LayerNorm, LayerNorm2d } from "../../src/layers/norm.js";
 import { PatchEmbed } from "../../src/layers/patchEmbed.js";
 import { RotaryAttention } from "../../src/layers/rotaryAttention.js";
 import { TokenAttention } from "../../src/layers/tokenAttention.js";
-import { readConfig } from "../../src/model/config.js";
+import { readConfig, type SamConfig } from "../../src/model/config.js";
 import { EncoderBlock } from "../../src/model/imageEncoder.js";
 import type { PromptableInput } from "../../src/model/promptableModel.js";
 import { MultiScaleBlock } from "../../src/model/sam2/hiera.js";
@@ -115,7 +115,7 @@ export async function forwardLayer({
 /** A small model of a fixture with its inputs. */
 export function loadModel(fixture: Fixture) {
   const { config, multimask } = fixture.case as { config: unknown; multimask: boolean };
-  const model = new Sam(oracleParameters(), readConfig(config));
+  const model = new Sam(oracleParameters(), readConfig(config) as SamConfig);
   const inputs = under(fixture.tensors, "input.");
   const tensor = (key: string, isMap = false) => {
     const value = inputs.get(key);
@@ -169,7 +169,7 @@ function stack(maps: readonly (readonly LogitMap[])[]): TracedTensor {
 
 /** What a predictor of a fixture computes on the way, and how many mask pixels are unlike the maps of PyTorch. Frees everything. */
 export async function forwardPredictor(name: string, fixture: Fixture) {
-  const model = new Sam(oracleParameters(), readConfig(fixture.case["config"]));
+  const model = new Sam(oracleParameters(), readConfig(fixture.case["config"]) as SamConfig);
   const preset = findPreset(PRESET[name]);
   const pixels = fixture.tensors.get("input.pixels")!;
   const [height, width] = pixels.shape;

@@ -5,8 +5,7 @@ import { compareWithReference, PARITY_TOLERANCE } from "../../src/inspect/parity
 import type { ParityReference } from "../../src/inspect/reference.js";
 import type { GridAttention } from "../../src/layers/gridAttention.js";
 import { Layer } from "../../src/layers/layer.js";
-import type { MlpBlock } from "../../src/layers/mlp.js";
-import { readConfig } from "../../src/model/config.js";
+import { readConfig, type SamConfig } from "../../src/model/config.js";
 import type { EncoderBlock } from "../../src/model/imageEncoder.js";
 import { type ImageEncoder } from "../../src/model/imageEncoder.js";
 import { Sam } from "../../src/model/sam.js";
@@ -16,10 +15,12 @@ import { oracleParameters } from "./oracle.js";
 
 const FIXTURE = readFixture("model-box");
 
+const CONFIG = readConfig(FIXTURE.case["config"]) as SamConfig;
+
 /** What PyTorch recorded of a small model. */
 const REFERENCE: ParityReference = {
   source: "model-box",
-  config: readConfig(FIXTURE.case["config"]),
+  config: CONFIG,
   torch: "2.13",
   paths: [...computed(FIXTURE.tensors).keys()],
   has: (name) => FIXTURE.tensors.has(name),
@@ -82,12 +83,12 @@ class MaskedAttention extends Layer {
 
 function blockOf(model: Sam, isGlobal: boolean): { block: EncoderBlock; path: string } {
   const { blocks } = model.imageEncoder as ImageEncoder;
-  const index = blocks.findIndex((block) => ((block as EncoderBlock).windowSize === 0) === isGlobal);
-  return { block: blocks[index] as EncoderBlock, path: `image_encoder.blocks.${index}` };
+  const index = blocks.findIndex((block) => (block.windowSize === 0) === isGlobal);
+  return { block: blocks[index], path: `image_encoder.blocks.${index}` };
 }
 
 async function compare(mutate: (model: Sam) => void) {
-  const model = new Sam(oracleParameters(), REFERENCE.config);
+  const model = new Sam(oracleParameters(), CONFIG);
   mutate(model);
   const inputs = {
     images: toTensor(FIXTURE.tensors.get("input.image")!, true),
@@ -131,7 +132,7 @@ describe("the comparison with PyTorch names the module at fault", () => {
 
   it("GELU in its tanh form", async () => {
     const found = await departsIn((model) => {
-      (blockOf(model, false).block.mlp as MlpBlock).act = new TanhGelu();
+      blockOf(model, false).block.mlp.act = new TanhGelu();
     });
     expect(found).toBe("image_encoder.blocks.0.mlp.act");
   });
@@ -140,7 +141,7 @@ describe("the comparison with PyTorch names the module at fault", () => {
     let expected = "";
     const found = await departsIn((model) => {
       const { block, path } = blockOf(model, true);
-      const attention = block.attn as GridAttention;
+      const attention = block.attn;
       [attention.relPosH, attention.relPosW] = [attention.relPosW, attention.relPosH];
       expected = `${path}.attn.scores`;
     });
@@ -150,7 +151,7 @@ describe("the comparison with PyTorch names the module at fault", () => {
   it("a mask over the tokens that pad a window", async () => {
     const replaced = (masks: boolean) => (model: Sam) => {
       const { block } = blockOf(model, false);
-      block.attn = new MaskedAttention(block.attn as GridAttention, masks);
+      block.attn = new MaskedAttention(block.attn, masks);
     };
     expect(await departsIn(replaced(true))).toBe("image_encoder.blocks.0.attn.proj");
     // Without the mask it is upstream's, but for the intermediates that it does not name.
@@ -165,8 +166,8 @@ describe("the comparison with PyTorch names the module at fault", () => {
 
   it("another configuration, before anything runs", async () => {
     const model = new Sam(oracleParameters(), {
-      ...REFERENCE.config,
-      imageSize: 2 * REFERENCE.config.imageSize,
+      ...CONFIG,
+      imageSize: 2 * CONFIG.imageSize,
     });
     await expect(
       compareWithReference(model, REFERENCE, PARITY_TOLERANCE, () => Promise.reject(new Error("ran"))),

@@ -62,6 +62,7 @@ MEDSAM2: Config = {
     "imageSize": 512,
     "patchSize": 16,
     "imageEncoder": {
+        "type": "Hiera",
         "embedDim": 96,
         "numHeads": 1,
         "stages": [1, 2, 7, 2],
@@ -175,11 +176,14 @@ def build(config: Config, predictor: type | None = None, **options: Any) -> nn.M
     ).eval()
 
 
-def fill(model: nn.Module) -> nn.Module:
-    """The generator's weights; with the one exception that the object is there, as the printed numbers want it."""
+def fill(model: nn.Module, score: float = 5.0) -> nn.Module:
+    """The generator's weights; with the one exception that the object is there, as the printed numbers want it.
+
+    `score` is what is added to the logit of an object being in the frame.
+    """
     oracle.fill(model)
     with torch.no_grad():
-        model.state_dict()["sam_mask_decoder.pred_obj_score_head.layers.2.bias"].fill_(5.0)
+        model.state_dict()["sam_mask_decoder.pred_obj_score_head.layers.2.bias"].fill_(score)
     return model
 
 
@@ -195,7 +199,8 @@ ATTENTIONS = (hieradet.MultiScaleAttention, transformer.Attention)
 @contextmanager
 def capture(root: nn.Module, *, attention: bool = True) -> Iterator[Record]:
     """Records the outputs of all modules of `root` while the context is open, by state_dict path, and named
-    intermediates, as `sam.capture` does. A module that runs again leaves its last value.
+    intermediates, as `sam.capture` does. A module that runs again leaves its last value. What is the same for all
+    objects of a frame is kept once.
 
     With `attention=False` q, k, v and scores are left out.
     """
@@ -215,10 +220,10 @@ def capture(root: nn.Module, *, attention: bool = True) -> Iterator[Record]:
             elif parent and path.endswith("blocks.0") and isinstance(parent[1], hieradet.Hiera):
                 keep(join(parent[0], "tokens"), args[0])
             elif isinstance(module, memory_attention.MemoryAttention):
-                for name in ("memory", "memory_pos"):
-                    keep(join(path, name), kwargs[name].transpose(0, 1))
+                keep(join(path, "memory"), kwargs["memory"].transpose(0, 1))
+                keep(join(path, "memory_pos"), kwargs["memory_pos"].transpose(0, 1)[:1])
             elif isinstance(module, memory_encoder.MemoryEncoder):
-                keep(join(path, "pix_feat"), args[0])
+                keep(join(path, "pix_feat"), args[0][:1])
                 keep(join(path, "masks"), args[1])
             if parent and path.endswith((".proj", ".out_proj")) and isinstance(parent[1], ATTENTIONS):
                 keep(join(parent[0], "heads"), args[0])
@@ -240,7 +245,7 @@ def capture(root: nn.Module, *, attention: bool = True) -> Iterator[Record]:
             elif isinstance(module, memory_attention.MemoryAttention):
                 keep(path, output.transpose(0, 1))
             elif isinstance(output, torch.Tensor):
-                keep(path, output)
+                keep(path, output[:1] if path.endswith("pix_feat_proj") else output)
             elif type(module) in PAIRS:
                 for name, value in zip(PAIRS[type(module)], output):
                     keep(join(path, name), value)

@@ -1,22 +1,14 @@
-import type { MaskDecoderSizes } from "../config.js";
+import type { CommonConfig } from "../config.js";
 
-/** Sizes of a SAM 2.1. All of them are values of this type; no code is written for one of them. */
-export interface Sam2Config {
+/** Sizes of a SAM 2.1 or MedSAM2. Cells of the embedding's grid are 16 pixels (`backbone_stride` upstream). */
+export interface Sam2Config extends CommonConfig {
   readonly family: "sam2";
-  /** Side of the square input of the image encoder, in pixels. */
-  readonly imageSize: number;
-  /** Pixels a cell of the embedding's grid (`backbone_stride` upstream). */
-  readonly patchSize: 16;
   readonly imageEncoder: HieraSizes;
-  /** Width of embedding, prompts, decoder and memory attention (`d_model`, `hidden_dim` upstream). */
-  readonly promptEmbedDim: number;
-  readonly maskInChans: number;
-  readonly maskDecoder: MaskDecoderSizes;
   readonly memoryAttention: MemoryAttentionSizes;
   readonly memoryEncoder: MemoryEncoderSizes;
-  /** Frames whose memories are looked at: the prompted ones together, and one less than this before the current one. */
+  /** Frames whose memories are looked at: the prompted ones, and one less than this of those before the current one. */
   readonly numMaskmem: number;
-  /** Object pointers that are looked at beside the memories. */
+  /** Frames whose object pointers are looked at. */
   readonly maxObjPtrsInEncoder: number;
 }
 
@@ -27,6 +19,7 @@ export interface Sam2Config {
  * @see sam2/modeling/backbones/hieradet.py, `Hiera`
  */
 export interface HieraSizes {
+  readonly type: "Hiera";
   /** Width of the first stage. */
   readonly embedDim: number;
   /** Heads of the first stage. */
@@ -79,6 +72,7 @@ const SAM2_1 = {
 export const SAM2_1_TINY = {
   ...SAM2_1,
   imageEncoder: {
+    type: "Hiera",
     embedDim: 96,
     numHeads: 1,
     stages: [1, 2, 7, 2],
@@ -88,7 +82,7 @@ export const SAM2_1_TINY = {
   },
 } as const satisfies Sam2Config;
 
-/** SAM 2.1 small: 46.0 million parameters. @see sam2/configs/sam2.1/sam2.1_hiera_s.yaml */
+/** SAM 2.1 small: 46.1 million parameters. @see sam2/configs/sam2.1/sam2.1_hiera_s.yaml */
 export const SAM2_1_SMALL = {
   ...SAM2_1,
   imageEncoder: { ...SAM2_1_TINY.imageEncoder, stages: [1, 2, 11, 2], globalAttBlocks: [7, 10, 13] },
@@ -98,6 +92,7 @@ export const SAM2_1_SMALL = {
 export const SAM2_1_BASE_PLUS = {
   ...SAM2_1,
   imageEncoder: {
+    type: "Hiera",
     embedDim: 112,
     numHeads: 2,
     stages: [2, 3, 16, 3],
@@ -107,10 +102,11 @@ export const SAM2_1_BASE_PLUS = {
   },
 } as const satisfies Sam2Config;
 
-/** SAM 2.1 large: 224.5 million parameters. @see sam2/configs/sam2.1/sam2.1_hiera_l.yaml */
+/** SAM 2.1 large: 224.4 million parameters. @see sam2/configs/sam2.1/sam2.1_hiera_l.yaml */
 export const SAM2_1_LARGE = {
   ...SAM2_1,
   imageEncoder: {
+    type: "Hiera",
     embedDim: 144,
     numHeads: 2,
     stages: [2, 6, 36, 4],

@@ -24,6 +24,7 @@ export class Sam2ImageEncoder extends Layer<[images: tf.Tensor], EncoderMaps> {
 
   constructor(params: ParamScope, { imageEncoder: sizes, promptEmbedDim }: Sam2Config) {
     super();
+    this.layout = "nhwc";
     const widths = sizes.stages.map((_, stage) => sizes.embedDim * 2 ** stage);
     this.trunk = new Hiera(params.at("trunk"), sizes);
     this.neck = new FpnNeck(params.at("neck"), widths, promptEmbedDim);
@@ -47,7 +48,8 @@ export class Sam2ImageEncoder extends Layer<[images: tf.Tensor], EncoderMaps> {
     try {
       const levels = this.named(() => this.neck.call(...maps));
       return {
-        embedding: levels["2"],
+        // Announced here too, for callers that step instead of calling.
+        embedding: this.tap("", levels["2"]),
         "backbone_fpn.0": levels["0"],
         "backbone_fpn.1": levels["1"],
       };

@@ -4,6 +4,7 @@ import { Embedding } from "../../layers/embedding.js";
 import type { Layer } from "../../layers/layer.js";
 import { Mlp } from "../../layers/mlp.js";
 import { withoutGradient } from "../../ops/autograd.js";
+import { choice } from "../../ops/choose.js";
 import type { ParamScope } from "../../weights/paramScope.js";
 import {
   AnyMaskDecoder,
@@ -92,8 +93,8 @@ function singleMask({ masks, iouPredictions }: AllPredictions): MaskPredictions 
       .slice([0, 1], [-1, count - 1])
       .argMax(1)
       .add(1); // [B], of all
-    return tf.oneHot(best.mul(tf.sub(1, isStable)).cast<tf.Tensor1D>("int32"), count); // [B, count]
-  }).cast("float32");
+    return choice(best.mul(tf.sub(1, isStable)), count); // [B, count]
+  });
   return {
     masks: masks.mul(weights.reshape([batch, count, 1, 1])).sum(1, true),
     iouPredictions: iouPredictions.mul(weights).sum(1, true),

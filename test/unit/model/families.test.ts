@@ -35,24 +35,23 @@ const SAM2 = {
   "Hugging Face": [
     "vision_encoder.backbone.blocks.0.layer_norm1.weight",
     "vision_encoder.neck.convs.0.weight",
+    "memory_attention.layer_norm.weight",
     "mask_decoder.iou_token.weight",
-    "shared_image_embedding.positional_embedding",
+    "prompt_encoder.no_mask_embed.weight",
   ],
 };
 
 describe.each(Object.entries(SAM2))("SAM 2's weights with %s names", (_, names) => {
-  it.each(["", "model.", "module."])("are told by name, after %j", (prefix) => {
+  it.each(["", "model.", "module."])("are told by name where SAM's are asked for, after %j", (prefix) => {
     const checkpoint = checkpointOf(names.map((name) => `${prefix}${name}`));
     expect(() => buildSam(checkpoint)).toThrow(
-      `MedSAM2_latest.pt: holds weights of SAM 2 or MedSAM2, as its tensor ${names[0]} tells; ` +
-        "expected those of SAM, MedSAM or LiteMedSAM",
+      "MedSAM2_latest.pt: holds weights of SAM 2.1 or MedSAM2; expected those of SAM, MedSAM or LiteMedSAM",
     );
   });
 
-  it("are not renamed as SAM's", () => {
-    const { checkpoint, renamed } = normaliseKeys(checkpointOf(names));
-    expect(renamed).toEqual([]);
-    expect([...checkpoint.tensors.keys()].sort()).toEqual([...names].sort());
+  it("get the original names", () => {
+    const { checkpoint } = normaliseKeys(checkpointOf(names));
+    expect([...checkpoint.tensors.keys()].sort()).toEqual([...SAM2.original].sort());
   });
 });
 
@@ -75,7 +74,7 @@ it("a family names itself, its presets and its configurations", () => {
       expect([family.naming.isOriginal(other), family.naming.isHuggingFace(other)]).toEqual([false, true]);
     }
   expect(() => familyOf({ family: "sam3" } as unknown as ModelConfig)).toThrow(
-    'a configuration is of the family "sam3"; expected one of sam',
+    'a configuration is of the family "sam3"; expected one of sam, sam2',
   );
 });
 

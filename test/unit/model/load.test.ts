@@ -63,7 +63,7 @@ function checkpointOf(
 /** Builds it, gives what `look` sees, and leaves no tensor behind. */
 function build<T>(
   checkpoint: Checkpoint,
-  options: BuildOptions,
+  options: BuildOptions<SamConfig>,
   look: (built: ReturnType<typeof buildSam>) => T,
 ): T {
   const before = tf.memory().numTensors;

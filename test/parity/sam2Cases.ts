@@ -1,0 +1,178 @@
+import * as tf from "@tensorflow/tfjs";
+import { trace, type TracedTensor } from "../../src/inspect/trace.js";
+import { disposeFeatures } from "../../src/model/features.js";
+import type { Sam2Config } from "../../src/model/sam2/config.js";
+import { Sam2 } from "../../src/model/sam2/sam2.js";
+import {
+  conditionOnMemory,
+  encodeMemory,
+  forwardSamHeads,
+  type FrameMemory,
+} from "../../src/model/sam2/tracking.js";
+import type { VideoFrameMasks, Sam2VideoPredictor } from "../../src/predictor/videoPredictor.js";
+import { MEDSAM2_INFER_3D_CT } from "../../src/predictor/presetTable.js";
+import type { Preset } from "../../src/predictor/presets.js";
+import type { Box, Point } from "../../src/predictor/types.js";
+import type { VideoFrames, VideoState } from "../../src/predictor/videoState.js";
+import { ParamScope } from "../../src/weights/paramScope.js";
+import type { LimitName } from "./check.js";
+import { oracleInput, oracleValues } from "./oracle.js";
+import { fromTensor, toTensor, type Fixture } from "./tensors.js";
+
+// Of the fixtures of SAM 2, what is the same in Node and in a browser.
+
+const SCORE_BIAS = "sam_mask_decoder.pred_obj_score_head.layers.2.bias";
+
+/** The oracle's parameters; with what is added to the logit of an object being in the frame. */
+export function sam2Parameters(score = 5): ParamScope {
+  return new ParamScope({
+    values: (path, shape) => (path === SCORE_BIAS ? Float32Array.of(score) : oracleValues(path, shape)),
+  });
+}
+
+/** A small model of a fixture. */
+export function loadSam2({ case: about }: Fixture): Sam2 {
+  return new Sam2(sam2Parameters(about["score"] as number), about["config"] as Sam2Config);
+}
+
+/** What the fixture's frame is conditioned on: frame 3 was prompted, the others were tracked. */
+export function memoryOf({ case: about, tensors }: Fixture): FrameMemory {
+  const { frame, frames, config } = about as { frame: number; frames: number; config: Sam2Config };
+  const values = (name: string) => tensors.get(`input.${name}`)!.values;
+  return {
+    objects: 2,
+    spatial: [
+      { features: values("memory.3"), framesAway: config.numMaskmem },
+      { features: values("memory.5"), framesAway: 2 },
+      { features: values("memory.6"), framesAway: 1 },
+    ],
+    pointers: [3, 6, 5, 4].map((n) => ({ pointers: values(`pointer.${n}`), framesAway: frame - n })),
+    pointerRange: Math.min(frames, config.maxObjPtrsInEncoder) - 1,
+  };
+}
+
+/** A tracked frame from image to memory, with everything inside, as PyTorch's tensors. Frees everything but the model. */
+export async function forwardFrame(model: Sam2, fixture: Fixture): Promise<Map<string, TracedTensor>> {
+  const images = toTensor(fixture.tensors.get("input.image")!, true);
+  const memory = memoryOf(fixture);
+  const { result, tensors } = await trace(model, ["**"], () => {
+    const features = model.encode(images);
+    const out = tf.tidy(() => {
+      const embedding = conditionOnMemory(model, features.embedding, memory);
+      const found = forwardSamHeads(model, { ...features, embedding }, {}, memory.objects, true);
+      const { lowResMasks, objectScoreLogits } = found;
+      const left = encodeMemory(model, features.embedding, lowResMasks, objectScoreLogits, false);
+      return { ...found, memory: left };
+    });
+    disposeFeatures(features);
+    return out;
+  });
+  const named: [string, TracedTensor][] = [
+    ["low_res_masks", fromTensor(result.lowResMasks)],
+    ["pointers", fromTensor(result.objPtrs)],
+    ["object_score_logits", fromTensor(result.objectScoreLogits)],
+    ["memory", fromTensor(result.memory, true)],
+  ];
+  for (const [name, value] of named) tensors.set(`expected.${name}`, value);
+  tf.dispose([images, Object.values(result)]);
+  return tensors;
+}
+
+const MEAN = [0.485, 0.456, 0.406];
+const STD = [0.229, 0.224, 0.225];
+
+/** Frames that the oracle makes, normalised, as a video: the frame's number is its one pixel value's. */
+export function oracleVideo(
+  size: { readonly width: number; readonly height: number },
+  count: number,
+  side: number,
+) {
+  const area = side * side;
+  const values = oracleInput("frames", [count, 3, side, side]);
+  const preset: Preset = {
+    ...MEDSAM2_INFER_3D_CT,
+    prepare: (image) => {
+      const first = image.data[0] * 3 * area;
+      const pixels = Float32Array.from({ length: 3 * area }, (_, n) => {
+        const channel = n % 3;
+        return (values[first + channel * area + Math.floor(n / 3)] - MEAN[channel]) / STD[channel];
+      });
+      return { pixels, frame: { imageSize: [size.height, size.width], inputSize: [side, side], side } };
+    },
+  };
+  const frames: VideoFrames = {
+    ...size,
+    count,
+    read: (index) => ({ ...size, channels: 1, data: new Uint8Array(size.width * size.height).fill(index) }),
+  };
+  return { preset, frames };
+}
+
+/** A step of the fixtures' conversations with the video predictor. */
+export interface VideoStep {
+  readonly do: "points" | "mask" | "clear" | "remove" | "reset" | "propagate";
+  readonly frame: number;
+  readonly object: number;
+  readonly points?: Point[];
+  readonly labels?: (0 | 1)[];
+  readonly box?: Box;
+  readonly clear?: boolean;
+  readonly rows: [number, number];
+  readonly columns: [number, number];
+  readonly start?: number;
+  readonly most?: number;
+  readonly reverse?: boolean;
+}
+
+/** Does one step, and gives what came back. */
+export async function videoStep(
+  predictor: Sam2VideoPredictor,
+  state: VideoState,
+  step: VideoStep,
+): Promise<VideoFrameMasks[]> {
+  const { frame, object, rows, columns, clear, start, most, reverse = false } = step;
+  const { width, height } = state.frames;
+  switch (step.do) {
+    case "points": {
+      const { points, labels, box } = step;
+      const prompt = { frame, object, points, labels, box, clearOldPoints: clear };
+      return [await predictor.addNewPointsOrBox(state, prompt)];
+    }
+    case "mask": {
+      const inside = (n: number, [from, to]: [number, number]) => n >= from && n < to;
+      const data = Uint8Array.from({ length: width * height }, (_, n) =>
+        inside(Math.floor(n / width), rows) && inside(n % width, columns) ? 1 : 0,
+      );
+      return [await predictor.addNewMask(state, { frame, object, mask: { width, height, data } })];
+    }
+    case "clear":
+      return [await predictor.clearAllPromptsInFrame(state, { frame, object })];
+    case "remove":
+      return predictor.removeObject(state, object);
+    case "reset":
+      await predictor.resetState(state);
+      return [];
+    case "propagate": {
+      const frames: VideoFrameMasks[] = [];
+      const options = { reverse, startFrame: start, maxFrames: most };
+      for await (const masks of predictor.propagateInVideo(state, options)) frames.push(masks);
+      return frames;
+    }
+  }
+}
+
+/** Logits of all objects, [B, height, width]. */
+export function logitsOf({ objects }: VideoFrameMasks): TracedTensor {
+  const maps = objects.map(({ logits }) => logits!);
+  const [{ width, height }] = maps;
+  return {
+    shape: [maps.length, height, width],
+    values: Float32Array.from(maps.flatMap(({ data }) => [...data])),
+  };
+}
+
+/** The limit of a module of SAM 2. */
+export function sam2Limit(path: string): LimitName {
+  if (path.includes("image_encoder")) return "encoder";
+  return /sam_mask_decoder|expected|memory_attention|memory_encoder/.test(path) ? "logits" : "block";
+}
