@@ -57,10 +57,10 @@ function readTensors(source: ByteSource) {
   const isArchive = source.size >= 2 && String.fromCharCode(...source.read(0, 2)) === "PK";
   const file = isArchive ? readPthArchive(source) : readPthStream(source);
   const { tensors, skipped } = findStateDict(file.root, source.name);
-  const located = [...tensors].map(
-    ([name, tensor]) => [name, locate(source, name, tensor, file.storage(tensor.storage))] as const,
-  );
-  return { tensors: new Map(located), skipped };
+  const located = new Map<string, LocatedTensor>();
+  for (const [name, tensor] of tensors)
+    located.set(name, locate(source, name, tensor, file.storage(tensor.storage)));
+  return { tensors: located, skipped };
 }
 
 /** Checks a tensor against its storage. Its sizes are trusted from here on. */

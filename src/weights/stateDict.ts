@@ -33,12 +33,11 @@ export function findStateDict(root: unknown, source: string): StateDict {
           `it to a plain tensor, such as with float(), and save the state dict again`,
       );
   }
-  const entries = [...new Set([root as Dictionary, dictionary])].flatMap((each) => [...each]);
-  const skipped = entries.flatMap(([name, value]) =>
-    typeof name === "string" && value instanceof Unknown
-      ? [`${shortened(name)} (${shortened(value.name)})`]
-      : [],
-  );
+  const skipped: string[] = [];
+  for (const each of new Set([root as Dictionary, dictionary]))
+    for (const [name, value] of each)
+      if (typeof name === "string" && value instanceof Unknown)
+        skipped.push(`${shortened(name)} (${shortened(value.name)})`);
   return { tensors, skipped };
 }
 
@@ -65,9 +64,9 @@ function findDictionary(root: unknown, source: string): Dictionary {
 }
 
 function holdsTensors(value: unknown): value is Dictionary {
-  return (
-    value instanceof Map && [...value].some(([name, item]) => typeof name === "string" && isTensor(item))
-  );
+  if (!(value instanceof Map)) return false;
+  for (const [name, item] of value) if (typeof name === "string" && isTensor(item)) return true;
+  return false;
 }
 
 function isTensor(value: unknown): boolean {
