@@ -26,7 +26,6 @@ export type { DicomImage } from "./volume/dicomImage.js";
 export type { DicomDataSet } from "./volume/dicomDataSet.js";
 export type { PixelFormat } from "./volume/dicomPixelFormat.js";
 export type { DicomPlane } from "./volume/dicomPlanes.js";
-export type { Code, Segment } from "./volume/segments.js";
 export { writeFileAtomic } from "./image/encode.node.js";
 export {
   convertCheckpoint,

@@ -6,6 +6,8 @@ import type { Predictions } from "./predictions.js";
 import { sessionOf, showError, type App } from "./state/app.js";
 import { documentOf } from "./state/keeping.js";
 import { isEmptyQuery, selectedObject } from "./state/session.js";
+import { colourOf } from "./view/palette.js";
+import type { LabelVolumeFormat } from "./workers/openVolume.js";
 
 /** The menu of files to save. Every mask is waited for, also where the user cancelled. */
 export function savingMenu(app: App, predictions: Predictions, images: Images): void {
@@ -20,7 +22,9 @@ export function savingMenu(app: App, predictions: Predictions, images: Images): 
         .catch((error: unknown) => showError(app, error, app.value.notice?.action));
     });
   const stem = () =>
-    (app.value.image?.name ?? "image").replace(/\.(nii\.gz|[^.]*)$/i, "").replace(/[^\w.-]+/g, "_");
+    (app.value.image?.name ?? "image")
+      .replace(/\.(nii\.gz|seg\.nrrd|hdr\.gz|[^.]*)$/i, "")
+      .replace(/[^\w.-]+/g, "_");
   const png = async (image: Parameters<typeof maskImage>[0] | LabelImage, name: string, isMask: boolean) =>
     download(name, new Uint8Array(await images.worker.call("png", isMask ? maskImage(image as Mask) : image)), "image/png"); // prettier-ignore
 
@@ -36,12 +40,16 @@ export function savingMenu(app: App, predictions: Predictions, images: Images): 
     const { slice } = app.value;
     await png(labelMaps(app, predictions, [slice]).get(slice)!, `${stem()}_labels.png`, false);
   });
-  offer("save-nifti", async () => {
-    const slices = new Set(sessionOf(app.value).objects.flatMap(({ prompts }) => [...prompts.keys()]));
+  const saveVolume = async (format: LabelVolumeFormat["format"], type: string) => {
+    const { objects } = sessionOf(app.value);
+    const slices = new Set(objects.flatMap(({ prompts }) => [...prompts.keys()]));
     const maps = labelMaps(app, predictions, [...slices]);
-    const bytes = new Uint8Array(await images.worker.call("nifti", maps));
-    download(`${stem()}_labels.nii.gz`, bytes, "application/gzip");
-  });
+    const segments = objects.map(({ name, colour }, k) => ({ label: k + 1, name, colour: colourOf(colour) }));
+    const bytes = new Uint8Array(await images.worker.call("labelVolume", { maps, format, segments }));
+    download(`${stem()}_labels.${format}`, bytes, type);
+  };
+  offer("save-nifti", () => saveVolume("nii.gz", "application/gzip"));
+  offer("save-nrrd", () => saveVolume("seg.nrrd", "application/octet-stream"));
   offer("save-json", () => {
     if (!app.value.model) throw new Error("the model has to be ready first");
     const text = documentOf(app, (prompt) => {

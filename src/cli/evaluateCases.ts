@@ -3,7 +3,7 @@ import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { readImageFile, readLabelFile } from "../image/decode.node.js";
 import type { PixelImage } from "../image/pixels.js";
 import { eightBitVolume } from "../volume/eightBit.js";
-import { assertSameGeometry } from "../volume/labels.js";
+import { assertSameGeometry, commonGrid } from "../volume/labels.js";
 import { readLabelVolumeFile, readVolumeFile } from "../volume/read.node.js";
 import { volumeSlice } from "../volume/values.js";
 import type { Grid, LabelVolume } from "../volume/volume.js";
@@ -90,9 +90,8 @@ export function casesOfFolders(
 export async function readCase({ prediction, truth, image }: CasePaths): Promise<OpenedCase> {
   if (!existsSync(prediction)) throw new VolumeError(`${prediction}: no such file, for the truth ${truth}`);
   const shown = image === undefined ? undefined : await readShown(image);
-  // A DICOM segmentation lies on another file's voxels.
-  const base = [truth, prediction].find((path) => !isDicom(path));
-  const grid: Grid | undefined = shown?.grid ?? (base === undefined ? undefined : await readLabels(base));
+  const base = [truth, prediction].find((path) => !LAID_ON_ANOTHER.test(path));
+  const grid: Grid = shown?.grid ?? (base === undefined ? commonGrid(await readLabels(truth), await readLabels(prediction), prediction) : await readLabels(base)); // prettier-ignore
   const [real, predicted] = [await readLabels(truth, grid), await readLabels(prediction, grid)];
   assertSameGeometry(real, predicted, `${prediction}, with the truth as the image`);
   if (shown) assertSameGeometry(shown.grid, real, truth);
@@ -118,12 +117,14 @@ async function readShown(path: string): Promise<{ grid: Grid; slice: (z: number)
   return { grid: volume, slice: (z) => volumeSlice(volume, 2, z) };
 }
 
-function isDicom(path: string): boolean {
-  return /\.dcm$/i.test(path);
-}
+/** Segmentations of DICOM and of 3D Slicer lie on another file's voxels. */
+const LAID_ON_ANOTHER = /\.(dcm|seg\.nrrd)$/i;
 
 /** Which files win where several are of one case: label maps over masks, volumes over pictures. */
-const ENDINGS = [/\.nii(\.gz)?$/i, /\.npz$/i, /\.dcm$/i, /\.(png|tiff?)$/i, /\.jpe?g$/i];
+const ENDINGS = [
+  ...[/\.(nii|hdr)(\.gz)?$/i, /\.(seg\.nrrd|nrrd|nhdr)$/i, /\.(mha|mhd)$/i, /\.npz$/i, /\.dcm$/i],
+  ...[/\.(png|tiff?)$/i, /\.jpe?g$/i],
+];
 const SUFFIX = /[_-](labels?|masks?|seg|segs|segmentation|gts?|truth|pred|prediction)$/i;
 /** What medsam writes to be looked at. */
 const PICTURE = /_(overlay|slices)\.png$/i;

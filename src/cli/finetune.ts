@@ -10,7 +10,7 @@ export function finetuneCommand(signal: AbortSignal): Command {
     .summary("train on your own images and masks")
     .description(
       "Trains MedSAM on images and masks, by MedSAM's own recipe. DATA is a folder with images/ and labels/ (PNG, " +
-        "TIFF, JPEG, NIfTI, DICOM), NAME.png beside NAME_mask.png, MedSAM's npy or npz files, or a table (CSV or " +
+        "TIFF, JPEG, NIfTI, NRRD, MetaImage, DICOM), NAME.png beside NAME_mask.png, MedSAM's npy or npz files, or a table (CSV or " +
         "JSON) of image and labels. The run's folder gets report.html (curves and pictures, kept up to date), " +
         "metrics.jsonl, and checkpoints that medsam segment and PyTorch load.",
     )

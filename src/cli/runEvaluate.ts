@@ -44,11 +44,13 @@ export async function runEvaluate(
   const progress = new Progress("scoring");
   const rows: Row[] = [];
   const failed: { case: string; error: string }[] = [];
+  const warnings: string[] = [];
   let inPixels = false;
   for (const [index, paths] of cases.entries()) {
     signal.throwIfAborted();
     try {
       const found = await readCase(paths);
+      warnings.push(...(found.truth.warnings ?? []), ...(found.prediction.warnings ?? []));
       const known = options.spacing ?? knownSpacing(found.truth, found.prediction, paths);
       inPixels ||= known === undefined;
       const scores = scoreLabels(found.truth, found.prediction, {
@@ -72,6 +74,7 @@ export async function runEvaluate(
     ...(other && { against: compare(rows, other) }),
     ...{ rows, failed },
   };
+  for (const warning of warnings) console.error(`medsam: ${warning}`);
   for (const { case: id, error } of failed) console.error(`medsam: ${id}: ${error}`);
   if (failed.length > 0) process.exitCode = 1;
   if (rows.length === 0) throw new Error(`${predictions}: no case could be scored`);

@@ -14,7 +14,7 @@ export function segmentCommand(signal: AbortSignal): Command {
           "NAME_labels.png (object k has the value k), NAME_overlay.png (to look at) and NAME.json (numbers, and " +
           "how to make it again).",
       )
-      .argument("[image...]", "PNG, JPEG, TIFF, DICOM, NIfTI, or MedSAM's .npz files")
+      .argument("[image...]", "PNG, JPEG, TIFF, DICOM, NIfTI, NRRD, MetaImage, or MedSAM's .npz files")
       .option("--box <x0,y0,x1,y1>", "a box around an object, in pixels; may be given many times", collectBox)
       .option("--point <x,y[,0]>", "a point in the object, or with ,0 outside it; many", collectPoint)
       .option("--boxes <file>", "CSV or JSON with the columns image, x0, y0, x1, y1, label")

@@ -12,6 +12,7 @@ import {
 } from "./prompts.js";
 import type { SegmentVolumeOptions } from "./runSegmentVolume.js";
 import { wholeNumber } from "./synthesize.js";
+import { LABEL_FORMATS } from "./volumeFiles.js";
 
 /** `medsam segment-volume`: objects in a volume, from prompts in some of its slices. */
 export function segmentVolumeCommand(signal: AbortSignal): Command {
@@ -19,11 +20,11 @@ export function segmentVolumeCommand(signal: AbortSignal): Command {
     .summary("objects in a volume, followed slice by slice from a box, points or a mask")
     .description(
       "Segments objects in a volume: MedSAM slice by slice, both ways from the slice with the prompt, each next box taken " +
-        "from the last mask, until the object ends. VOLUME is a NIfTI file, a DICOM file or a folder with a series, or " +
-        "MedSAM's .npz. Writes NAME_labels.nii.gz in the volume's own geometry (.npz for .npz; for DICOM also " +
-        "NAME_labels.dcm, a segmentation object), NAME_slices.png (to look at) and NAME.json.",
+        "from the last mask, until the object ends. VOLUME is NIfTI, NRRD, MetaImage, a DICOM file or a folder with a " +
+        "series, or MedSAM's .npz. Writes NAME_labels in the volume's own format and geometry (for DICOM .nii.gz and " +
+        ".dcm, a segmentation object), NAME_slices.png (to look at) and NAME.json.",
     )
-    .argument("<volume>", "NIfTI, DICOM (file or folder), or MedSAM's .npz")
+    .argument("<volume>", "NIfTI, NRRD, MetaImage, DICOM (file or folder), or MedSAM's .npz")
     .option("--box <x0,y0,x1,y1>", "a box around an object in the slice --slice; many", collectBox)
     .option(
       "--point <x,y[,0]>",
@@ -50,7 +51,10 @@ export function segmentVolumeCommand(signal: AbortSignal): Command {
       "--mask <labels>",
       "masks as prompts, in a file of labels of the same size: each label is an object, and is as it is drawn in the slices that have it",
     )
-    .option("--prompts-from <labels>", "boxes from a ground truth: NIfTI, DICOM SEG, or .npz with gts")
+    .option(
+      "--prompts-from <labels>",
+      "boxes from a ground truth: NIfTI, NRRD, MetaImage, DICOM SEG, or .npz with gts",
+    )
     .option("--every-slice", "with --prompts-from: a box in every slice, not in the middle one alone")
     .option("--pieces", "with --prompts-from: a box for each piece of a label, not for the whole of it")
     .option(
@@ -88,6 +92,12 @@ export function segmentVolumeCommand(signal: AbortSignal): Command {
       "keep embeddings here (8 GB at most): a second run on a volume encodes nothing",
     )
     .option("--out <folder>", "where the files go", "out")
+    .addOption(
+      new Option(
+        "--format <ending>",
+        "of the labels (default: the volume's own; seg.nrrd is for 3D Slicer)",
+      ).choices(LABEL_FORMATS),
+    )
     .option("--json", "print one JSON document and nothing else")
     .addHelpText(
       "after",

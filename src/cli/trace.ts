@@ -14,7 +14,7 @@ export function traceCommand(signal: AbortSignal): Command {
         "maps of what was tapped, where a query point looks in each head, attention rollout over all blocks, how like " +
         "the query every place of the embedding is, and the decoder's candidates.",
     )
-    .argument("<image>", "PNG, JPEG, TIFF, DICOM, NIfTI, or MedSAM's .npz")
+    .argument("<image>", "PNG, JPEG, TIFF, DICOM, NIfTI, NRRD, MetaImage, or MedSAM's .npz")
     .option("--box <x0,y0,x1,y1>", "the box around the object, in pixels", collectBox)
     .option("--point <x,y[,0]>", "a point in the object, or with ,0 outside it; many", collectPoint)
     .option("--slice <k>", "which slice of a volume, counted from 0", parseSlice)

@@ -18,7 +18,13 @@ import { spacingOf, type LabelVolume, type Volume } from "../volume/volume.js";
 import { UsageError } from "./errors.js";
 import type { Provenance } from "./provenance.js";
 import { PACKAGE_VERSION } from "./version.js";
-import { filesWithout, volumeFiles, writeVolumeFiles, type VolumeFiles } from "./volumeFiles.js";
+import {
+  filesWithout,
+  volumeFiles,
+  writeVolumeFiles,
+  type LabelFormat,
+  type VolumeFiles,
+} from "./volumeFiles.js";
 import { toPrompts, type ToldPrompt } from "./volumePrompts.js";
 import { slicesPicture } from "./volumePicture.js";
 
@@ -28,6 +34,8 @@ export interface VolumeReading {
   readonly series?: number;
   readonly frame?: number;
   readonly intensity?: string;
+  /** Of the labels that are written; default: as the volume. */
+  readonly format?: LabelFormat;
 }
 
 /** A volume that was read, and what is to be found in it. */
@@ -80,7 +88,7 @@ export function slicePreset(name: string | undefined, config: ModelConfig): Pres
  */
 export async function openVolumeCase(
   { path, name, out }: { readonly path: string; readonly name: string; readonly out: string },
-  { plane, series, frame, intensity }: VolumeReading,
+  { plane, series, frame, intensity, format }: VolumeReading,
   objectsIn: (volume: Volume, axis: Axis) => Promise<readonly VolumeObject[]> | readonly VolumeObject[],
   call: LongCall,
 ): Promise<OpenedVolume> {
@@ -92,7 +100,7 @@ export async function openVolumeCase(
   const axis = axisOf(source.volume, plane);
   const objects = await objectsIn(source.volume, axis);
   const warnings = [...source.volume.warnings, ...boxWarnings(volumeFrames(source.volume, axis), objects)];
-  const files = volumeFiles(path, name, source.images !== undefined, out);
+  const files = volumeFiles(path, name, source.images !== undefined, out, format);
   const eightBit = eightBitVolume(source.volume, intensity);
   return {
     ...{ path, axis, objects, files, eightBit, ...(frame !== undefined && { frame }) },
@@ -106,7 +114,7 @@ function toBeSegmented(volume: Volume, frames: number, images: VolumeWithSource[
   if (volume.affine !== undefined && frames === 1) return { volume, images };
   const reason =
     frames > 1 ? "its frames share a place" : "its images do not say where they lie in the patient";
-  const warning = `${volume.name}: no DICOM segmentation is written, as ${reason}; the NIfTI labels are`;
+  const warning = `${volume.name}: no DICOM segmentation is written, as ${reason}; the other labels are`;
   return { volume: { ...volume, warnings: [...volume.warnings, warning] } };
 }
 

@@ -152,6 +152,7 @@ export async function objectsOf(
   if (file !== undefined) {
     const labels = await readLabelVolumeFile(file, volume);
     assertSameGeometry(volume, labels, file);
+    for (const warning of labels.warnings ?? []) console.error(`medsam: ${warning}`);
     if (mask !== undefined) return objectsFromMasks(labels, axis);
     const { everySlice, pieces = false, widen, jitter, seed } = options;
     return objectsFromLabels(labels, {

@@ -95,6 +95,8 @@ function volumeFormat(bytes: Uint8Array): string | undefined {
   const text = (start: number, end: number) => String.fromCharCode(...bytes.subarray(start, end));
   if (text(128, 132) === "DICM") return "DICOM";
   if (["n+1", "ni1"].includes(text(344, 347)) || ["n+2", "ni2"].includes(text(4, 7))) return "NIfTI";
+  if (text(0, 7) === "NRRD000") return "NRRD";
+  if (/^(ObjectType|NDims) *=/.test(text(0, 40))) return "MetaImage";
   return bytes[0] === 0x1f && bytes[1] === 0x8b ? "gzipped NIfTI" : undefined;
 }
 

@@ -8,7 +8,7 @@ export type Affine = readonly [Row, Row, Row];
 
 /** Puts an affine together from where voxel 0 lies and what a step along each axis does. */
 export function affineOf(x: Vector3, y: Vector3, z: Vector3, origin: Vector3): Affine {
-  const row = (i: number): Row => [x[i], y[i], z[i], origin[i]];
+  const row = (i: number): Row => [x[i] + 0, y[i] + 0, z[i] + 0, origin[i] + 0]; // 0, never -0
   return [row(0), row(1), row(2)];
 }
 

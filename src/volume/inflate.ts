@@ -2,8 +2,8 @@ import { Gunzip, Inflate } from "fflate";
 import { crc32 } from "../image/crc32.js";
 import { VolumeError } from "./volumeError.js";
 
-/** Compressed bytes that are inflated at a time; they give at most a thousand times as many. */
-const PIECE = 2 ** 13;
+/** Compressed bytes that are inflated at a time; they give at most a thousand times as many. Fewer cost time. */
+const PIECE = 2 ** 15;
 /** Inflated bytes from which a limit can be told. */
 const START = 1024;
 
@@ -13,6 +13,29 @@ type Limit = (start: Uint8Array) => number;
 /** Undoes raw deflate. @throws VolumeError when it is damaged, cut off, or gives more than the limit. */
 export function inflateRaw(bytes: Uint8Array, limit: Limit, name: string): Uint8Array {
   return collect(new Inflate(), bytes, limit, name).data;
+}
+
+/** Undoes zlib and checks its checksum. @throws VolumeError as above. */
+export function unzlib(bytes: Uint8Array, limit: Limit, name: string): Uint8Array {
+  const [method = 0, flags = 0] = bytes;
+  if ((method & 15) !== 8 || (method * 256 + flags) % 31 !== 0 || flags & 32)
+    throw new VolumeError(`${name}: damaged compression: is no zlib stream`);
+  const data = inflateRaw(bytes.subarray(2), limit, name);
+  const expected = bytes.subarray(-4).reduce((sum, byte) => sum * 256 + byte, 0);
+  if (adler32(data) !== expected) throw new VolumeError(`${name}: damaged zlib: its checksum is wrong`);
+  return data;
+}
+
+/** @see RFC 1950. Of 5,552 bytes the sums stay below 2^32. */
+function adler32(bytes: Uint8Array): number {
+  let [a, b] = [1, 0];
+  for (let at = 0; at < bytes.length;) {
+    const end = Math.min(at + 5552, bytes.length);
+    for (; at < end; at++) b += a += bytes[at];
+    a %= 65521;
+    b %= 65521;
+  }
+  return b * 65536 + a;
 }
 
 /**

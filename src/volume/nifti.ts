@@ -35,21 +35,28 @@ export const isGzip = (bytes: Uint8Array): boolean =>
   bytes.length >= 18 && bytes[0] === 0x1f && bytes[1] === 0x8b;
 
 /**
- * Reads a NIfTI-1 or NIfTI-2 file in one part, either byte order, also compressed by gzip: up to three axes of space
- * and one of time; integers, real numbers, RGB. Header extensions are passed over.
+ * Reads a NIfTI-1 or NIfTI-2 file, either byte order, also compressed by gzip: up to three axes of space and one of
+ * time; integers, real numbers, RGB. Header extensions are passed over.
  *
+ * @param image of a pair (`.hdr` and `.img`) the bytes of the `.img`; `bytes` are the header's.
  * @throws VolumeError when it is damaged, cut off, too large, has further axes, or complex values.
  */
-export function readNifti(bytes: Uint8Array, name: string): Volume {
+export function readNifti(bytes: Uint8Array, name: string, image?: Uint8Array): Volume {
   const limit = (start: Uint8Array) => layoutOf(readNiftiHeader(start, name), name).end + MAX_TRAILING;
   const plain = isGzip(bytes) ? gunzip(bytes, limit, name) : bytes;
   const header = readNiftiHeader(plain, name);
   const { size, frames, channels, kind, end } = layoutOf(header, name);
-  if (plain.length < end)
-    throw new VolumeError(`${name}: is cut off: has ${plain.length} bytes; its header asks for ${end}`);
+  if (header.isPair && image === undefined)
+    throw new VolumeError(
+      `${name}: is the header of a pair, whose .img is not there; put NAME.hdr and NAME.img in one folder, and in ` +
+        "the page open both together",
+    );
+  const whole = image === undefined || !header.isPair ? plain : isGzip(image) ? gunzip(image, () => end + MAX_TRAILING, name) : image; // prettier-ignore
+  if (whole.length < end)
+    throw new VolumeError(`${name}: is cut off: has ${whole.length} bytes; its header asks for ${end}`);
   const { slope, intercept, geometry, littleEndian } = header;
   const scaled = Number.isFinite(slope) && slope !== 0; // 0 means that there is no scaling
-  const data = typedBytes(plain.subarray(header.dataOffset, end), kind, littleEndian, name, !scaled || slope === 1); // prettier-ignore
+  const data = typedBytes(whole.subarray(header.dataOffset, end), kind, littleEndian, name, !scaled || slope === 1); // prettier-ignore
   const unmeasured = markUnmeasured(data, name);
   const { warnings, ...place } = placeOf(geometry, name);
   return {
@@ -67,7 +74,7 @@ export function readNiftiLabels(bytes: Uint8Array, name: string): LabelVolume {
 }
 
 /** Sizes and kind of the values; checked, so that they can be trusted. */
-function layoutOf({ dims, datatype, dataOffset }: NiftiHeader, name: string) {
+function layoutOf({ dims, datatype, dataOffset, isPair }: NiftiHeader, name: string) {
   const axes = dims[0];
   const sides = dims.slice(1, 1 + axes);
   if (!(axes >= 1 && axes <= 7) || sides.slice(4).some((side) => side !== 1))
@@ -83,8 +90,9 @@ function layoutOf({ dims, datatype, dataOffset }: NiftiHeader, name: string) {
   const [kind, channels] = found;
   const size: Vector3 = [x, y, z];
   const bytes = assertVoxels(size, frames, channels, name) * bytesOf(kind);
-  if (!Number.isInteger(dataOffset) || dataOffset < 352)
-    throw new VolumeError(`${name}: its voxels begin at byte ${dataOffset}; expected 352 or more`);
+  const first = isPair ? 0 : 352;
+  if (!Number.isInteger(dataOffset) || dataOffset < first)
+    throw new VolumeError(`${name}: its voxels begin at byte ${dataOffset}; expected ${first} or more`);
   return { size, frames, channels, kind, end: dataOffset + bytes };
 }
 

@@ -21,7 +21,9 @@ export interface NiftiHeader {
   /** Number of axes, then their sizes. */
   readonly dims: readonly number[];
   readonly datatype: number;
-  /** Where the voxels begin in the file. */
+  /** Whether the voxels lie in a file of their own: `.hdr` and `.img`. */
+  readonly isPair: boolean;
+  /** Where the voxels begin in their file. */
   readonly dataOffset: number;
   readonly slope: number;
   readonly intercept: number;
@@ -54,7 +56,7 @@ function versionOf(
 }
 
 /**
- * Reads the header of a NIfTI-1 or NIfTI-2 file in one part.
+ * Reads the header of a NIfTI-1 or NIfTI-2 file.
  *
  * The library's own affine is not used: it prefers the other transformation than nibabel where both are known,
  * and knows only one of the two in NIfTI-2.
@@ -64,13 +66,17 @@ function versionOf(
  */
 export function readNiftiHeader(bytes: Uint8Array, name: string): NiftiHeader {
   const found = versionOf(bytes);
+  if (found === undefined && looksLikeAnalyze(bytes))
+    throw new VolumeError(
+      `${name}: is an Analyze 7.5 header, which does not say left from right; save it as NIfTI with the program ` +
+        "that wrote it, or with nibabel if you know which side is left",
+    );
   if (found === undefined)
-    throw new VolumeError(`${name}: is no NIfTI file; expected "n+1" or "n+2" in its header`);
+    throw new VolumeError(`${name}: is no NIfTI file; expected "n+1", "n+2", "ni1" or "ni2" in its header`);
   const { version, littleEndian, single } = found;
-  if (!single)
-    throw new VolumeError(`${name}: is one of a pair (.hdr and .img); save it as one .nii or .nii.gz file`);
   const size = version === 1 ? 348 : 540;
-  if (bytes.length < size + 4) throw new VolumeError(`${name}: is cut off: its header has ${size + 4} bytes`);
+  const least = size + (single ? 4 : 0); // a pair's header may do without the flags of extensions
+  if (bytes.length < least) throw new VolumeError(`${name}: is cut off: its header has ${least} bytes`);
   const header = version === 1 ? new NIFTI1() : new NIFTI2();
   header.readHeader(new Uint8Array(bytes.subarray(0, size)).buffer); // without extensions, which nothing here needs
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -90,12 +96,20 @@ export function readNiftiHeader(bytes: Uint8Array, name: string): NiftiHeader {
       units: header.xyzt_units,
     },
     littleEndian,
+    isPair: !single,
     dims: header.dims,
     datatype: header.datatypeCode,
     dataOffset: header.vox_offset,
     slope: header.scl_slope,
     intercept: header.scl_inter,
   };
+}
+
+/** The header of the format that NIfTI came from, which has the same length. */
+function looksLikeAnalyze(bytes: Uint8Array): boolean {
+  if (bytes.length !== 348) return false;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return view.getInt32(0, true) === 348 || view.getInt32(0, false) === 348;
 }
 
 /** Millimetres in a unit of the header's low three bits; unknown is taken as mm, as all programs do. */

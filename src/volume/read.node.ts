@@ -1,13 +1,12 @@
+import { existsSync } from "node:fs";
 import { open, readdir, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
+import type { Beside } from "./beside.js";
 import { looksLikeDicom } from "./dicomParse.js";
 import { openDicom, type DicomImage } from "./dicomImage.js";
-import { readDicomSeg } from "./dicomSegRead.js";
 import { openDicomSeries, readSeries, type NamedBytes } from "./dicomSeries.js";
 import { dicomVolume, type VolumeOptions } from "./dicomVolume.js";
-import { readNiftiLabels } from "./nifti.js";
-import { readNpzLabels } from "./npzVolume.js";
-import { readVolume } from "./read.js";
+import { readLabelVolume, readVolume } from "./read.js";
 import type { Grid, LabelVolume, Volume } from "./volume.js";
 import { VolumeError } from "./volumeError.js";
 
@@ -42,8 +41,8 @@ export async function readVolumeWithSource(
   let names: string[];
   try {
     if (!(await stat(path)).isDirectory()) {
-      const bytes = await readBytes(path);
-      if (!looksLikeDicom(bytes)) return { volume: await readVolume(bytes, path, options) };
+      const { bytes, name, beside } = await openFile(path);
+      if (!looksLikeDicom(bytes)) return { volume: await readVolume(bytes, name, { ...options, beside }) };
       const images = [openDicom(bytes, path)];
       return { volume: await dicomVolume(images, path, options), images };
     }
@@ -58,18 +57,25 @@ export async function readVolumeWithSource(
 }
 
 /**
- * Reads labels: NIfTI, MedSAM's npz (`segs`, else `gts`), or a DICOM segmentation. Node only.
+ * Reads labels from a file, as `readLabelVolume`. Node only.
  *
- * @param image whose voxels a DICOM segmentation is laid on; others have voxels of their own.
+ * @param image whose voxels a DICOM or Slicer segmentation is laid on; others have voxels of their own.
  * @throws VolumeError or ImageError when it cannot be read, or an image is needed and there is none.
  */
 export async function readLabelVolumeFile(path: string, image?: Grid): Promise<LabelVolume> {
-  const bytes = await readBytes(path);
-  if (/\.npz$/i.test(path)) return readNpzLabels(bytes, path);
-  if (!looksLikeDicom(bytes)) return readNiftiLabels(bytes, path);
-  if (image === undefined)
-    throw new VolumeError(`${path}: a DICOM segmentation needs the image that it was made for; name it too`);
-  return (await readDicomSeg(bytes, image, path)).labels;
+  const { bytes, name, beside } = await openFile(path);
+  return readLabelVolume(bytes, name, { beside, ...(image && { image }) });
+}
+
+/** A file and those beside it. Of a pair either may be named: the header is opened. */
+async function openFile(path: string): Promise<{ bytes: Uint8Array; name: string; beside: Beside }> {
+  const headers = ["", ".gz"].map((gz) => path.replace(/\.img(\.gz)?$/i, `.hdr${gz}`));
+  const name = headers.find((header) => header !== path && existsSync(header)) ?? path;
+  const beside: Beside = async (file) => {
+    const full = join(dirname(name), file);
+    return existsSync(full) ? readBytes(full) : undefined;
+  };
+  return { bytes: await readBytes(name), name, beside };
 }
 
 async function readBytes(path: string): Promise<Uint8Array> {

@@ -16,6 +16,8 @@ export interface Segment {
   /** What kind of thing it is, and which; "Anatomical structure" and "Tissue" unless said. */
   readonly category?: Code;
   readonly type?: Code;
+  /** To show it in: red, green, blue, 0..255 each. */
+  readonly colour?: readonly [red: number, green: number, blue: number];
 }
 
 /** The pixels of one segment on one slice. */

@@ -19,6 +19,14 @@ export type NumberKind = keyof typeof KINDS;
 /** Bytes of one number. */
 export const bytesOf = (kind: NumberKind): number => KINDS[kind].BYTES_PER_ELEMENT;
 
+/** An array of zeros. Integers of 64 bits are held as doubles. */
+export function numbersOf(kind: NumberKind, length: number): NumberArray {
+  const values = new KINDS[kind](kind.endsWith("64") ? 0 : length);
+  return values instanceof BigInt64Array || values instanceof BigUint64Array || values instanceof Float64Array
+    ? new Float64Array(length)
+    : values;
+}
+
 /**
  * Copies bytes of a file into an array of numbers. Integers of 64 bits become doubles.
  *

@@ -2,6 +2,7 @@ import type { NumberArray } from "../image/pixels.js";
 import { assertSize } from "../image/pixels.js";
 import type { Affine } from "./affine.js";
 import type { NiftiGeometry } from "./niftiHeader.js";
+import type { Segment } from "./segments.js";
 import type { Vector3 } from "./vector.js";
 import { VolumeError } from "./volumeError.js";
 
@@ -65,6 +66,10 @@ export interface Palette {
 /** Labels of a volume: the value of a voxel is the number of its object, 0 is background. */
 export interface LabelVolume extends Grid {
   readonly data: Uint8Array | Uint16Array;
+  /** What labels stand for, where the file says it. */
+  readonly segments?: readonly Segment[];
+  /** What a person should know before using it, one sentence each. */
+  readonly warnings?: readonly string[];
 }
 
 /** Most voxels, all frames and channels counted, that are read: 2^29, as 512 x 512 x 2048. */

@@ -6,10 +6,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { decodeImage } from "../../src/image/decode.js";
 import { readNpz } from "../../src/image/npz.js";
-import { transform, type Affine } from "../../src/volume/affine.js";
+import { affineOf, column, transform, type Affine } from "../../src/volume/affine.js";
+import { metaImageLabelBytes } from "../../src/volume/metaImageWrite.js";
 import { readNiftiLabels } from "../../src/volume/nifti.js";
 import { niftiLabelBytes } from "../../src/volume/niftiWrite.js";
 import { npzBytes } from "../../src/volume/npzWrite.js";
+import { nrrdLabelBytes } from "../../src/volume/nrrdWrite.js";
+import type { Vector3 } from "../../src/volume/vector.js";
 import type { LabelVolume } from "../../src/volume/volume.js";
 import { IMAGE, makeDicom } from "../unit/volume/makeDicom.js";
 import { MAIN, medsam, ROOT, temporaryFolder } from "./medsam.js";
@@ -64,6 +67,35 @@ describe("medsam segment-volume", () => {
     expect(document.volume.orientation).toMatch(/^[LR][AP][IS]$/);
     if (name !== "oblique") expect(document.volume.orientation).toBe(name);
     expect(document.objects[0].slices.length).toBeGreaterThan(4);
+  });
+
+  test("NRRD and MetaImage in and out; --format chooses; evaluate scores them", () => {
+    const folder = temporaryFolder();
+    const volume = { size: SIZE, affine: AFFINES.oblique, data: image };
+    writeFileSync(join(folder, "v.nrrd"), nrrdLabelBytes(volume));
+    writeFileSync(join(folder, "v.mha"), metaImageLabelBytes(volume));
+    const truth = image.map((value) => (value > 100 ? 1 : 0));
+    // Cut to some slices, as 3D Slicer does.
+    const [x, y, z, origin] = [0, 1, 2, 3].map((axis) => column(AFFINES.oblique, axis));
+    const start = origin.map((at, i) => at + 3 * z[i]) as unknown as Vector3;
+    const part = { size: [SIZE[0], SIZE[1], 11], affine: affineOf(x, y, z, start), data: truth.subarray(3 * SIZE[0] * SIZE[1]) } as const; // prettier-ignore
+    writeFileSync(join(folder, "t.seg.nrrd"), nrrdLabelBytes(part, [{ label: 1, name: "lesion" }]));
+    for (const [args, written] of [
+      [["v.nrrd"], "v_labels.seg.nrrd"],
+      [["v.mha", "--format", "nii.gz"], "v_labels.nii.gz"],
+      [["v.mha"], "v_labels.mha"],
+    ] as const) {
+      expect(run(folder, ...args, "--prompts-from", "t.seg.nrrd"), args.join(" ")).toMatchObject({
+        status: 0,
+      });
+      expect(existsSync(join(folder, "out", written))).toBe(true);
+      const table = `prediction,truth\nout/${written},t.seg.nrrd\n`;
+      writeFileSync(join(folder, "cases.csv"), table);
+      const scored = medsam(["evaluate", "cases.csv", "--json", "--out", "scores"], folder);
+      expect(scored).toMatchObject({ status: 0, stderr: "" });
+      const { rows } = JSON.parse(scored.stdout) as { rows: { scores: { dice: number } }[] };
+      expect(rows[0].scores.dice).toBeGreaterThan(0.7);
+    }
   });
 
   test.each([

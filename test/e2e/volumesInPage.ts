@@ -12,13 +12,15 @@ export interface Described {
   readonly real: string;
 }
 
-/** One file, or all of a series. @returns what was read, or the message that refuses it. */
+/** One file, a header with the files of its values, or all of a series. @returns what was read, or the message that refuses it. */
 export async function describeFiles(
   files: readonly { readonly name: string; readonly bytes: Uint8Array }[],
 ): Promise<Described | string> {
   try {
-    const [{ name, bytes }] = files;
-    const volume = await (files.length === 1 ? readVolume(bytes, name) : readSeries(openDicomSeries(files), undefined, "series").then((read) => read.volume)); // prettier-ignore
+    const header = files.find(({ name }) => /\.(hdr|nhdr|mhd)$/.test(name)) ?? (files.length === 1 ? files[0] : undefined); // prettier-ignore
+    const beside = (file: string) =>
+      Promise.resolve(files.find(({ name }) => name.replace(/.*\//, "") === file)?.bytes);
+    const volume = await (header ? readVolume(header.bytes, header.name, { beside }) : readSeries(openDicomSeries(files), undefined, "series").then((read) => read.volume)); // prettier-ignore
     const { data } = volume;
     const about = Object.fromEntries(Object.entries(volume).filter(([key]) => !["data", "palette", "name"].includes(key))); // prettier-ignore
     return { about, kind: data.constructor.name, stored: await sha256(data), real: await sha256(realValues(volume).data) }; // prettier-ignore

@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decodeImage } from "../../src/image/decode.js";
 import { readNiftiLabels } from "../../src/volume/nifti.js";
-import { readVolume } from "../../src/volume/read.js";
+import { readLabelVolume, readVolume } from "../../src/volume/read.js";
 import { fit, rulerLength } from "../../web/view/transform.js";
+import { temporaryFolder } from "./medsam.js";
 import { BOX } from "./webGoesOn.js";
 import { dragBox, maskArrives, openFiles, PAGE_CAN_RUN, pageFixture, placer, save, SHARED_DATA } from "./webPage.js"; // prettier-ignore
 
@@ -86,6 +87,25 @@ describe.skipIf(!PAGE_CAN_RUN || !existsSync(SHARED_DATA))("images (these need .
     const used = Array.from({ length: depth }, (_, z) => labels.data.subarray(z * area, (z + 1) * area).some((value) => value === 1)); // prettier-ignore
     expect(used.indexOf(true)).toBe(Math.floor(depth / 2));
     expect(used.filter(Boolean)).toHaveLength(1);
+    await page.context().close();
+  });
+
+  test("a header and its values dropped together; a segmentation for 3D Slicer", async () => {
+    const page = await site.open("wasm");
+    const folder = temporaryFolder();
+    const voxels = Int16Array.from({ length: 40 * 30 * 3 }, (_, i) =>
+      i % 40 > 10 && i % 40 < 25 ? 900 : 100,
+    );
+    const header = "NRRD0004\ntype: short\ndimension: 3\nsizes: 40 30 3\nendian: little\nencoding: raw\nspace: LPS\nspace directions: (1,0,0) (0,1,0) (0,0,5)\nspace origin: (5,6,7)\ndata file: v.raw\n"; // prettier-ignore
+    writeFileSync(join(folder, "v.nhdr"), header);
+    writeFileSync(join(folder, "v.raw"), new Uint8Array(voxels.buffer));
+    await openFiles(page, [join(folder, "v.raw"), join(folder, "v.nhdr")], "40 × 30 × 3");
+    await dragBox(page, [10, 5, 26, 25], [40, 30]);
+    await maskArrives(page);
+    const labels = await readLabelVolume(await save(page, "save-nrrd"), "v_labels.seg.nrrd");
+    expect(labels).toMatchObject({ size: [40, 30, 3], affine: [[-1, 0, 0, -5], [0, -1, 0, -6], [0, 0, 5, 7]] }); // prettier-ignore
+    expect(labels.segments).toEqual([{ label: 1, name: "Object 1", colour: [251, 252, 30] }]);
+    expect(labels.data.subarray(1200, 2400)).toContain(1);
     await page.context().close();
   });
 

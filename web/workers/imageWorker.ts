@@ -3,6 +3,7 @@ import { valueRange, type LabelImage, type PixelImage } from "../../src/image/pi
 import type { Volume } from "../../src/volume/volume.js";
 import { paint, type DisplayWindow } from "../view/window.js";
 import { hashOf } from "../../src/weights/sha256.js";
+import type { LabelVolumeFormat } from "./openVolume.js";
 import { moving, serve, type CallContext } from "./rpc.js";
 
 // Reads files, keeps the volume, writes pictures and volumes. It has no model, so that it outlives one that fails.
@@ -100,11 +101,14 @@ const methods = {
     return encodePng(image);
   },
 
-  /** Label maps of slices, by slice number, as a NIfTI volume in the place of the image. */
-  async nifti(labels: ReadonlyMap<number, LabelImage>): Promise<Uint8Array> {
-    const { niftiOf } = await import("./openVolume.js");
+  /** Label maps of slices, by slice number, as a volume in the place of the image. */
+  async labelVolume({
+    maps,
+    ...format
+  }: LabelVolumeFormat & { readonly maps: ReadonlyMap<number, LabelImage> }): Promise<Uint8Array> {
+    const { labelVolumeOf } = await import("./openVolume.js");
     const size = picture === undefined ? undefined : ([picture.width, picture.height, 1] as const);
-    return niftiOf(volume ?? { size: size! }, labels);
+    return labelVolumeOf(volume ?? { size: size! }, maps, format);
   },
 };
 

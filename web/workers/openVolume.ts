@@ -1,21 +1,26 @@
 import { startOf } from "../../src/image/decode.js";
 import { ImageError, valueRange, type LabelImage } from "../../src/image/pixels.js";
+import type { Beside } from "../../src/volume/beside.js";
 import { openDicomSeries, readSeries, type NamedBytes } from "../../src/volume/dicomSeries.js";
 import type { VolumeOptions } from "../../src/volume/dicomVolume.js";
 import { gridOf } from "../../src/volume/labels.js";
 import { niftiLabelBytes } from "../../src/volume/niftiWrite.js";
-import { looksLikeVolume, readVolume } from "../../src/volume/read.js";
+import { nrrdLabelBytes } from "../../src/volume/nrrdWrite.js";
+import { looksLikeVolume, readVolume, VALUES_NAME } from "../../src/volume/read.js";
+import type { Segment } from "../../src/volume/segments.js";
 import { realValues } from "../../src/volume/values.js";
 import type { Grid, Volume } from "../../src/volume/volume.js";
 import { VolumeError } from "../../src/volume/volumeError.js";
 import type { ImageInfo } from "./imageWorker.js";
 
-/** Opens a volume from one file, or the largest series of several DICOM files. */
+/** Opens a volume from one file, a header and the files of its values, or the largest series of several DICOM files. */
 export async function openVolume(
   files: readonly NamedBytes[],
   options: VolumeOptions,
 ): Promise<{ volume: Volume; info: Omit<ImageInfo, "sha256"> }> {
-  const volume = realValues(await (files.length === 1 ? single(files[0], options) : series(files, options)));
+  const header = files.find(({ name }) => HEADER_NAME.test(name));
+  const opened = header ?? (files.length === 1 ? files[0] : undefined);
+  const volume = realValues(await (opened ? single(opened, files, options) : series(files, options)));
   const { name, size, frames, channels, pixelSpacing, windows = [], modality, warnings, data } = volume;
   const [width, height, depth] = size;
   return {
@@ -30,16 +35,27 @@ export async function openVolume(
   };
 }
 
+/** Names of headers whose values lie in files of their own. */
+const HEADER_NAME = /\.(hdr(\.gz)?|nhdr|mhd)$/i;
+
 /** Names of DICOM files, many of which have no ending or end in a number. */
 const DICOM_NAME = /(^[^.]*|\.(dcm|dicom|ima|\d+))$/i;
 
-function single({ bytes, name }: NamedBytes, options: VolumeOptions): Promise<Volume> {
-  // What is called DICOM and is damaged is told as DICOM.
-  if (!looksLikeVolume(bytes) && !DICOM_NAME.test(name))
+function single(
+  { bytes, name }: NamedBytes,
+  files: readonly NamedBytes[],
+  options: VolumeOptions,
+): Promise<Volume> {
+  // What is called DICOM, or holds the values of a header, is told as that.
+  if (
+    !looksLikeVolume(bytes) &&
+    ![DICOM_NAME, HEADER_NAME, VALUES_NAME].some((pattern) => pattern.test(name))
+  )
     throw new ImageError(
-      `${name}: is no PNG, JPEG, TIFF, DICOM, NIfTI or npz file (it starts with: ${startOf(bytes)})`,
+      `${name}: is no PNG, JPEG, TIFF, DICOM, NIfTI, NRRD, MetaImage or npz file (it starts with: ${startOf(bytes)})`,
     );
-  return readVolume(bytes, name, options);
+  const beside: Beside = (file) => Promise.resolve(files.find((other) => other.name === file)?.bytes);
+  return readVolume(bytes, name, { ...options, beside });
 }
 
 /** The largest series that can be read, with a warning of the others. */
@@ -54,17 +70,28 @@ async function series(files: readonly NamedBytes[], options: VolumeOptions): Pro
   return (await readSeries(all, all.indexOf(best) + 1, best.title, options)).volume;
 }
 
-/** Label maps of some slices as a NIfTI volume. */
-export function niftiOf(grid: Grid, labels: ReadonlyMap<number, LabelImage>): Uint8Array {
+/** What a label volume is written as: NIfTI, or NRRD for 3D Slicer, which names the objects. */
+export interface LabelVolumeFormat {
+  readonly format: "nii.gz" | "seg.nrrd";
+  readonly segments: readonly Segment[];
+}
+
+/** Label maps of some slices as a volume's file. */
+export function labelVolumeOf(
+  grid: Grid,
+  maps: ReadonlyMap<number, LabelImage>,
+  { format, segments }: LabelVolumeFormat,
+): Uint8Array {
   const [width, height, depth] = grid.size;
-  const wide = [...labels.values()].some(({ data }) => data instanceof Uint16Array);
+  const wide = [...maps.values()].some(({ data }) => data instanceof Uint16Array);
   const data = new (wide ? Uint16Array : Uint8Array)(width * height * depth);
-  for (const [index, map] of labels) {
+  for (const [index, map] of maps) {
     if (index >= depth)
       throw new VolumeError(
-        "labels lie in a later frame: a NIfTI label volume holds one frame; export PNG instead",
+        "labels lie in a later frame: a label volume holds one frame; export PNG instead",
       );
     data.set(map.data, index * width * height);
   }
-  return niftiLabelBytes({ ...gridOf(grid), data }, "labels.nii.gz");
+  const labels = { ...gridOf(grid), data };
+  return format === "nii.gz" ? niftiLabelBytes(labels, "labels.nii.gz") : nrrdLabelBytes(labels, segments);
 }

@@ -1,6 +1,6 @@
 import { DataError, splitNamed, type CaseFile, type FoundCases, type Problem } from "./caseFile.js";
 
-const EXTENSIONS = /\.(png|jpe?g|tiff?|npy|npz|nii|nii\.gz|dcm)$/i;
+const EXTENSIONS = /\.(png|jpe?g|tiff?|npy|npz|(nii|hdr)(\.gz)?|seg\.nrrd|nrrd|nhdr|mha|mhd|dcm)$/i;
 const IMAGE_FOLDER = /^(images?|imgs?|images?tr)$/i;
 const LABEL_FOLDER = /^(labels?|masks?|gts?|annotations?|segmentations?|labels?tr)$/i;
 const LABEL_SUFFIX = /[_-](masks?|labels?|seg|segmentation|gt)$/i;
@@ -40,7 +40,8 @@ export function pairFiles(files: readonly string[], folder: string): FoundCases 
       const list = isImage ? images : labels;
       if (list.at(-1)?.path !== side) list.push({ path: side, key });
     } else if (/\.npz$/i.test(path)) both.push(path);
-    else if (LABEL_SUFFIX.test(withoutEnding(path))) labels.push({ path, key: keyOf(parts, false) });
+    else if (LABEL_SUFFIX.test(withoutEnding(path)) || /\.seg\.nrrd$/i.test(path))
+      labels.push({ path, key: keyOf(parts, false) });
     else images.push({ path, key: keyOf(parts, true) });
   }
   if (both.length === 0 && (images.length === 0 || labels.length === 0))

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { gzipSync } from "fflate";
 import { describe, expect, test } from "vitest";
 import { axisCodes, transform, type Affine } from "../../../src/volume/affine.js";
@@ -9,6 +8,7 @@ import type { Vector3 } from "../../../src/volume/vector.js";
 import { spacingOf, type LabelVolume } from "../../../src/volume/volume.js";
 import { VolumeError } from "../../../src/volume/volumeError.js";
 import { fileWorks } from "../../fileWorks.js";
+import { expectSafe } from "./damage.js";
 import { makeNifti, type NiftiParts } from "./makeNifti.js";
 
 const OBLIQUE: Affine = [
@@ -179,7 +179,7 @@ describe("refused", () => {
       { dims: [8000, 8000, 30000] },
       "8000 x 8000 x 30000 voxels in 1 frames of 1 channels are more than the limit",
     ],
-    ["pairs", { magic: "ni1\0" }, "is one of a pair (.hdr and .img)"],
+    ["half a pair", { magic: "ni1\0" }, "is the header of a pair, whose .img is not there; put NAME.hdr and"],
     ["something else", { magic: "abc\0" }, "is no NIfTI file"],
   ] as const)("%s", (_, parts, message) => {
     expect(named(parts)).toThrow(`bad.nii: ${message}`);
@@ -213,28 +213,9 @@ describe("refused", () => {
       expect(() => readNifti(packed.slice(0, length), "a.nii.gz")).toThrow(VolumeError);
   });
 
-  test("any damage gives a volume or an error that names the file", () => {
-    for (const bytes of [shorts(), shorts({ version: 2, littleEndian: false }), gzipSync(shorts())]) {
-      const change = fc.tuple(fc.nat(bytes.length - 1), fc.integer({ min: 0, max: 255 }));
-      fc.assert(
-        fc.property(
-          fc.array(change, { minLength: 1, maxLength: 4 }),
-          fc.nat(bytes.length),
-          (changes, cut) => {
-            const damaged = bytes.slice(0, changes.length % 2 ? undefined : cut);
-            for (const [at, value] of changes) if (at < damaged.length) damaged[at] = value;
-            try {
-              const { size, frames, channels, data } = readNifti(damaged, "x.nii");
-              expect(data).toHaveLength(size[0] * size[1] * size[2] * frames * channels);
-            } catch (error) {
-              expect((error as Error).name).toMatch(/^(Volume|Image)Error$/);
-              expect((error as Error).message).toMatch(/^x\.nii/);
-            }
-          },
-        ),
-        { numRuns: 400, seed: 11 },
-      );
-    }
+  test("any damage gives a volume or an error that names the file", async () => {
+    for (const bytes of [shorts(), shorts({ version: 2, littleEndian: false }), gzipSync(shorts())])
+      await expectSafe(bytes, (damaged) => readNifti(damaged, "x.nii"));
   });
 });
 

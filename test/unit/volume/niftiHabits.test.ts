@@ -1,14 +1,20 @@
 import fc from "fast-check";
 import { gzipSync } from "fflate";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { FULL_RANGE, intensityPreset } from "../../../src/image/intensity.js";
 import { eightBitVolume } from "../../../src/volume/eightBit.js";
 import { assertSameGeometry } from "../../../src/volume/labels.js";
 import { readNifti, readNiftiLabels } from "../../../src/volume/nifti.js";
 import { niftiLabelBytes } from "../../../src/volume/niftiWrite.js";
+import { readLabelVolumeFile, readVolumeFile } from "../../../src/volume/read.node.js";
+import { readVolume } from "../../../src/volume/read.js";
 import { realValues, volumeSlice } from "../../../src/volume/values.js";
 import { spacingOf } from "../../../src/volume/volume.js";
 import { fileWorks } from "../../fileWorks.js";
+import { expectSafe } from "./damage.js";
 import { makeNifti, type NiftiParts } from "./makeNifti.js";
 
 /** 2 x 3 x 4 voxels of 0, 1, 2, ... */
@@ -296,5 +302,65 @@ describe("values that are not finite", () => {
     });
     expect(realValues(readNifti(half, "a.nii")).data).toEqual(Float32Array.of(NaN, 7));
     expect(() => readNifti(reals([NaN, Infinity]), "a.nii")).toThrow("a.nii: none of its values is a finite number"); // prettier-ignore
+  });
+});
+
+describe("pairs", () => {
+  const whole = (parts: Partial<NiftiParts>) => {
+    const file = bytes({ magic: parts.version === 2 ? "ni2\0" : "ni1\0", ...parts });
+    const size = parts.version === 2 ? 540 : 348;
+    const header = file.slice(0, size);
+    // The voxels begin at the start of their own file.
+    const view = new DataView(header.buffer);
+    if (parts.version === 2) view.setBigInt64(168, 0n, true);
+    else view.setFloat32(108, 0, true);
+    return { header, image: file.slice(size + 4) };
+  };
+  const open = (name: string, header: Uint8Array, files: Readonly<Record<string, Uint8Array>> = {}) =>
+    readVolume(header, name, { beside: (file) => Promise.resolve(files[file]) });
+
+  fileWorks(
+    {
+      format: "NIfTI",
+      from: "SPM, FSL",
+      habit: "a pair of `.hdr` and `.img`, each with gzip or without",
+      result: "read by either name; in the page open both files together",
+    },
+    async () => {
+      for (const version of [1, 2] as const) {
+        const { header, image } = whole({ version });
+        for (const [name, head, files] of [
+          ["a.hdr", header, { "a.img": image }],
+          ["a.hdr", header, { "a.img.gz": gzipSync(image) }],
+          ["a.hdr.gz", gzipSync(header), { "a.img.gz": gzipSync(image) }],
+          ["A.HDR", header, { "A.IMG": image }],
+        ] as const)
+          expect(await open(name, head, files)).toMatchObject({ size: [2, 3, 4], data: COUNTED });
+      }
+      const folder = mkdtempSync(join(tmpdir(), "medsam-pair-"));
+      const { header, image } = whole({});
+      writeFileSync(join(folder, "b.hdr"), header);
+      writeFileSync(join(folder, "b.img"), image);
+      for (const name of ["b.hdr", "b.img"]) {
+        expect((await readVolumeFile(join(folder, name))).data).toEqual(COUNTED);
+        expect((await readLabelVolumeFile(join(folder, name))).data).toEqual(COUNTED);
+      }
+      rmSync(folder, { recursive: true });
+    },
+  );
+
+  test("half a pair, a short one, and Analyze 7.5 are named", async () => {
+    const { header, image } = whole({});
+    await expect(open("a.hdr", header)).rejects.toThrow("a.hdr: is the header of a pair, whose .img is not there; put NAME.hdr and NAME.img"); // prettier-ignore
+    await expect(open("a.hdr", header, { "a.img": image.slice(1) })).rejects.toThrow("a.hdr: is cut off: has 23 bytes; its header asks for 24"); // prettier-ignore
+    await expect(open("a.img", image)).rejects.toThrow("a.img: holds values without a header; name the .hdr");
+    const analyze = header.slice();
+    analyze.fill(0, 344);
+    await expect(open("a.hdr", analyze, { "a.img": image })).rejects.toThrow("a.hdr: is an Analyze 7.5 header, which does not say left from right"); // prettier-ignore
+  });
+
+  test("any damage of the header gives a volume or an error that names the file", async () => {
+    const { header, image } = whole({});
+    await expectSafe(header, (damaged) => readNifti(damaged, "x.hdr", image));
   });
 });

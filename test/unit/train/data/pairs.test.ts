@@ -27,6 +27,11 @@ test.each([
     pairs: ["a.png | a_mask.png | a", "b.jpg | b-seg.png | b"],
   },
   {
+    layout: "3D Slicer's segmentations beside their images, MetaImage and pairs with what they hold",
+    files: ["a.nrrd", "a.seg.nrrd", "b.mha", "b_seg.mha", "c.mhd", "c.raw", "c_labels.hdr", "c_labels.img"],
+    pairs: ["a.nrrd | a.seg.nrrd | a", "b.mha | b_seg.mha | b", "c.mhd | c_labels.hdr | c"],
+  },
+  {
     layout: "MedSAM's npy, grouped by volume",
     files: ["gts/CT_Abd_x-000.npy", "gts/CT_Abd_x-001.npy", "imgs/CT_Abd_x-000.npy", "imgs/CT_Abd_x-001.npy"],
     pairs: [
