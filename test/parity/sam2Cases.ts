@@ -1,6 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
 import { trace, type TracedTensor } from "../../src/inspect/trace.js";
-import { disposeFeatures } from "../../src/model/features.js";
 import type { Sam2Config } from "../../src/model/sam2/config.js";
 import { Sam2 } from "../../src/model/sam2/sam2.js";
 import {
@@ -51,22 +50,22 @@ export function memoryOf({ case: about, tensors }: Fixture): FrameMemory {
   };
 }
 
-/** A tracked frame from image to memory, with everything inside, as PyTorch's tensors. Frees everything but the model. */
-export async function forwardFrame(model: Sam2, fixture: Fixture): Promise<Map<string, TracedTensor>> {
-  const images = toTensor(fixture.tensors.get("input.image")!, true);
+/** A tracked frame from image to memory. Frees everything but the result and the model. */
+export function runFrame(model: Sam2, fixture: Fixture) {
   const memory = memoryOf(fixture);
-  const { result, tensors } = await trace(model, ["**"], () => {
-    const features = model.encode(images);
-    const out = tf.tidy(() => {
-      const embedding = conditionOnMemory(model, features.embedding, memory);
-      const found = forwardSamHeads(model, { ...features, embedding }, {}, memory.objects, true);
-      const { lowResMasks, objectScoreLogits } = found;
-      const left = encodeMemory(model, features.embedding, lowResMasks, objectScoreLogits, false);
-      return { ...found, memory: left };
-    });
-    disposeFeatures(features);
-    return out;
+  return tf.tidy(() => {
+    const features = model.encode(toTensor(fixture.tensors.get("input.image")!, true));
+    const embedding = conditionOnMemory(model, features.embedding, memory);
+    const found = forwardSamHeads(model, { ...features, embedding }, {}, memory.objects, true);
+    const { lowResMasks, objectScoreLogits } = found;
+    const left = encodeMemory(model, features.embedding, lowResMasks, objectScoreLogits, false);
+    return { ...found, memory: left };
   });
+}
+
+/** The same with everything inside, as PyTorch's tensors. */
+export async function forwardFrame(model: Sam2, fixture: Fixture): Promise<Map<string, TracedTensor>> {
+  const { result, tensors } = await trace(model, ["**"], () => runFrame(model, fixture));
   const named: [string, TracedTensor][] = [
     ["low_res_masks", fromTensor(result.lowResMasks)],
     ["pointers", fromTensor(result.objPtrs)],
@@ -74,7 +73,7 @@ export async function forwardFrame(model: Sam2, fixture: Fixture): Promise<Map<s
     ["memory", fromTensor(result.memory, true)],
   ];
   for (const [name, value] of named) tensors.set(`expected.${name}`, value);
-  tf.dispose([images, Object.values(result)]);
+  tf.dispose(Object.values(result));
   return tensors;
 }
 
