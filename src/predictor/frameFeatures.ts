@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { checkPixels } from "../image/pixels.js";
+import { LayerShapeError } from "../layers/layer.js";
 import { disposeFeatures, featureBytes, type ImageFeatures } from "../model/features.js";
 import type { PromptableModel } from "../model/promptableModel.js";
 import { runSteps, type LongCall } from "./longCall.js";
@@ -24,9 +25,10 @@ export class FrameFeatures {
   /**
    * The features of a frame. They are borrowed, until the next call.
    *
-   * @throws PromptError for a frame of another size than the video's.
+   * @throws PromptError for a frame of another size than the video's; RangeError when the model is disposed.
    */
   async of(frames: VideoFrames, frame: number, call: LongCall): Promise<ImageFeatures> {
+    if (this.model.isDisposed) throw new RangeError("the model is disposed; load it again");
     if (this.frames !== frames) this.clear();
     this.frames = frames;
     const known = this.kept.get(frame);
@@ -64,6 +66,8 @@ export class FrameFeatures {
     const input = tf.tensor4d(pixels, [1, placed.side, placed.side, 3]);
     try {
       return await runSteps(this.model.encodeInSteps(input), call);
+    } catch (error) {
+      throw error instanceof LayerShapeError ? error.within(this.model) : error;
     } finally {
       input.dispose();
     }

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { fillHoles } from "../image/holes.js";
 import type { Mask } from "../image/mask.js";
+import { LayerShapeError } from "../layers/layer.js";
 import { gridSize } from "../model/config.js";
 import type { ImageFeatures } from "../model/features.js";
 import type { Sam2 } from "../model/sam2/sam2.js";
@@ -217,14 +218,16 @@ export class Sam2VideoPredictor {
     state: VideoState,
     options: PropagateOptions = {},
   ): AsyncGenerator<VideoFrameMasks, void, undefined> {
+    const { signal, onProgress, reverse = false } = options;
+    const call = signal ? { signal } : {};
     const order = await this.turns.run(async () => {
-      await this.settle(state, options);
+      await this.settle(state, call);
       return framesToPass(state, options);
     });
     for (const [n, frame] of order.entries()) {
-      options.signal?.throwIfAborted();
-      const masks = await this.turns.run(() => this.pass(state, frame, options));
-      options.onProgress?.((n + 1) / order.length);
+      signal?.throwIfAborted();
+      const masks = await this.turns.run(() => this.pass(state, frame, reverse, call));
+      onProgress?.((n + 1) / order.length);
       yield masks;
     }
   }
@@ -425,7 +428,8 @@ export class Sam2VideoPredictor {
   private async pass(
     state: VideoState,
     frame: number,
-    { reverse = false, ...call }: PropagateOptions,
+    reverse: boolean,
+    call: LongCall,
   ): Promise<VideoFrameMasks> {
     let { bank } = state.values;
     if (!isSettled(bank, frame)) {
@@ -592,8 +596,11 @@ export class Sam2VideoPredictor {
 
   /** Runs a computation; an error about a layer names it by its path. */
   private named<T>(body: () => T): T {
-    if (this.model.isDisposed) throw new RangeError("the model is disposed; load it again");
-    return body();
+    try {
+      return body();
+    } catch (error) {
+      throw error instanceof LayerShapeError ? error.within(this.model) : error;
+    }
   }
 }
 

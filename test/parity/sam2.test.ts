@@ -6,13 +6,16 @@ import { expectParity } from "./check.js";
 import { Sam2VideoPredictor } from "../../src/predictor/videoPredictor.js";
 import type { TracedTensor } from "../../src/inspect/trace.js";
 import { fixtureNames, readFixture } from "./fixture.js";
+import { Sam2ImagePredictor } from "../../src/predictor/sam2ImagePredictor.js";
 import {
   forwardFrame,
   loadSam2,
   logitsOf,
+  mapsOf,
   oracleVideo,
   sam2Limit,
   videoStep,
+  type ImagePrompt,
   type VideoStep,
 } from "./sam2Cases.js";
 
@@ -65,4 +68,41 @@ describe.each(FORWARD)("a small SAM 2.1 equals PyTorch's on %s", (backend) => {
       expect(tf.memory().numTensors).toBe(0);
     },
   );
+
+  it("segments an image as SAM2ImagePredictor", async () => {
+    const fixture = readFixture("sam2-image");
+    const { tensors } = fixture;
+    const pixels = tensors.get("input.pixels")!;
+    const [height, width] = pixels.shape;
+    const model = loadSam2(fixture);
+    const predictor = new Sam2ImagePredictor(model);
+    await predictor.setImage({ width, height, channels: 3, data: Uint8Array.from(pixels.values) });
+    const got = new Map<string, TracedTensor>();
+    for (const [name, prompt] of Object.entries(fixture.case["prompts"] as Record<string, ImagePrompt>)) {
+      const low = prompt.mask_input && got.get(`${prompt.mask_input}.low_res_logits`)!;
+      const result = await predictor.predict(
+        {
+          box: prompt.box,
+          pointCoords: prompt.point_coords,
+          pointLabels: prompt.point_labels,
+          ...(low && { maskInput: { width: low.shape[2], height: low.shape[1], data: low.values } }),
+        },
+        {
+          returnLogits: true,
+          ...(prompt.multimask_output !== undefined && { multimaskOutput: prompt.multimask_output }),
+        },
+      );
+      got.set(`${name}.maps`, mapsOf(result.logits!));
+      got.set(`${name}.low_res_logits`, mapsOf(result.lowResLogits));
+      const scores = Float32Array.from(result.scores);
+      got.set(`${name}.iou_predictions`, { shape: [scores.length], values: scores });
+    }
+    const expected = new Map([...tensors].filter(([name]) => !name.startsWith("input.")));
+    const prefixed = <T>(values: ReadonlyMap<string, T>) =>
+      new Map([...values].map(([path, value]) => [`image/${path}`, value]));
+    expectParity(`sam2-${backend}`, prefixed(got), prefixed(expected), () => "logits");
+    await predictor.dispose();
+    model.dispose();
+    expect(tf.memory().numTensors).toBe(0);
+  });
 });

@@ -11,7 +11,7 @@ import {
 import type { VideoFrameMasks, Sam2VideoPredictor } from "../../src/predictor/videoPredictor.js";
 import { MEDSAM2_INFER_3D_CT } from "../../src/predictor/presetTable.js";
 import type { Preset } from "../../src/predictor/presets.js";
-import type { Box, Point } from "../../src/predictor/types.js";
+import type { Box, LogitMap, Point } from "../../src/predictor/types.js";
 import type { VideoFrames, VideoState } from "../../src/predictor/videoState.js";
 import { ParamScope } from "../../src/weights/paramScope.js";
 import type { LimitName } from "./check.js";
@@ -160,9 +160,22 @@ export async function videoStep(
   }
 }
 
+/** A prompt of the fixture of single images, with upstream's names. */
+export interface ImagePrompt {
+  readonly box?: Box;
+  readonly point_coords?: Point[];
+  readonly point_labels?: (0 | 1)[];
+  readonly mask_input?: string;
+  readonly multimask_output?: boolean;
+}
+
 /** Logits of all objects, [B, height, width]. */
 export function logitsOf({ objects }: VideoFrameMasks): TracedTensor {
-  const maps = objects.map(({ logits }) => logits!);
+  return mapsOf(objects.map(({ logits }) => logits!));
+}
+
+/** Maps of one size as one tensor. */
+export function mapsOf(maps: readonly LogitMap[]): TracedTensor {
   const [{ width, height }] = maps;
   return {
     shape: [maps.length, height, width],

@@ -13,11 +13,12 @@ import re
 import warnings
 from typing import Any
 
+import numpy as np
 import torch
 
 import oracle
 import sam2_model as sam2
-from make_fixtures import save
+from make_fixtures import PHOTO, save
 from sam import Config, Record
 
 # Grids of 24, 12, 6 and 3: windows of 4 pad the third, and the last is pooled out of padded ones. The table of positions
@@ -196,6 +197,35 @@ def make_frame() -> None:
     save("sam2-frame", {"config": SMALL, "score": 5.0, "frame": 7, "frames": COUNT}, tensors)
 
 
+# Each with whether several masks are asked for; the last goes on from what the first gave.
+IMAGE_PROMPTS: dict[str, dict[str, Any]] = {
+    "box": {"box": [10.0, 8.0, 60.0, 50.0], "multimask_output": False},
+    "click": {"point_coords": [[31.0, 20.5]], "point_labels": [1]},
+    "box-and-clicks": {
+        "box": [10.0, 8.0, 60.0, 50.0],
+        "point_coords": [[31.0, 20.5], [80.0, 55.0]],
+        "point_labels": [1, 0],
+        "multimask_output": False,
+    },
+    "mask": {"mask_input": "box", "multimask_output": True},
+}
+
+
+def make_image() -> None:
+    """`SAM2ImagePredictor` on a small photo: logits of the image's size, scores, and low-resolution logits."""
+    predictor = sam2.image_predictor(sam2.fill(sam2.build(SMALL)))
+    predictor.set_image(PHOTO)
+    tensors: Record = {"input.pixels": torch.from_numpy(PHOTO).float()}
+    for name, prompt in IMAGE_PROMPTS.items():
+        given = {key: np.array(value) if isinstance(value, list) else value for key, value in prompt.items()}
+        if "mask_input" in given:
+            given["mask_input"] = tensors[f"{given['mask_input']}.low_res_logits"].numpy()
+        maps, scores, low = predictor.predict(return_logits=True, **given)
+        for key, value in (("maps", maps), ("iou_predictions", scores), ("low_res_logits", low)):
+            tensors[f"{name}.{key}"] = torch.from_numpy(value)
+    save("sam2-image", {"config": SMALL, "score": 5.0, "prompts": IMAGE_PROMPTS}, tensors)
+
+
 def main() -> None:
     torch.set_num_threads(2)
     oracle.check()
@@ -204,6 +234,7 @@ def main() -> None:
     with torch.inference_mode(), sam2.full_precision():
         make_videos()
         make_frame()
+        make_image()
 
 
 if __name__ == "__main__":

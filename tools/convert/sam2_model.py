@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -308,6 +309,43 @@ def start(model: nn.Module, images: torch.Tensor, height: int, width: int) -> di
         return model.init_state(video_path="")
     finally:
         video_predictor.load_video_frames = load
+
+
+def image_predictor(model: nn.Module) -> Any:
+    """`SAM2ImagePredictor`, with the three transforms that it takes of torchvision, which is not needed for more."""
+
+    class ToTensor:
+        def __call__(self, image: np.ndarray) -> torch.Tensor:
+            return torch.from_numpy(image).permute(2, 0, 1).float() / 255
+
+    class Resize(nn.Module):
+        def __init__(self, size: tuple[int, int]) -> None:
+            super().__init__()
+            self.size = list(size)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.interpolate(x[None], self.size, mode="bilinear", antialias=True)[0]
+
+    class Normalize(nn.Module):
+        def __init__(self, _mean: list[float], _std: list[float]) -> None:
+            super().__init__()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return (x - MEAN) / STD
+
+    transforms = types.ModuleType("torchvision.transforms")
+    transforms.ToTensor, transforms.Resize, transforms.Normalize = ToTensor, Resize, Normalize
+    sys.modules.setdefault("torchvision", types.ModuleType("torchvision"))
+    sys.modules.setdefault("torchvision.transforms", transforms)
+    script = torch.jit.script
+    torch.jit.script = lambda module: module
+    try:
+        predictor = importlib.import_module("sam2.sam2_image_predictor").SAM2ImagePredictor(model)
+    finally:
+        torch.jit.script = script
+    grid = model.image_size // 16
+    predictor._bb_feat_sizes = [(scale * grid, scale * grid) for scale in (4, 2, 1)]  # written for 1024
+    return predictor
 
 
 @contextmanager
