@@ -28,6 +28,8 @@ const GREY = ["MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"];
 /** Of 8 bits a sample; of 16 only those that decoding turns into RGB. */
 const COLOUR = ["RGB", "YBR_RCT", "YBR_ICT", "YBR_FULL", "YBR_FULL_422"];
 const WIDE_COLOUR = COLOUR.slice(0, 3);
+/** Most frames of a file: an hour of film at 25 a second. Its attributes are kept for each. */
+const MAX_FRAMES = 90_000;
 const PIXELS = ["PixelData", "FloatPixelData", "DoubleFloatPixelData"] as const;
 
 /** The attribute with the pixels; undefined when there is none. */
@@ -79,7 +81,7 @@ export function readPixelFormat(set: DicomDataSet): PixelFormat {
         `${depth.bitsAllocated} bits; expected ${grey.join(", ")} with 1${real ? "" : `, or ${colour.join(", ")} with 3`}`,
     );
   const frames = readFrames(set);
-  assertVoxels([columns, rows, 1], frames, samples, name);
+  assertVoxels([columns, rows, 1], 1, samples, name);
   const format = { rows, columns, samples, frames, photometric, real, ...depth };
   warnOfMoreFrames(set, element, format);
   return { ...format, planar: set.uint16("PlanarConfiguration") === 1 };
@@ -118,6 +120,10 @@ function readRealDepth(set: DicomDataSet, keyword: Keyword) {
 
 function readFrames(set: DicomDataSet): number {
   const frames = set.number("NumberOfFrames") ?? 1;
+  if (frames > MAX_FRAMES)
+    throw new VolumeError(
+      `${set.name}: ${shownTag("NumberOfFrames")} is ${frames}, more than the limit of ${MAX_FRAMES}; cut the film first`,
+    );
   if (Number.isInteger(frames) && frames > 0) return frames;
   set.ignore("NumberOfFrames", `is ${frames}; expected a positive integer`);
   return 1;

@@ -73,7 +73,7 @@ describe("pixels", () => {
     ["no rows", { "00280010 US": undefined }, "has no Rows (0028,0010), which images must have"],
     ["rows of 0", { "00280010 US": [0] }, "size is 3 x 0"],
     ["an absurd size", { "00280010 US": [65535], "00280011 US": [65535] }, "are more than the limit"],
-    ["absurdly many frames", { "00280008 IS": "999999999" }, "are more than the limit of 536870912"],
+    ["absurdly many frames", { "00280008 IS": "999999999" }, "is 999999999, more than the limit of 90000"],
     [
       "four samples",
       { "00280002 US": [4] },
