@@ -10,13 +10,27 @@ export interface IntensityPreset {
   readonly description: string;
   /** NaN, where nothing was measured, becomes 0. @throws ImageError when the values cannot be used this way. */
   scale(values: NumberArray): Uint8Array;
+  /**
+   * The scaling that these values get, for others: a film's frames are all scaled alike, by some of them.
+   *
+   * @throws ImageError as `scale`.
+   */
+  fit(values: NumberArray): Scaling;
+}
+
+/** Values as 0..255, NaN as 0. */
+export type Scaling = (values: NumberArray) => Uint8Array;
+
+/** A preset from its name, what it does in a line, and its scaling. */
+function presetOf(name: string, description: string, fit: IntensityPreset["fit"]): IntensityPreset {
+  return { name, description, fit, scale: (values) => fit(values)(values) };
 }
 
 /** Leaves 8-bit images as they are: MedSAM_Inference.py does nothing to intensities. */
-export const AS_IS: IntensityPreset = {
-  name: "none",
-  description: "as stored; for images whose values are whole numbers of 0..255",
-  scale(values) {
+export const AS_IS = presetOf(
+  "none",
+  "as stored; for images whose values are whole numbers of 0..255",
+  () => (values) => {
     if (areBytes(values)) return Uint8Array.from(values);
     const [low, high] = valueRange(values);
     throw new ImageError(
@@ -24,31 +38,34 @@ export const AS_IS: IntensityPreset = {
         'choose an intensity preset, such as "range" or a CT window',
     );
   },
-};
+);
 
 /**
  * Stretches the range of the image to 0..255 when it is not 8-bit, as pre_grey_rgb.py does. That script looks for
  * values above 255 only; here negative and real values are stretched too, which it would wrap around or cut off.
  */
-export const FULL_RANGE: IntensityPreset = {
-  name: "range",
-  description: "smallest value 0, largest 255, unless all are whole numbers of 0..255 (pre_grey_rgb.py)",
-  scale: (values) => (areBytes(values) ? Uint8Array.from(values) : stretch(values, -Infinity, Infinity)),
-};
+export const FULL_RANGE = presetOf(
+  "range",
+  "smallest value 0, largest 255, unless all are whole numbers of 0..255 (pre_grey_rgb.py)",
+  (values) => (areBytes(values) ? bytesOf : stretch(values, -Infinity, Infinity)),
+);
 
 /** Cuts off the darkest and brightest half percent of the values above 0, as pre_CT_MR.py does with all but CT. */
-export const PERCENTILES: IntensityPreset = {
-  name: "percentiles",
-  description: "0.5 to 99.5 percentile of the values above 0; zeros stay 0 (pre_CT_MR.py, not CT)",
-  scale(values) {
+export const PERCENTILES = presetOf(
+  "percentiles",
+  "0.5 to 99.5 percentile of the values above 0; zeros stay 0 (pre_CT_MR.py, not CT)",
+  (values) => {
     const positive = Float64Array.from(values).filter((value) => value > 0);
     if (positive.length === 0) throw new ImageError("image: has no values above 0 to take percentiles of");
     positive.sort();
-    const scaled = stretch(values, percentile(positive, 0.5), percentile(positive, 99.5));
-    for (let i = 0; i < scaled.length; i++) if (values[i] === 0) scaled[i] = 0;
-    return scaled;
+    const stretched = stretch(values, percentile(positive, 0.5), percentile(positive, 99.5));
+    return (others) => {
+      const scaled = stretched(others);
+      for (let i = 0; i < scaled.length; i++) if (others[i] === 0) scaled[i] = 0;
+      return scaled;
+    };
   },
-};
+);
 
 /**
  * A CT window in Hounsfield units, scaled as pre_CT_MR.py does: cut off, then stretched from what is left.
@@ -57,11 +74,9 @@ export const PERCENTILES: IntensityPreset = {
  */
 export function ctWindow(name: string, level: number, width: number, offset = 0): IntensityPreset {
   if (!(width > 0)) throw new RangeError(`window width is ${width}; expected a positive number`);
-  return {
-    name,
-    description: `CT window, level ${level} and width ${width} HU (pre_CT_MR.py)`,
-    scale: (values) => stretch(values, offset + level - width / 2, offset + level + width / 2),
-  };
+  return presetOf(name, `CT window, level ${level} and width ${width} HU (pre_CT_MR.py)`, (values) =>
+    stretch(values, offset + level - width / 2, offset + level + width / 2),
+  );
 }
 
 /**
@@ -120,15 +135,25 @@ function areBytes(values: NumberArray): boolean {
   );
 }
 
+/** Values between 0 and 255 as bytes; those of another frame may be beyond. */
+function bytesOf(values: NumberArray): Uint8Array {
+  return values instanceof Uint8Array
+    ? values.slice()
+    : Uint8Array.from(Uint8ClampedArray.from(values, Math.trunc));
+}
+
 /**
  * Cuts values off at `low` and `high` and stretches what is left to 0..255, cut off to integers. What is left may
- * span less than `low` to `high`. A constant becomes 0, and so does NaN.
+ * span less than `low` to `high`. A constant becomes 0, and so does NaN. Of other values than those the scaling was
+ * made for, those beyond become 0 or 255.
  */
-function stretch(values: NumberArray, low: number, high: number): Uint8Array {
-  const [least, most] = valueRange(values).map((value) => Math.min(Math.max(value, low), high));
-  const out = new Uint8Array(values.length);
-  if (most === least) return out;
-  for (let i = 0; i < out.length; i++)
-    out[i] = ((Math.min(Math.max(values[i], low), high) - least) / (most - least)) * 255;
-  return out;
+function stretch(sample: NumberArray, low: number, high: number): Scaling {
+  const [least, most] = valueRange(sample).map((value) => Math.min(Math.max(value, low), high));
+  return (values) => {
+    const out = new Uint8Array(values.length);
+    if (most === least) return out;
+    for (let i = 0; i < out.length; i++)
+      out[i] = ((Math.min(Math.max(values[i], least), most) - least) / (most - least)) * 255;
+    return out;
+  };
 }

@@ -9,7 +9,7 @@ const AIR = -500;
  * How a volume is shown when nobody says: bytes as they are, CT (by its file's word, or by values as low as air's) in
  * the window for soft tissue, all others from the 0.5 to the 99.5 percentile, as pre_CT_MR.py does.
  */
-export function usualIntensity({ data, modality }: Volume): IntensityPreset {
+export function usualIntensity({ data, modality }: Pick<Volume, "data" | "modality">): IntensityPreset {
   if (data instanceof Uint8Array) return intensityPreset("none");
   const isCt = modality === "CT" || (modality === undefined && data.some((value) => value <= AIR));
   return intensityPreset(isCt ? "ct-soft-tissue" : "percentiles");
