@@ -13,6 +13,7 @@ const mayImport = {
   model: ["layers"],
   image: [],
   volume: ["image"],
+  video: ["image", "volume"],
   predictor: ["model", "image", "volume"],
   evaluate: ["image", "volume"],
   report: ["image"],

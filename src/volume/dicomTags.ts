@@ -16,6 +16,8 @@ const TAGS = {
   PatientSex: "00100040",
   SliceThickness: "00180050",
   SpacingBetweenSlices: "00180088",
+  FrameTime: "00181063",
+  FrameTimeVector: "00181065",
   StudyInstanceUID: "0020000d",
   SeriesInstanceUID: "0020000e",
   StudyID: "00200010",
