@@ -21,8 +21,7 @@ export async function decodePixels(set: DicomDataSet, format: PixelFormat): Prom
   const { samples, frames, rows, columns } = format;
   const out = storedArray(format, assertVoxels([columns, rows, 1], frames, samples, set.name));
   const decode = frameDecoder(set, format);
-  for (let frame = 0; frame < frames; frame++)
-    out.set(await decode(frame), frame * rows * columns * samples);
+  for (let frame = 0; frame < frames; frame++) out.set(await decode(frame), frame * rows * columns * samples);
   return out;
 }
 
