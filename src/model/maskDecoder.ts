@@ -27,6 +27,8 @@ export interface MaskDecoderInput {
    * has them, SAM none.
    */
   readonly highResFeatures?: readonly tf.Tensor[];
+  /** Whether a single mask that is not stable gives way to the best of the others. For SAM 2; default true. */
+  readonly dynamicMultimask?: boolean;
 }
 
 /** `masks` [B, M, 4·grid, 4·grid], logits; `iouPredictions` [B, M], the expected overlap of each. */

@@ -9,6 +9,8 @@ export interface FrameRecord {
   readonly pointers: Float32Array;
   /** B, positive where the object is in the frame. */
   readonly objectScores: Float32Array;
+  /** B, the model's own estimate of each mask's overlap with the object. */
+  readonly ious: Float32Array;
   /** B · N · M. Absent where it was dropped or is not needed yet: it follows from the frame and the values above. */
   readonly spatial?: Float32Array;
   /** Found by prompts on this frame: its memory is made of the mask as it is seen, not of probabilities. */
@@ -71,8 +73,8 @@ export function keepMemories(bank: MemoryBank, keeps: (frame: number) => boolean
   const dropped = [...bank.tracked].filter(([frame, { spatial }]) => spatial !== undefined && !keeps(frame));
   if (dropped.length === 0) return bank;
   const tracked = new Map(bank.tracked);
-  for (const [frame, { lowResMasks, pointers, objectScores, prompted }] of dropped)
-    tracked.set(frame, { lowResMasks, pointers, objectScores, prompted });
+  for (const [frame, { lowResMasks, pointers, objectScores, ious, prompted }] of dropped)
+    tracked.set(frame, { lowResMasks, pointers, objectScores, ious, prompted });
   return { ...bank, tracked };
 }
 
@@ -93,6 +95,7 @@ export function recordOfObjects(record: FrameRecord, indices: readonly number[],
     lowResMasks: part(record.lowResMasks),
     pointers: part(record.pointers),
     objectScores: part(record.objectScores),
+    ious: part(record.ious),
     ...(record.spatial && { spatial: part(record.spatial) }),
     prompted: record.prompted,
   };

@@ -1,4 +1,10 @@
-import { FULL_RANGE, PERCENTILES, scaleIntensity, type IntensityPreset } from "../image/intensity.js";
+import {
+  ctWindow,
+  FULL_RANGE,
+  PERCENTILES,
+  scaleIntensity,
+  type IntensityPreset,
+} from "../image/intensity.js";
 import { toRgb, type PixelImage } from "../image/pixels.js";
 import { resizeOpenCvArea } from "../image/resizeArea.js";
 import { resizeCubicAntialiased } from "../image/resizeCubic.js";
@@ -6,7 +12,14 @@ import { resizeOpenCvCubic } from "../image/resizeOpenCv.js";
 import { resizePillowBicubic, resizePillowBilinear, resizeTriangle } from "../image/resizePillow.js";
 import type { ModelConfig } from "../model/config.js";
 import { familyOf } from "../model/families.js";
-import { LOGITS, PROBABILITIES, SQUARE_LOGITS, type PreparedImage, type Preset } from "./presets.js";
+import {
+  LOGITS,
+  PROBABILITIES,
+  SQUARE_LOGITS,
+  type MemorySteps,
+  type PreparedImage,
+  type Preset,
+} from "./presets.js";
 
 /** An image of 8 bits a channel. */
 export type EightBitImage = PixelImage & { readonly data: Uint8Array };
@@ -131,18 +144,56 @@ export const LITE_MEDSAM_INFERENCE: Preset = {
 const IMAGENET_MEAN = [0.485, 0.456, 0.406];
 const IMAGENET_STD = [0.229, 0.224, 0.225];
 
+/** Upstream's `apply_postprocessing`, which is on for volumes. @see bowang-lab/MedSAM2, sam2/build_sam.py */
+const POSTPROCESSED: MemorySteps = {
+  ...{ fillHoleArea: 8, binarize: true, dynamicMultimask: true },
+  ...{ nonOverlapMasks: false, maskFirst: false, largestPiece: false },
+};
+
 /**
- * MedSAM2's inference in volumes, which is also SAM 2's in videos: the whole slice becomes a square by Pillow's cubic
- * resize, divided by 255 and normalised.
+ * MedSAM2's inference in volumes: the whole slice becomes a square by Pillow's cubic resize, divided by 255 and
+ * normalised; the object is followed from a box, and its largest piece stays.
  *
  * @see bowang-lab/MedSAM2, medsam2_infer_3D_CT.py
  */
 export const MEDSAM2_INFER_3D_CT: Preset = {
   name: "medsam2_infer_3D_CT",
-  description: "MedSAM2's script for CT volumes, and SAM 2 on videos: cubic resize to a square, normalised",
+  description: "MedSAM2's script for volumes: followed by memory, largest piece (the default of MedSAM2)",
   intensity: FULL_RANGE,
   ...SQUARE_LOGITS,
   prepare: (image, side) => square(image, side, normalise(resizePillowBicubic(image, side, side))),
+  memory: { ...POSTPROCESSED, largestPiece: true },
+};
+
+/**
+ * MedSAM2's inference from RECIST markers: what the marker finds in its slice is followed as a mask; all pieces stay.
+ *
+ * @see bowang-lab/MedSAM2, medsam2_infer_CT_lesion_npz_recist.py
+ */
+export const MEDSAM2_INFER_RECIST: Preset = {
+  ...MEDSAM2_INFER_3D_CT,
+  name: "medsam2_infer_CT_lesion_npz_recist",
+  description: "MedSAM2's script for RECIST markers: the marked slice's mask is followed by memory",
+  memory: { ...POSTPROCESSED, maskFirst: true },
+};
+
+/** The same for lung nodules from clicks, in a CT window. @see bowang-lab/MedSAM2, examples/infer_CT_LUNA25.py */
+export const INFER_CT_LUNA25: Preset = {
+  ...MEDSAM2_INFER_RECIST,
+  name: "infer_CT_LUNA25",
+  description: "MedSAM2's example for lung nodules: as the script for RECIST markers, in a CT window",
+  volumeIntensity: ctWindow("infer_CT_LUNA25", -750, 1500),
+};
+
+/** MedSAM2's inference in videos, without the steps that volumes have. @see bowang-lab/MedSAM2, medsam2_infer_video.py */
+export const MEDSAM2_INFER_VIDEO: Preset = {
+  ...MEDSAM2_INFER_3D_CT,
+  name: "medsam2_infer_video",
+  description: "MedSAM2's script for videos: followed by memory, each pixel of one object, nothing filled",
+  memory: {
+    ...{ fillHoleArea: 0, binarize: false, dynamicMultimask: false },
+    ...{ nonOverlapMasks: true, maskFirst: false, largestPiece: false },
+  },
 };
 
 /**
@@ -169,6 +220,9 @@ export const PRESETS: readonly Preset[] = [
   SAM_PREDICTOR,
   LITE_MEDSAM_INFERENCE,
   MEDSAM2_INFER_3D_CT,
+  MEDSAM2_INFER_RECIST,
+  INFER_CT_LUNA25,
+  MEDSAM2_INFER_VIDEO,
   SAM2_IMAGE_PREDICTOR,
 ];
 

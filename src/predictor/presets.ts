@@ -24,6 +24,22 @@ export interface PreparedImage {
   readonly frame: Frame;
 }
 
+/** What MedSAM2's scripts do around the memory of a model that has one, when they follow objects. */
+export interface MemorySteps {
+  /** Holes of at most so many pixels of the low-resolution masks are filled; 0 fills none. */
+  readonly fillHoleArea: number;
+  /** Memories of prompted frames are of masks as they are seen, 0 or 1, and not of probabilities. */
+  readonly binarize: boolean;
+  /** A single mask that is not stable gives way to the best of three. */
+  readonly dynamicMultimask: boolean;
+  /** Where objects overlap, the one with the highest logit alone has the pixel. */
+  readonly nonOverlapMasks: boolean;
+  /** Of volumes: what a box or points find in their slice becomes the prompt, as a mask. */
+  readonly maskFirst: boolean;
+  /** Of volumes: the largest piece of each object alone stays. */
+  readonly largestPiece: boolean;
+}
+
 /**
  * What is done around the model: from a file's pixels to the encoder's input, and from logits to a mask. Named
  * after the upstream script that it reproduces.
@@ -39,6 +55,10 @@ export interface Preset {
   readonly crop?: number;
   /** How stored values become 8 bits, the first step. */
   readonly intensity: IntensityPreset;
+  /** The same for volumes that are not of 8 bits; default `usualIntensity`. */
+  readonly volumeIntensity?: IntensityPreset;
+  /** Of presets for following objects by memory. */
+  readonly memory?: MemorySteps;
   /** The steps from an 8-bit RGB image to the encoder's input. Use `prepareImage`, which does both. */
   prepare(image: PixelImage & { readonly data: Uint8Array }, side: number): PreparedImage;
   /** Low-resolution logits [n, h, w] to maps of the image's size, [n, H, W]. */

@@ -33,7 +33,7 @@ import {
   type FrameRecord,
   type MemoryBank,
 } from "./memoryBank.js";
-import type { Preset } from "./presets.js";
+import type { MemorySteps, Preset } from "./presets.js";
 import { MEDSAM2_INFER_3D_CT } from "./presetTable.js";
 import { Turns } from "./turns.js";
 import { PromptError, type Box, type LogitMap, type Point } from "./types.js";
@@ -53,14 +53,12 @@ import {
   type VideoValues,
 } from "./videoState.js";
 
-/** What is done around the model. */
-export interface VideoPredictorOptions {
-  /** From frames to the encoder's input; default MedSAM2's, `medsam2_infer_3D_CT`. */
+/** What is done around the model; the steps are the preset's where nothing is said. */
+export interface VideoPredictorOptions extends Partial<Omit<MemorySteps, "maskFirst" | "largestPiece">> {
+  /**
+   * From frames to the encoder's input, and what is done around the memory; default MedSAM2's, `medsam2_infer_3D_CT`.
+   */
   readonly preset?: Preset;
-  /** Holes of at most so many pixels of the low-resolution masks are filled; 0 fills none. Default 8. */
-  readonly fillHoleArea?: number;
-  /** Where objects overlap, the one with the highest logit alone has the pixel. Default false. */
-  readonly nonOverlapMasks?: boolean;
   /** Give logits of the frames' size too. Default false. */
   readonly returnLogits?: boolean;
   /** Bytes of features of frames that are kept for when they are needed again. Default 64 MB. */
@@ -74,6 +72,8 @@ export interface VideoObjectMask {
   readonly mask: Mask;
   /** Positive where the model finds the object in the frame; absent where nothing is known of it there. */
   readonly objectScore?: number;
+  /** The model's own estimate of the overlap; absent as `objectScore`. */
+  readonly score?: number;
   /** With `returnLogits`: positive values are the mask. */
   readonly logits?: LogitMap;
 }
@@ -126,7 +126,10 @@ const PLACEHOLDER_SCORE = 10;
  */
 export class Sam2VideoPredictor {
   private readonly features: FrameFeatures;
-  private readonly options: Required<Omit<VideoPredictorOptions, "keepBytes">>;
+  readonly preset: Preset;
+  /** What is done around the memory. */
+  readonly steps: MemorySteps;
+  private readonly returnLogits: boolean;
   private readonly turns = new Turns(
     "the predictor is disposed; make another with new Sam2VideoPredictor(model)",
   );
@@ -136,13 +139,20 @@ export class Sam2VideoPredictor {
     readonly model: Sam2,
     {
       preset = MEDSAM2_INFER_3D_CT,
-      fillHoleArea = 8,
-      nonOverlapMasks = false,
       returnLogits = false,
       keepBytes = 64e6,
+      ...steps
     }: VideoPredictorOptions = {},
   ) {
-    this.options = { preset, fillHoleArea, nonOverlapMasks, returnLogits };
+    const { memory } = preset;
+    if (memory === undefined)
+      throw new RangeError(
+        `preset ${preset.name} is for single images; following objects takes ${MEDSAM2_INFER_3D_CT.name} or another ` +
+          "that has memory steps",
+      );
+    this.preset = preset;
+    this.steps = { ...memory, ...steps };
+    this.returnLogits = returnLogits;
     this.features = new FrameFeatures(model, preset, keepBytes);
   }
 
@@ -357,7 +367,9 @@ export class Sam2VideoPredictor {
           .clipByValue(-MOST_LOGIT, MOST_LOGIT),
       }),
     };
-    return forwardSamHeads(this.model, { ...features, embedding }, prompts, 1, usesMultimask(points.length));
+    const several = usesMultimask(points.length);
+    const { dynamicMultimask } = this.steps;
+    return forwardSamHeads(this.model, { ...features, embedding }, prompts, 1, several, dynamicMultimask);
   }
 
   /** A mask of a frame's size as the model takes it. */
@@ -405,6 +417,7 @@ export class Sam2VideoPredictor {
       lowResMasks: joined(records.map(({ lowResMasks }) => this.filled(lowResMasks))),
       pointers: joined(records.map(({ pointers }) => pointers)),
       objectScores: joined(records.map(({ objectScores }) => objectScores)),
+      ious: joined(records.map(({ ious }) => ious)),
       prompted: true,
     };
     return this.withMemory(features, all);
@@ -521,7 +534,7 @@ export class Sam2VideoPredictor {
             lowResMasks: tf.tensor3d(record.lowResMasks, [count, side, side]),
             objectScoreLogits: tf.tensor1d(record.objectScores),
           },
-          record.prompted,
+          record.prompted && this.steps.binarize,
         ),
       ),
     );
@@ -542,7 +555,8 @@ export class Sam2VideoPredictor {
 
   /** All objects of a frame as far as they are known. */
   private async show({ frames, values }: VideoState, frame: number): Promise<VideoFrameMasks> {
-    const { nonOverlapMasks, returnLogits } = this.options;
+    const { returnLogits } = this;
+    const { nonOverlapMasks } = this.steps;
     const { width, height } = frames;
     const side = this.maskSide;
     const records = values.objects.map((object) => objectRecord(values, object, frame));
@@ -562,11 +576,11 @@ export class Sam2VideoPredictor {
       return {
         frame,
         objects: maps.map((data, n): VideoObjectMask => {
-          const objectScore = records[n]?.objectScores[0];
+          const known = records[n];
           return {
             object: values.objects[n],
             mask: { width, height, data: Uint8Array.from(data, (logit) => (logit > 0 ? 1 : 0)) },
-            ...(objectScore !== undefined && { objectScore }),
+            ...(known && { objectScore: known.objectScores[0], score: known.ious[0] }),
             ...(returnLogits && { logits: { width, height, data } }),
           };
         }),
@@ -578,7 +592,7 @@ export class Sam2VideoPredictor {
 
   /** Low-resolution logits of some objects with small holes filled, each object by itself. */
   private filled(logits: Float32Array): Float32Array {
-    const { fillHoleArea } = this.options;
+    const { fillHoleArea } = this.steps;
     if (fillHoleArea <= 0) return logits;
     const side = this.maskSide;
     const count = logits.length / (side * side);
@@ -611,18 +625,19 @@ async function readRecord(
 ): Promise<FrameRecord> {
   try {
     const read = async (tensor: tf.Tensor) => Float32Array.from(await tensor.data<"float32">());
-    const [lowResMasks, pointers, objectScores, spatial] = await Promise.all([
+    const [lowResMasks, pointers, objectScores, ious, spatial] = await Promise.all([
       read(found.lowResMasks),
       read(found.objPtrs),
       read(found.objectScoreLogits),
+      read(found.ious),
       found.spatial === undefined ? undefined : read(found.spatial),
     ]);
-    for (const values of [objectScores, pointers])
+    for (const values of [objectScores, pointers, ious])
       if (values.some(Number.isNaN))
         throw new RangeError(
           "the model gives values that are not numbers (NaN): its weights or the frame have some; nothing was kept of this frame",
         );
-    return { lowResMasks, pointers, objectScores, ...(spatial && { spatial }), prompted };
+    return { lowResMasks, pointers, objectScores, ious, ...(spatial && { spatial }), prompted };
   } finally {
     tf.dispose(Object.values(found));
   }

@@ -301,7 +301,11 @@ function use(next: Sam, facts: Pick<ModelInfo, "name" | "sha256" | "embedded" | 
     architecture: configName(next.config),
     parameters,
     imageSize: next.config.imageSize,
-    presets: PRESETS.map(({ name, crop = 0 }) => ({ name, crop: crop > 0 })),
+    // Those with a memory are for following objects.
+    presets: PRESETS.filter(({ memory }) => memory === undefined).map(({ name, crop = 0 }) => ({
+      name,
+      crop: crop > 0,
+    })),
     preset: defaultPreset(next.config).name,
   };
 }

@@ -73,16 +73,21 @@ export class Sam2MaskDecoder extends AnyMaskDecoder<Sam2MaskPredictions> {
             masks: all.masks.slice([0, 1], [-1, several]),
             iouPredictions: all.iouPredictions.slice([0, 1], [-1, several]),
           }
-        : singleMask(all)),
+        : singleMask(all, input.dynamicMultimask ?? true)),
       samTokensOut: queries.slice([0, first], [-1, count]),
       objectScoreLogits: this.predObjScoreHead.call(queries.slice([0, 0], [-1, 1]).reshape([batch, dim])),
     };
   }
 }
 
-/** The single mask where it is stable, elsewhere the one of the others with the best score. */
-function singleMask({ masks, iouPredictions }: AllPredictions): MaskPredictions {
+/** The single mask, or where it is not stable, with `dynamic`, the one of the others with the best score. */
+function singleMask({ masks, iouPredictions }: AllPredictions, dynamic: boolean): MaskPredictions {
   const [batch, count] = iouPredictions.shape;
+  if (!dynamic)
+    return {
+      masks: masks.slice([0, 0], [-1, 1]),
+      iouPredictions: iouPredictions.slice([0, 0], [-1, 1]),
+    };
   const weights = withoutGradient(() => {
     const single = masks.slice([0, 0], [-1, 1]).reshape([batch, -1]);
     const above = (threshold: number) => single.greater(threshold).sum(1); // [B]

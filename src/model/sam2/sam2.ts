@@ -151,7 +151,7 @@ export class Sam2 extends PromptableModel {
   }
 
   /** Prompt encoder and mask decoder on features that are conditioned on memory, or on having none. */
-  runSamHeads(features: ImageFeatures, prompts: Prompts, multimaskOutput: boolean) {
+  runSamHeads(features: ImageFeatures, prompts: Prompts, multimaskOutput: boolean, dynamicMultimask = true) {
     const { imageEncoder, samPromptEncoder, samMaskDecoder } = this;
     const { embedding, highRes } = features;
     const imagePe = samPromptEncoder.densePe();
@@ -161,6 +161,7 @@ export class Sam2 extends PromptableModel {
       imagePe,
       ...samPromptEncoder.call(prompts),
       multimaskOutput,
+      dynamicMultimask,
       highResFeatures: highRes,
     });
   }

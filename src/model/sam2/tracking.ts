@@ -70,6 +70,7 @@ export function usesMultimask(points: number): boolean {
  *
  * @param features embedding [1 or B, grid, grid, C], conditioned.
  * @param prompts points alone, boxes among them, and masks [B, S, S, 1].
+ * @param dynamicMultimask whether a single mask that is not stable gives way to the best of three.
  * @see `_forward_sam_heads`
  */
 export function forwardSamHeads(
@@ -78,6 +79,7 @@ export function forwardSamHeads(
   prompts: Pick<Prompts, "pointCoords" | "pointLabels" | "maskInputs">,
   batch: number,
   multimaskOutput: boolean,
+  dynamicMultimask = true,
 ): FrameMasks {
   return tf.tidy(() => {
     const {
@@ -85,7 +87,8 @@ export function forwardSamHeads(
       pointLabels = tf.fill([batch, 1], -1),
       maskInputs,
     } = prompts;
-    const heads = model.runSamHeads(features, { pointCoords, pointLabels, maskInputs }, multimaskOutput);
+    const asked = { pointCoords, pointLabels, maskInputs };
+    const heads = model.runSamHeads(features, asked, multimaskOutput, dynamicMultimask);
     const { masks, iouPredictions, samTokensOut, objectScoreLogits } = heads;
     const [, count] = iouPredictions.shape;
     const best = largest(iouPredictions); // [B, M], 1 for the mask with the best score

@@ -24,6 +24,7 @@ function record(frame: number, prompted = false): FrameRecord {
     lowResMasks: numbers(4),
     pointers: numbers(3),
     objectScores: numbers(1),
+    ious: numbers(1),
     spatial: numbers(2),
     prompted,
   };
