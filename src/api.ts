@@ -6,7 +6,7 @@ export { MemoryEmbeddingCache, type EmbeddingCache } from "./predictor/embedding
 export type { EncodedImage } from "./predictor/encodedImage.js";
 export type { LongCall } from "./predictor/longCall.js";
 export * from "./predictor/types.js";
-export type { Frame, PreparedImage, Preset } from "./predictor/presets.js";
+export type { Frame, MemorySteps, PreparedImage, Preset } from "./predictor/presets.js";
 export * from "./predictor/presetTable.js";
 export { BackendError, type BackendName, type BackendOptions } from "./backend/startBackend.js";
 export { OutOfMemoryError } from "./backend/outOfMemory.js";
@@ -59,6 +59,7 @@ export { spacingOf, type Grid, type LabelVolume, type Palette, type Volume } fro
 export { VolumeError } from "./volume/volumeError.js";
 export { segmentVolume, type SegmentVolumeOptions } from "./predictor/volume/segmentVolume.js";
 export { BoxTracker, type BoxTrackerOptions } from "./predictor/volume/boxTracker.js";
+export { MemoryTracker } from "./predictor/volume/memoryTracker.js";
 export { volumeFrames, type Frames } from "./predictor/volume/frames.js";
 export type { TrackedMask, Tracker } from "./predictor/volume/tracker.js";
 export {

@@ -15,7 +15,7 @@ export interface TrackedMask {
   readonly prompted: boolean;
   /** The box that the model was given, by the caller or by the tracker, where there was one. */
   readonly box?: Box;
-  /** The model's own estimate of the overlap; 1 for a mask that the caller gave. */
+  /** The model's own estimate of the overlap; 1 for a mask that was given. */
   readonly score: number;
   /** The model's logit that the object is in the slice, where it gives one: below 0 it is not. */
   readonly objectScore?: number;
