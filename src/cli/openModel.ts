@@ -1,5 +1,5 @@
 import { EMBEDDED_CHECKPOINT } from "../loadMedSam.node.js";
-import { isUnused } from "../weights/keys.js";
+import { isCounter } from "../weights/keys.js";
 import { buildSam } from "../model/load.js";
 import type { Sam } from "../model/sam.js";
 import { hashFile, openCheckpointFile } from "../weights/open.node.js";
@@ -38,7 +38,7 @@ export async function openModel(
 function reportText({ renamed, dropped, unexpected }: LoadReport): string {
   return [
     { what: "renamed", list: renamed.map(([from, to]) => `${from} to ${to}`) },
-    { what: "left out", list: dropped.filter((name) => !isUnused(name)) },
+    { what: "left out", list: dropped.filter((name) => !isCounter(name)) },
     { what: "left out, as the model has no place for them", list: unexpected },
   ]
     .filter(({ list }) => list.length > 0)

@@ -6,10 +6,12 @@ import { SAM_NAMES } from "./samNames.js";
 /** Those of all families. */
 const NAMINGS: readonly Naming[] = [SAM_NAMES, SAM2_NAMES];
 
-/** Whether a tensor is a constant or a counter that some files carry and nothing uses. @param name or path. */
-export function isUnused(name: string): boolean {
-  return /(^|\.)(pixel_mean|pixel_std|num_batches_tracked)$/.test(name);
+/** Whether a tensor counts batches: each batch norm has such a counter, and inference never reads it. */
+export function isCounter(name: string): boolean {
+  return /(^|\.)num_batches_tracked$/.test(name);
 }
+/** Constants that some files carry; a preset has its own. */
+const CONSTANT = /(^|\.)(pixel_mean|pixel_std)$/;
 /** What `torch.compile` puts into the names of what it compiles, the model or a part. */
 const COMPILED = /(?<=^|\.)_orig_mod\./g;
 /** Where the model's own names begin: at one of its parts, in either style. */
@@ -77,7 +79,7 @@ export function normaliseKeys(checkpoint: Checkpoint): NormalisedCheckpoint {
     }
     const path = toPath(name);
     const earlier = placeOf.get(path);
-    if (isUnused(path)) dropped.push(name);
+    if (isCounter(path) || CONSTANT.test(path)) dropped.push(name);
     else if (earlier === undefined) {
       placeOf.set(path, { name });
       tensors.set(path, info);

@@ -13,6 +13,7 @@ import type { Preset } from "../../src/predictor/presets.js";
 import type { Point, Prediction, Prompt } from "../../src/predictor/types.js";
 import { bytesSource } from "../../src/weights/byteSource.js";
 import { assertHash, findOnHub } from "../../src/weights/hubFetch.js";
+import { isCounter } from "../../src/weights/keys.js";
 import { openCheckpoint } from "../../src/weights/open.js";
 import { onDevice, startTrusted, watchDevice, type BackendReport, type StartOptions } from "./backends.js"; // prettier-ignore
 import { activation, attention, forget, layersOf, type Activation, type Attention, type LayerInfo } from "./inside.js"; // prettier-ignore
@@ -131,7 +132,7 @@ const methods = {
     const { bytes, half, dropped } = halved(openCheckpoint(bytesSource(original, name)));
     context.signal.throwIfAborted();
     const { model: next, report } = build(bytes, name);
-    const leftOut = [...dropped, ...report.unexpected];
+    const leftOut = [...dropped.filter((each) => !isCounter(each)), ...report.unexpected];
     let notKept: string | undefined;
     try {
       await keepModel({ name, sha256, half, bytes: bytes.length }, bytes);

@@ -166,17 +166,18 @@ describe("normalising names", () => {
     expect(normaliseKeys(file).dropped).toEqual(["args (argparse.Namespace)"]);
   });
 
-  it("leaves out constants and counters that nothing uses", () => {
-    const names = [
-      "pixel_mean",
-      "pixel_std",
-      "image_encoder.a.bn.num_batches_tracked",
-      "image_encoder.a.bn.bias",
-    ];
-    const { checkpoint, dropped } = normaliseKeys(checkpointOf(names));
-    expect([...checkpoint.tensors.keys()]).toEqual(["image_encoder.a.bn.bias"]);
-    expect(new Set(dropped)).toEqual(new Set(names.slice(0, 3)));
-  });
+  it.each(["", "module.", "_orig_mod.", "model.", "module.sam_model."])(
+    "leaves out constants and counters that nothing uses, with the prefix '%s'",
+    (prefix) => {
+      for (const path of ["image_encoder.a.bn.bias", "memory_encoder.a.bn.bias"]) {
+        const unused = ["pixel_mean", "pixel_std", path.replace("bias", "num_batches_tracked")];
+        const names = [...unused, path].map((name) => prefix + name);
+        const { checkpoint, dropped } = normaliseKeys(checkpointOf(names));
+        expect([...checkpoint.tensors.keys()]).toEqual([path]);
+        expect(new Set(dropped)).toEqual(new Set(names.slice(0, 3)));
+      }
+    },
+  );
 
   it("refuses two tensors of one name that differ in a value, a shape or a type, and says both", () => {
     const encoder = "vision_encoder.pos_embed";
