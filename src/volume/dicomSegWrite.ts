@@ -1,8 +1,9 @@
-import type { PlacedFrame } from "./dicomGroups.js";
 import type { DicomImage } from "./dicomImage.js";
 import { stackFrames } from "./dicomStack.js";
 import { shownTag, type Keyword } from "./dicomTags.js";
-import { labelledFrames, packBits, type Code, type Segment } from "./segments.js";
+import { concatenate } from "./inflate.js";
+import { BitPacker, labelledFrames, packedLength, type Code, type Segment } from "./segments.js";
+import type { Vector3 } from "./vector.js";
 import type { LabelVolume } from "./volume.js";
 import { VolumeError } from "./volumeError.js";
 
@@ -16,6 +17,8 @@ export interface DicomSegOptions {
 
 const SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4";
 const EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1";
+/** Most bytes of pixels: lengths have 32 bits, and the highest one means "unknown". */
+const MOST_BYTES = 2 ** 32 - 2;
 const STRUCTURE: Code = { value: "91723000", scheme: "SCT", meaning: "Anatomical structure" };
 const TISSUE: Code = { value: "85756007", scheme: "SCT", meaning: "Tissue" };
 const SEGMENTATION: Code = { value: "113076", scheme: "DCM", meaning: "Segmentation" };
@@ -25,7 +28,7 @@ const SOURCE: Code = {
   meaning: "Source image for image processing operation",
 };
 
-/** What a segmentation has in common with its images: who the patient is, the study, and the patient's axes. */
+/** What a segmentation has in common with its images: who the patient is, and the study. */
 const COPIED: readonly Keyword[] = [
   "PatientName",
   "PatientID",
@@ -37,7 +40,6 @@ const COPIED: readonly Keyword[] = [
   "StudyID",
   "AccessionNumber",
   "ReferringPhysicianName",
-  "FrameOfReferenceUID",
 ];
 
 type Attributes = Readonly<Record<string, unknown>>;
@@ -69,28 +71,89 @@ export async function dicomSegBytes(
       `segmentation of ${image.name}: labels have ${labels.size.join(" x ")} voxels; expected ${size.join(" x ")}`,
     );
   const masks = labelledFrames(labels, options.segments, image.name);
+  const placed = masks.map(({ segment, slice }): SegFrame => {
+    const { plane: place, ...source } = frames[slice];
+    return { ...source, segment, index: slice + 1, position: place.position };
+  });
+  const shared = {
+    ...measures(plane.pixelSpacing, plane.sliceThickness ?? sliceSpacing ?? 1, sliceSpacing),
+    PlaneOrientationSequence: [{ ImageOrientationPatient: plane.orientation?.flat().map(decimal) }],
+  };
+  const sources = [...new Set(frames.map(({ image: one }) => one))];
+  const head = await segHead(sources, placed, shared, POSITION, options);
+  const packer = new BitPacker();
+  const parts = [head, ...masks.map(({ mask }) => packer.push(mask)), packer.end()];
+  return concatenate(
+    parts,
+    parts.reduce((sum, { length }) => sum + length, 0),
+  );
+}
+
+/**
+ * The beginning of a DICOM segmentation of a film, such as an ultrasound's, wherever it lies: all but the pixels. Those
+ * follow as a `BitPacker` packs them, in the order of `frames`; so none need to be in memory together.
+ *
+ * @param frames from 0, with the number from 1 of the segment that has pixels there.
+ * @throws VolumeError when there are none, or more pixels than DICOM can hold.
+ */
+export async function dicomFilmSegHead(
+  image: DicomImage,
+  frames: readonly { readonly segment: number; readonly frame: number }[],
+  options: DicomSegOptions,
+): Promise<Uint8Array> {
+  if (frames.length === 0) throw new VolumeError(`segmentation of ${image.name}: no pixel is labelled`);
+  const [{ pixelSpacing, sliceThickness = 1 }] = image.planes;
+  const placed = frames.map(({ segment, frame }): SegFrame => ({ image, segment, frame, index: frame + 1 }));
+  const shared = pixelSpacing === undefined ? {} : measures(pixelSpacing, sliceThickness);
+  return segHead([image], placed, shared, TIME, options);
+}
+
+/** A frame of a segmentation, and the frame of an image that it belongs to. */
+interface SegFrame {
+  readonly image: DicomImage;
+  readonly frame: number;
+  readonly segment: number;
+  /** By which it is sorted, from 1. */
+  readonly index: number;
+  readonly position?: Vector3;
+}
+
+/** What frames are sorted by: an attribute, and the functional group that it is in. */
+interface Dimension {
+  readonly pointer: number;
+  readonly group: number;
+  readonly label: string;
+}
+const SEGMENT: Dimension = { pointer: 0x0062000b, group: 0x0062000a, label: "Segment" };
+const POSITION: Dimension = { pointer: 0x00200032, group: 0x00209113, label: "Position" };
+const TIME: Dimension = { pointer: 0x00209128, group: 0x00209111, label: "Time" };
+
+/** A segmentation up to where the bits of its frames begin. */
+async function segHead(
+  images: readonly DicomImage[],
+  frames: readonly SegFrame[],
+  shared: Attributes,
+  dimension: Dimension,
+  options: DicomSegOptions,
+): Promise<Uint8Array> {
+  const [image] = images;
+  const { columns, rows } = image.format;
+  const length = packedLength(frames.length * rows * columns);
+  if (length > MOST_BYTES)
+    throw new VolumeError(
+      `segmentation of ${image.name}: ${frames.length} frames of ${columns} x ${rows} pixels are more than a DICOM file can hold`,
+    );
   const instance = newUid();
   const dataset = {
     ...copied(image),
-    ...description(frames, options, instance),
-    ...{ Rows: rows, Columns: columns, NumberOfFrames: String(masks.length) },
-    SharedFunctionalGroupsSequence: [
-      {
-        PixelMeasuresSequence: [
-          {
-            PixelSpacing: [plane.pixelSpacing[1], plane.pixelSpacing[0]].map(decimal),
-            SliceThickness: decimal(plane.sliceThickness ?? sliceSpacing ?? 1),
-            ...(sliceSpacing !== undefined && { SpacingBetweenSlices: decimal(sliceSpacing) }),
-          },
-        ],
-        PlaneOrientationSequence: [{ ImageOrientationPatient: plane.orientation?.flat().map(decimal) }],
-      },
-    ],
-    PerFrameFunctionalGroupsSequence: masks.map(({ segment, slice }) =>
-      frameGroups(frames[slice], segment, slice),
-    ),
-    PixelData: packBits(masks.map(({ mask }) => mask)).buffer,
-    _vrMap: { PixelData: "OB" },
+    ...(image.set.words("FrameOfReferenceUID") !== undefined && {
+      FrameOfReferenceUID: image.set.words("FrameOfReferenceUID"),
+      PositionReferenceIndicator: "",
+    }),
+    ...description(images, dimension, options, instance),
+    ...{ Rows: rows, Columns: columns, NumberOfFrames: String(frames.length) },
+    SharedFunctionalGroupsSequence: [shared],
+    PerFrameFunctionalGroupsSequence: frames.map((frame) => frameGroups(frame, dimension)),
   };
   const { data, log } = await import("dcmjs");
   log.setLevel("silent");
@@ -105,7 +168,24 @@ export async function dicomSegBytes(
     }),
   );
   file.dict = data.DicomMetaDictionary.denaturalizeDataset(dataset);
-  return new Uint8Array(file.write());
+  const head = new Uint8Array(file.write());
+  // PixelData (7FE0,0010) OB: of all attributes here it has the highest tag, and so is the last.
+  const pixels = new DataView(new ArrayBuffer(12));
+  [0xe0, 0x7f, 0x10, 0x00, 0x4f, 0x42, 0, 0].forEach((byte, at) => pixels.setUint8(at, byte));
+  pixels.setUint32(8, length, true);
+  return concatenate([head, new Uint8Array(pixels.buffer)], head.length + 12);
+}
+
+function measures([x, y]: readonly [number, number], thickness: number, between?: number): Attributes {
+  return {
+    PixelMeasuresSequence: [
+      {
+        PixelSpacing: [y, x].map(decimal),
+        SliceThickness: decimal(thickness),
+        ...(between !== undefined && { SpacingBetweenSlices: decimal(between) }),
+      },
+    ],
+  };
 }
 
 function copied({ set }: DicomImage): Attributes {
@@ -115,16 +195,16 @@ function copied({ set }: DicomImage): Attributes {
 
 /** All that is not about single frames. */
 function description(
-  frames: readonly PlacedFrame[],
+  images: readonly DicomImage[],
+  by: Dimension,
   { segments, algorithm, version }: DicomSegOptions,
   instance: string,
 ): Attributes {
   const [date, time] = new Date().toISOString().replace(/[-:]/g, "").split("T");
   const now = { ContentDate: date, ContentTime: time.slice(0, 6) };
   const organisation = newUid();
-  const { set, series } = frames[0].image;
-  const images = [...new Set(frames.map(({ image }) => image))];
-  const dimension = (pointer: number, group: number, label: string): Attributes => ({
+  const [{ set, series }] = images;
+  const dimension = ({ pointer, group, label }: Dimension): Attributes => ({
     DimensionOrganizationUID: organisation,
     DimensionIndexPointer: pointer,
     FunctionalGroupPointer: group,
@@ -134,7 +214,7 @@ function description(
   return {
     ...{ SpecificCharacterSet: "ISO_IR 192", SOPClassUID: SEGMENTATION_STORAGE, SOPInstanceUID: instance },
     ...{ Modality: "SEG", SeriesInstanceUID: newUid(), SeriesNumber: "1", InstanceNumber: "1", ...now },
-    ...{ SeriesDate: now.ContentDate, SeriesTime: now.ContentTime, PositionReferenceIndicator: "" },
+    ...{ SeriesDate: now.ContentDate, SeriesTime: now.ContentTime },
     ...{ Manufacturer: algorithm, ManufacturerModelName: algorithm, SoftwareVersions: version },
     ...{
       DeviceSerialNumber: "none",
@@ -156,17 +236,14 @@ function description(
       SegmentedPropertyTypeCodeSequence: [codeItem(type)],
     })),
     DimensionOrganizationSequence: [{ DimensionOrganizationUID: organisation }],
-    DimensionIndexSequence: [
-      dimension(0x0062000b, 0x0062000a, "Segment"),
-      dimension(0x00200032, 0x00209113, "Position"),
-    ],
+    DimensionIndexSequence: [SEGMENT, by].map(dimension),
     ReferencedSeriesSequence: [
       { SeriesInstanceUID: series, ReferencedInstanceSequence: images.map((image) => reference(image)) },
     ],
   };
 }
 
-function frameGroups({ image, frame, plane }: PlacedFrame, segment: number, slice: number): Attributes {
+function frameGroups({ image, frame, segment, index, position }: SegFrame, by: Dimension): Attributes {
   const numbered = image.planes.length > 1 && { ReferencedFrameNumber: String(frame + 1) };
   return {
     DerivationImageSequence: [
@@ -182,8 +259,10 @@ function frameGroups({ image, frame, plane }: PlacedFrame, segment: number, slic
         ],
       },
     ],
-    FrameContentSequence: [{ DimensionIndexValues: [segment, slice + 1] }],
-    PlanePositionSequence: [{ ImagePositionPatient: plane.position?.map(decimal) }],
+    FrameContentSequence: [
+      { DimensionIndexValues: [segment, index], ...(by === TIME && { TemporalPositionIndex: index }) },
+    ],
+    ...(by === POSITION && { PlanePositionSequence: [{ ImagePositionPatient: position?.map(decimal) }] }),
     SegmentIdentificationSequence: [{ ReferencedSegmentNumber: segment }],
   };
 }

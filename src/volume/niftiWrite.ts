@@ -16,7 +16,21 @@ const HEADER = 352;
  * @throws VolumeError when a side has more than 32,767 voxels, the most that NIfTI-1 can say.
  */
 export function niftiLabelBytes(labels: LabelVolume, name: string): Uint8Array {
-  const { size, data } = labels;
+  const { data } = labels;
+  const file = new Uint8Array(HEADER + data.byteLength);
+  file.set(niftiLabelHead(labels, data.BYTES_PER_ELEMENT, name));
+  file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), HEADER);
+  return name.endsWith(".gz") ? gzipSync(file, { mtime: 0 }) : file;
+}
+
+/**
+ * The same without the labels, which follow it little-endian, slice by slice.
+ *
+ * @param bytes of a label: 1 or 2.
+ * @throws VolumeError as `niftiLabelBytes`.
+ */
+export function niftiLabelHead(labels: Omit<LabelVolume, "data">, bytes: number, name: string): Uint8Array {
+  const { size } = labels;
   if (size.some((side) => side > 32767))
     throw new VolumeError(`${name}: ${size.join(" x ")} voxels; NIfTI-1 holds at most 32767 a side`);
   const header = new NIFTI1();
@@ -24,8 +38,8 @@ export function niftiLabelBytes(labels: LabelVolume, name: string): Uint8Array {
   const { pixDims, qform, sform, units } = geometry;
   header.littleEndian = true;
   header.dims = [3, ...size, 1, 1, 1, 1];
-  header.datatypeCode = data instanceof Uint8Array ? NIFTI1.TYPE_UINT8 : NIFTI1.TYPE_UINT16;
-  header.numBitsPerVoxel = 8 * data.BYTES_PER_ELEMENT;
+  header.datatypeCode = bytes === 1 ? NIFTI1.TYPE_UINT8 : NIFTI1.TYPE_UINT16;
+  header.numBitsPerVoxel = 8 * bytes;
   header.pixDims = [...pixDims.slice(0, 4), 1, 1, 1, 1];
   header.vox_offset = HEADER;
   header.scl_slope = 1;
@@ -37,10 +51,9 @@ export function niftiLabelBytes(labels: LabelVolume, name: string): Uint8Array {
   header.sform_code = sform.code;
   header.affine = [...sform.rows.map((row) => [...row]), [0, 0, 0, 1]];
   header.magic = "n+1\0";
-  const file = new Uint8Array(HEADER + data.byteLength);
-  file.set(new Uint8Array(header.toArrayBuffer()));
-  file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), HEADER);
-  return name.endsWith(".gz") ? gzipSync(file, { mtime: 0 }) : file;
+  const head = new Uint8Array(HEADER);
+  head.set(new Uint8Array(header.toArrayBuffer()));
+  return head;
 }
 
 /** A place that DICOM gave, as scanner coordinates. What is unknown stays unknown: size 0, transformation 0. */

@@ -60,14 +60,34 @@ export function labelledFrames(
   return frames;
 }
 
-/** Eight pixels a byte, the first in the lowest bit, frames without gaps; padded to an even length. */
-export function packBits(masks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const area = masks[0].length;
-  const out = new Uint8Array(2 * Math.ceil((masks.length * area) / 16));
-  for (const [frame, mask] of masks.entries())
-    for (let i = 0; i < area; i++) {
-      const at = frame * area + i;
-      if (mask[i]) out[at >> 3] |= 1 << (at & 7);
+/** Packs pixels as DICOM stores bits: eight a byte, the first in the lowest bit, frames without gaps. */
+export class BitPacker {
+  private rest = 0;
+  private pixels = 0;
+
+  /** @returns the bytes that are complete. @param mask 0 or not, pixel by pixel. */
+  push(mask: Uint8Array): Uint8Array {
+    const out = new Uint8Array(Math.floor(((this.pixels % 8) + mask.length) / 8));
+    const first = this.pixels % 8;
+    for (let i = 0; i < mask.length; i++) {
+      const bit = (first + i) & 7;
+      if (mask[i]) this.rest |= 1 << bit;
+      if (bit < 7) continue;
+      out[(first + i) >> 3] = this.rest;
+      this.rest = 0;
     }
-  return out;
+    this.pixels += mask.length;
+    return out;
+  }
+
+  /** @returns the last byte, and one more where their number would be odd. */
+  end(): Uint8Array {
+    const written = Math.floor(this.pixels / 8);
+    const out = new Uint8Array(packedLength(this.pixels) - written);
+    if (out.length > 0) out[0] = this.rest;
+    return out;
+  }
 }
+
+/** Bytes of so many packed pixels: an even number. */
+export const packedLength = (pixels: number): number => 2 * Math.ceil(pixels / 16);

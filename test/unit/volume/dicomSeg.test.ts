@@ -1,10 +1,15 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { openDicom } from "../../../src/volume/dicomImage.js";
+import { readPixelFormat } from "../../../src/volume/dicomPixelFormat.js";
+import { decodePixels } from "../../../src/volume/dicomPixels.js";
 import { readDicomSeg } from "../../../src/volume/dicomSegRead.js";
-import { dicomSegBytes } from "../../../src/volume/dicomSegWrite.js";
+import { dicomFilmSegHead, dicomSegBytes } from "../../../src/volume/dicomSegWrite.js";
 import { openDicomSeries } from "../../../src/volume/dicomSeries.js";
 import { parseDicom } from "../../../src/volume/dicomParse.js";
 import { dicomVolume } from "../../../src/volume/dicomVolume.js";
 import { gridOf } from "../../../src/volume/labels.js";
+import { BitPacker, packedLength } from "../../../src/volume/segments.js";
 import type { LabelVolume } from "../../../src/volume/volume.js";
 import { IMAGE, makeDicom, slice, type Elements } from "./makeDicom.js";
 
@@ -127,6 +132,59 @@ describe("segmentations", () => {
     );
     await expect(readDicomSeg(oblique(1), labels, "image.dcm")).rejects.toThrow(
       "image.dcm: has no SegmentationType (0062,0001); expected a DICOM segmentation",
+    );
+  });
+});
+
+test("bits are packed the same in any pieces", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 0, max: 1 }), { maxLength: 70 }),
+      fc.array(fc.nat(70)),
+      (bits, cuts) => {
+        const packer = new BitPacker();
+        const ends = [...cuts.filter((cut) => cut <= bits.length), bits.length].sort((a, b) => a - b);
+        const pieces = ends.map((end, n) => packer.push(Uint8Array.from(bits.slice(ends[n - 1] ?? 0, end))));
+        const bytes = [...pieces, packer.end()].flatMap((piece) => [...piece]);
+        expect(bytes.length % 2).toBe(0);
+        expect(bytes.length).toBe(packedLength(bits.length));
+        expect(bytes.flatMap((byte) => Array.from({ length: 8 }, (_, bit) => (byte >> bit) & 1)).slice(0, bits.length)).toEqual(bits); // prettier-ignore
+      },
+    ),
+  );
+});
+
+describe("segmentations of films", () => {
+  const film = (more: Elements = {}) =>
+    openDicom(makeDicom({ ...IMAGE, "00280008 IS": "4", "00200052 UI": undefined, "7FE00010 OW": new Uint8Array(48), ...more }), "film.dcm"); // prettier-ignore
+  const options = { segments: SEGMENTS, ...NAMES };
+  const frames = [{ segment: 2, frame: 0 }, { segment: 1, frame: 3 }]; // prettier-ignore
+
+  test("refer to frames, where the film has no place in the patient", async () => {
+    const packer = new BitPacker();
+    const masks = [Uint8Array.of(1, 0, 0, 0, 0, 1), Uint8Array.of(0, 1, 1, 0, 0, 0)];
+    const head = await dicomFilmSegHead(film(), frames, options);
+    const bytes = Uint8Array.from([head, ...masks.map((mask) => packer.push(mask)), packer.end()].flatMap((part) => [...part])); // prettier-ignore
+    const set = parseDicom(bytes, "seg.dcm");
+    expect(set.number("NumberOfFrames")).toBe(2);
+    expect(set.text("FrameOfReferenceUID")).toBeUndefined();
+    const groups = set.items("PerFrameFunctionalGroupsSequence");
+    expect(groups.map((group) => group.items("PlanePositionSequence").length)).toEqual([0, 0]);
+    // ReferencedFrameNumber (0008,1160): an IS of 2 bytes, a digit and a space.
+    const references = Buffer.from(bytes)
+      .toString("hex")
+      .matchAll(/08006011495302003(\d)20/g);
+    expect([...references].map(([, number]) => number)).toEqual(["1", "4"]);
+    const values = await decodePixels(set, readPixelFormat(set));
+    expect([...values]).toEqual(masks.flatMap((mask) => [...mask]));
+  });
+
+  test("of nothing, and of more than a file can hold, are refused", async () => {
+    await expect(dicomFilmSegHead(film(), [], options)).rejects.toThrow("segmentation of film.dcm: no pixel");
+    const large = film({ "00280010 US": [8000], "00280011 US": [8000] });
+    const many = Array.from({ length: 600 }, () => frames[0]);
+    await expect(dicomFilmSegHead(large, many, options)).rejects.toThrow(
+      "600 frames of 8000 x 8000 pixels are more than a DICOM file can hold",
     );
   });
 });
