@@ -5,7 +5,8 @@ import { PNG } from "pngjs";
 import { expect, test } from "vitest";
 import { decodeImage, decodeLabels } from "../../../src/image/decode.js";
 import { writeFileAtomic } from "../../../src/image/encode.node.js";
-import { encodePng } from "../../../src/image/encode.js";
+import { encodeLabelPng, encodePng } from "../../../src/image/encode.js";
+import { maskColour } from "../../../src/image/overlay.js";
 import type { PixelImage } from "../../../src/image/pixels.js";
 
 const values = (count: number, below: number) => Array.from({ length: count }, (_, i) => (i * 7919) % below);
@@ -29,6 +30,17 @@ test("16-bit samples that lie inside a larger buffer are written right", async (
 test("labels keep their numbers", async () => {
   const labels = { width: 2, height: 2, data: Uint16Array.of(0, 1, 300, 65535) };
   expect(await decodeLabels(encodePng(labels), "a.png")).toEqual(labels);
+});
+
+test("labels with colours keep their numbers", async () => {
+  const data = Uint8Array.from(values(7 * 5, 256));
+  const png = encodeLabelPng({ width: 7, height: 5, data });
+  expect(await decodeLabels(png, "a.png")).toEqual({ width: 7, height: 5, data });
+  const colours = (await decodeImage(png, "a.png")).data;
+  expect([...colours.subarray(0, 3)]).toEqual([0, 0, 0]);
+  expect([...colours.subarray(3, 6)]).toEqual([...maskColour(data[1] - 1)]);
+  const wide = { width: 2, height: 1, data: Uint16Array.of(1, 256) };
+  expect(await decodeLabels(encodeLabelPng(wide), "b.png")).toEqual(wide);
 });
 
 test("pngjs reads what is written", () => {
