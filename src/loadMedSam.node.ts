@@ -32,9 +32,8 @@ export interface NodeLoadOptions<Config extends ModelConfig = SamConfig>
 /**
  * Loads SAM or MedSAM from safetensors or `.pth`; the architecture is recognised. A file is read a tensor at a
  * time. Weights on the hub are fetched once, into the cache that Python's huggingface_hub uses. Call `useBackend`
- * before.
+ * before. Without a source it is the small checkpoint in the package.
  *
- * @param source default: the small checkpoint in the package.
  * @throws CheckpointError when it cannot be fetched or read, or does not fit a SAM.
  */
 export function loadMedSam(): Promise<Sam<typeof TINY>>;

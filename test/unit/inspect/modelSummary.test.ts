@@ -4,7 +4,7 @@ import { useBackend } from "../../../src/backend/useBackend.js";
 import { summariseConfig, summariseModel } from "../../../src/inspect/modelSummary.js";
 import { Layer } from "../../../src/layers/layer.js";
 import { LITE_MEDSAM, TINY, VIT_B, VIT_H } from "../../../src/model/config.js";
-import type { EncoderBlock, ImageEncoder } from "../../../src/model/imageEncoder.js";
+import type { ImageEncoder } from "../../../src/model/imageEncoder.js";
 import { Sam } from "../../../src/model/sam.js";
 import { seededParameters } from "../../../src/weights/paramScope.js";
 
@@ -90,7 +90,7 @@ describe("a model's summary", () => {
         return x.mul(0.5);
       }
     }
-    const block = (model.imageEncoder as ImageEncoder).blocks[1] as EncoderBlock;
+    const block = (model.imageEncoder as ImageEncoder).blocks[1];
     block.mlp.dispose();
     block.mlp = new Halved();
     expect(before).toMatchObject({ layer: "MlpBlock", multiplyAdds: 2 * 256 * 192 * 768 });

@@ -3,10 +3,10 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { useBackend } from "../../../src/backend/useBackend.js";
 import { Layer, LayerShapeError } from "../../../src/layers/layer.js";
 import { TINY } from "../../../src/model/config.js";
-import type { EncoderBlock, ImageEncoder } from "../../../src/model/imageEncoder.js";
+import type { ImageEncoder } from "../../../src/model/imageEncoder.js";
 import { Sam } from "../../../src/model/sam.js";
 import { SteppedEncoder } from "../../../src/model/steppedEncoder.js";
-import type { TwoWayAttentionBlock, TwoWayTransformer } from "../../../src/model/twoWayTransformer.js";
+import type { TwoWayTransformer } from "../../../src/model/twoWayTransformer.js";
 import { SamPredictor } from "../../../src/predictor/samPredictor.js";
 import { seededParameters } from "../../../src/weights/paramScope.js";
 
@@ -42,9 +42,8 @@ afterAll(() => {
   expect(tf.memory().numTensors).toBe(0);
 });
 
-const block = (index: number) => (model.imageEncoder as ImageEncoder).blocks[index] as EncoderBlock;
-const decoderBlock = () =>
-  (model.maskDecoder.transformer as TwoWayTransformer).layers[1] as TwoWayAttentionBlock;
+const block = (index: number) => (model.imageEncoder as ImageEncoder).blocks[index];
+const decoderBlock = () => (model.maskDecoder.transformer as TwoWayTransformer).layers[1];
 
 it.each<[string, () => Record<string, unknown>, string, string]>([
   ["image_encoder.blocks.2.attn", () => ({ at: block(2), field: "attn" }), "[4, 8, 8, 1]", "[4, 8, 8, 192]"],

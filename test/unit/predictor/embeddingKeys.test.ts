@@ -3,8 +3,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { useBackend } from "../../../src/backend/useBackend.js";
 import { Relu } from "../../../src/layers/activation.js";
 import { Linear } from "../../../src/layers/linear.js";
-import type { MlpBlock } from "../../../src/layers/mlp.js";
-import type { EncoderBlock, ImageEncoder } from "../../../src/model/imageEncoder.js";
+import type { ImageEncoder } from "../../../src/model/imageEncoder.js";
 import { featureValues, disposeFeatures } from "../../../src/model/features.js";
 import type { Sam } from "../../../src/model/sam.js";
 import { MemoryEmbeddingCache } from "../../../src/predictor/embeddingCache.js";
@@ -59,8 +58,8 @@ describe("what is kept of an encoder", () => {
     expect(tf.memory().numTensors).toBe(0);
   });
 
-  const block = () => (model.imageEncoder as ImageEncoder).blocks[0] as EncoderBlock;
-  const mlp = () => block().mlp as MlpBlock;
+  const block = () => (model.imageEncoder as ImageEncoder).blocks[0];
+  const mlp = () => block().mlp;
 
   /** Logits by a predictor with the cache, which must be those of one without. */
   async function predict(preset: Preset, kept = new SamPredictor(model, { preset, cache })): Promise<void> {
