@@ -12,6 +12,7 @@ export { BackendError, type BackendName, type BackendOptions } from "./backend/s
 export { OutOfMemoryError } from "./backend/outOfMemory.js";
 
 // Images
+export type { Region } from "./image/crop.js";
 export { decodeImage, decodeLabels } from "./image/decode.js";
 export { encodePng } from "./image/encode.js";
 export * from "./image/intensity.js";
@@ -78,6 +79,7 @@ export {
 export * from "./predictor/videoPredictor.js";
 export type {
   FramePrompt,
+  ByObject,
   PendingRecord,
   VideoFrames,
   VideoState,
@@ -107,7 +109,7 @@ export {
 export { parameterShapes } from "./model/parameterShapes.js";
 export { configName, FAMILIES, familyOf, recogniseConfig } from "./model/families.js";
 export { TRAINABLE_PRESETS, type Family, type TrainablePreset } from "./model/family.js";
-export { Sam, type EncoderOf } from "./model/sam.js";
+export { Sam, type EncoderOf, type Repeated } from "./model/sam.js";
 export { PromptableModel, type PromptableInput } from "./model/promptableModel.js";
 export { disposeFeatures, type FeatureShapes, type ImageFeatures, type MapShape } from "./model/features.js";
 export * from "./model/sam2/config.js";
@@ -159,7 +161,7 @@ export { bytesSource, type ByteSource } from "./weights/byteSource.js";
 export * from "./weights/checkpoint.js";
 export { fanIn, NORMAL, ONES, ZEROS, type Initial } from "./weights/initial.js";
 export { normaliseKeys, type NormalisedCheckpoint } from "./weights/keys.js";
-export type { Naming } from "./weights/naming.js";
+export type { Naming, StackedTensor } from "./weights/naming.js";
 export { fromHuggingFace, toHuggingFace } from "./weights/samNames.js";
 export type { Layout } from "./weights/layout.js";
 export { openCheckpoint } from "./weights/open.js";

@@ -28,9 +28,13 @@ export interface EncoderBlockConfig {
 export interface EncoderBlockChildren {
   norm1: Layer;
   norm2: Layer;
+  /** Over windows or the whole grid. */
   get attn(): GridAttention;
+  /** Any layer takes its place. */
   set attn(layer: Layer);
+  /** Of each token by itself. */
   get mlp(): MlpBlock;
+  /** Any layer takes its place. */
   set mlp(layer: Layer);
 }
 

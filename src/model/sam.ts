@@ -20,7 +20,7 @@ export type EncoderOf<Config extends SamConfig> = Config extends {
     : SteppedEncoder;
 
 /** As many as a number that is known when types are checked, so that `blocks[3]` is certain to be there; or any number. */
-type Repeated<T, Count extends number, Found extends T[] = []> = number extends Count
+export type Repeated<T, Count extends number, Found extends T[] = []> = number extends Count
   ? T[]
   : Found["length"] extends Count
     ? Found

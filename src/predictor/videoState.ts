@@ -30,7 +30,8 @@ export interface PendingRecord {
   readonly conditioning: boolean;
 }
 
-type ByObject<T> = ReadonlyMap<number, ReadonlyMap<number, T>>;
+/** By object, then by frame. */
+export type ByObject<T> = ReadonlyMap<number, ReadonlyMap<number, T>>;
 
 /**
  * All that is known of a video that is being segmented, as plain values that never change: numbers, arrays and maps,

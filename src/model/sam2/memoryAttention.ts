@@ -18,7 +18,7 @@ export interface MemoryTokens {
 }
 
 /** Attention that is told how many keys have no place. */
-type PlacedAttention = Layer<[q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, numKExcludeRope?: number]>;
+export type PlacedAttention = Layer<[q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, numKExcludeRope?: number]>;
 
 /**
  * One layer: the frame's tokens look at each other, then at the memory, then each by itself. [B, N, C] gives [B, N, C].
