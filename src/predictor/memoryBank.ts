@@ -78,6 +78,15 @@ export function keepMemories(bank: MemoryBank, keeps: (frame: number) => boolean
   return { ...bank, tracked };
 }
 
+/** Without the tracked frames where `keeps` is false. */
+export function keepTracked(bank: MemoryBank, keeps: (frame: number) => boolean): MemoryBank {
+  return {
+    ...bank,
+    tracked: new Map([...bank.tracked].filter(([frame]) => keeps(frame))),
+    corrected: new Set([...bank.corrected].filter(keeps)),
+  };
+}
+
 /** The bank of some of the objects, in the order of `indices`. @param count of all objects. */
 export function bankOfObjects(bank: MemoryBank, indices: readonly number[], count: number): MemoryBank {
   const part = (records: MemoryBank["tracked"]) =>

@@ -24,6 +24,7 @@ import {
   isSettled,
   joined,
   keepMemories,
+  keepTracked,
   recordOf,
   remember,
   withCorrected,
@@ -106,6 +107,11 @@ export interface PropagateOptions extends LongCall {
   readonly maxFrames?: number;
   /** From there to the beginning. Default false. */
   readonly reverse?: boolean;
+  /**
+   * Forget what was found in frames that no later one looks at, as if they had not been gone through: a video of any length
+   * then needs the same memory. Prompted frames stay. Default false.
+   */
+  readonly forget?: boolean;
 }
 
 /** Logits of an earlier result are cut off here before they are a prompt. */
@@ -228,7 +234,7 @@ export class Sam2VideoPredictor {
     state: VideoState,
     options: PropagateOptions = {},
   ): AsyncGenerator<VideoFrameMasks, void, undefined> {
-    const { signal, onProgress, reverse = false } = options;
+    const { signal, onProgress, reverse = false, forget = false } = options;
     const call = signal ? { signal } : {};
     const order = await this.turns.run(async () => {
       await this.settle(state, call);
@@ -236,7 +242,7 @@ export class Sam2VideoPredictor {
     });
     for (const [n, frame] of order.entries()) {
       signal?.throwIfAborted();
-      const masks = await this.turns.run(() => this.pass(state, frame, reverse, call));
+      const masks = await this.turns.run(() => this.pass(state, frame, reverse, forget, call));
       onProgress?.((n + 1) / order.length);
       yield masks;
     }
@@ -442,6 +448,7 @@ export class Sam2VideoPredictor {
     state: VideoState,
     frame: number,
     reverse: boolean,
+    forget: boolean,
     call: LongCall,
   ): Promise<VideoFrameMasks> {
     let { bank } = state.values;
@@ -450,10 +457,16 @@ export class Sam2VideoPredictor {
       bank = withTracked(bank, frame, await this.track(state, bank, frame, reverse, call));
     }
     // What no frame looks at that is near this one, or near a prompted one in either direction, is let go.
-    const { numMaskmem } = this.model.config;
+    const { numMaskmem, maxObjPtrsInEncoder } = this.model.config;
     const near = [frame, ...bank.prompted.keys(), ...bank.corrected];
     bank = keepMemories(bank, (other) => near.some((n) => Math.abs(n - other) < numMaskmem));
-    const tracked = new Map(state.values.tracked).set(frame, { reverse });
+    let tracked: VideoValues["tracked"] = new Map(state.values.tracked).set(frame, { reverse });
+    if (forget) {
+      const most = Math.max(numMaskmem, maxObjPtrsInEncoder);
+      const isNear = (other: number) => Math.abs(frame - other) < most;
+      bank = keepTracked(bank, isNear);
+      tracked = new Map([...tracked].filter(([other]) => isNear(other)));
+    }
     state.values = { ...state.values, bank, tracked };
     return this.show(state, frame);
   }

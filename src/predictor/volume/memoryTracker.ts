@@ -168,7 +168,7 @@ class Walk {
 
   private propagateFrom(startFrame: number): void {
     const { predictor, state, reverse, call } = this;
-    this.frames = predictor.propagateInVideo(state, { startFrame, reverse, ...call });
+    this.frames = predictor.propagateInVideo(state, { startFrame, reverse, forget: true, ...call });
   }
 
   private async pass(slice: number): Promise<VideoFrameMasks> {

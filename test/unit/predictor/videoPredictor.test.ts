@@ -92,6 +92,21 @@ afterEach(async () => {
 });
 
 describe("what is known of a video", () => {
+  it("is forgotten on the way where asked, with the same masks", async () => {
+    for (const reverse of [false, true]) {
+      const state = predictor.initState(video(12));
+      await predictor.addNewPointsOrBox(state, box(reverse ? 11 : 0));
+      const whole = await propagate(state, { reverse });
+      expect(state.values.bank.tracked.size).toBe(11);
+      const short = predictor.initState(video(12));
+      await predictor.addNewPointsOrBox(short, box(reverse ? 11 : 0));
+      expect(await propagate(short, { reverse, forget: true })).toEqual(whole);
+      expect(short.values.bank.tracked.size).toBe(TINIEST.maxObjPtrsInEncoder);
+      expect(short.values.tracked.size).toBe(TINIEST.maxObjPtrsInEncoder);
+      expect([...short.values.bank.prompted.keys()]).toEqual([reverse ? 11 : 0]);
+    }
+  });
+
   it("is plain values: written to a file and read back, it goes on with the same numbers", async () => {
     const state = predictor.initState(video(8));
     await predictor.addNewPointsOrBox(state, box(1));
