@@ -111,7 +111,7 @@ describe("a file that is none of what the page reads", () => {
     const { app, images } = loadPage();
     await images.open([new File([content], name)]);
     expect(app.value.notice?.text).toBe(
-      `${name}: is no PNG, JPEG, TIFF, DICOM, NIfTI or npz file (it starts with: ${start})`,
+      `${name}: is no PNG, JPEG, TIFF, DICOM, NIfTI, NRRD, MetaImage or npz file (it starts with: ${start})`,
     );
   });
 
