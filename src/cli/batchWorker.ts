@@ -74,7 +74,7 @@ export async function startWorker(start: WorkerStart): Promise<{
     run: async ({ job, staged, cases }, signal) => {
       if (isVolume(job)) {
         const place = { path: job.image, name: job.name, out: staged };
-        const opened = await openVolumeCase(place, { ...(intensity !== undefined && { intensity }) }, () => fromPrompts(job.objects), { signal }); // prettier-ignore
+        const opened = await openVolumeCase(place, { ...(intensity !== undefined && { intensity }) }, () => ({ objects: fromPrompts(job.objects) }), { signal }); // prettier-ignore
         await segmentVolumeCase(tracker, opened, volumes, { signal });
       } else await segmentImage(predictor, job, { settings, out: staged, signal });
       await publish(staged, cases);

@@ -1,7 +1,5 @@
 import type { Interval } from "../evaluate/bootstrap.js";
 import { encodePng } from "../image/encode.js";
-import type { Mask } from "../image/mask.js";
-import { drawOverlay } from "../image/overlay.js";
 import type { PixelImage } from "../image/pixels.js";
 import { boxPlot } from "../report/boxPlot.js";
 import { heading, htmlPage, paragraph } from "../report/page.js";
@@ -10,6 +8,8 @@ import { table } from "../report/table.js";
 import type { LabelVolume } from "../volume/volume.js";
 import { readCase, type CasePaths } from "./evaluateCases.js";
 import type { Against, Evaluation, Row, Summary } from "./evaluation.js";
+import { sheet, tilesOf } from "./tiles.js";
+import { maskOf, stepsOf } from "./volumePicture.js";
 
 /** Objects that are shown, the worst first. */
 const WORST = 6;
@@ -48,7 +48,8 @@ export async function evaluationPage(
       spread(nsd, ({ scores }) => scores.nsd),
       heading("Worst objects"),
       paragraph(
-        "By Dice. Truth in the first colour, prediction in the second; the slice where the truth is largest.",
+        "By Dice, in the slice where the truth is largest. The prediction is filled; the white outline is the truth. " +
+          "Small objects are shown large beside the whole slice.",
       ),
       pictures(await worstPictures(rows, paths)),
       heading("All objects"),
@@ -138,20 +139,15 @@ async function worstPictures(
       channels: 1,
       data: new Uint8Array(width * height),
     };
-    const masks = [truth, prediction].map((labels) => maskAt(labels, label, slice));
-    const where = truth.size[2] > 1 ? `, slice ${slice}` : "";
+    const [found, real] = [prediction, truth].map((labels) => maskOf(labels, 2, slice, label));
+    const isVolume = truth.size[2] > 1;
+    const one = { image: shown, objects: [{ found, truth: real }], ...(isVolume && { slice }) };
     out.push({
-      png: encodePng(drawOverlay(shown, { masks })),
-      caption: `${id}, label ${label}${where}: Dice ${scores.dice.toFixed(3)}`,
+      png: encodePng(sheet(tilesOf([one], stepsOf(truth, 2)))),
+      caption: `${id}, label ${label}${isVolume ? `, slice ${slice}` : ""}: Dice ${scores.dice.toFixed(3)}`,
     });
   }
   return out;
-}
-
-function maskAt({ size: [width, height], data }: LabelVolume, label: number, slice: number): Mask {
-  const area = width * height;
-  const own = data.subarray(slice * area, (slice + 1) * area);
-  return { width, height, data: Uint8Array.from(own, (value) => (value === label ? 1 : 0)) };
 }
 
 /** The slice with most voxels of a label; `undefined` where there is none. */

@@ -25,7 +25,7 @@ import {
   type LabelFormat,
   type VolumeFiles,
 } from "./volumeFiles.js";
-import { toPrompts, type ToldPrompt } from "./volumePrompts.js";
+import { toPrompts, type AskedObjects, type ToldPrompt } from "./volumePrompts.js";
 import { slicesPicture } from "./volumePicture.js";
 
 /** How a volume is read. */
@@ -47,6 +47,8 @@ export interface OpenedVolume {
   /** Which one of several. */
   readonly frame?: number;
   readonly objects: readonly VolumeObject[];
+  /** What the objects were taken from, to be drawn beside what was found. */
+  readonly truth?: LabelVolume;
   readonly files: VolumeFiles;
 }
 
@@ -89,7 +91,7 @@ export function slicePreset(name: string | undefined, config: ModelConfig): Pres
 export async function openVolumeCase(
   { path, name, out }: { readonly path: string; readonly name: string; readonly out: string },
   { plane, series, frame, intensity, format }: VolumeReading,
-  objectsIn: (volume: Volume, axis: Axis) => Promise<readonly VolumeObject[]> | readonly VolumeObject[],
+  objectsIn: (volume: Volume, axis: Axis) => Promise<AskedObjects> | AskedObjects,
   call: LongCall,
 ): Promise<OpenedVolume> {
   const read = await readVolumeWithSource(path, { ...call, ...(series !== undefined && { series }) });
@@ -98,12 +100,21 @@ export async function openVolumeCase(
     throw new UsageError(`${path}: has ${frames} frames; expected --frame 0 to ${frames - 1}`);
   const source = toBeSegmented(oneFrame(read.volume, frame ?? 0), frames, read.images);
   const axis = axisOf(source.volume, plane);
-  const objects = await objectsIn(source.volume, axis);
-  const warnings = [...source.volume.warnings, ...boxWarnings(volumeFrames(source.volume, axis), objects)];
+  const { objects, truth } = await objectsIn(source.volume, axis);
+  const outside = boxWarnings(volumeFrames(source.volume, axis), objects);
+  const warnings = [...source.volume.warnings, ...(truth?.warnings ?? []), ...outside];
   const files = volumeFiles(path, name, source.images !== undefined, out, format);
   const eightBit = eightBitVolume(source.volume, intensity);
   return {
-    ...{ path, axis, objects, files, eightBit, ...(frame !== undefined && { frame }) },
+    ...{
+      path,
+      axis,
+      objects,
+      files,
+      eightBit,
+      ...(truth && { truth }),
+      ...(frame !== undefined && { frame }),
+    },
     source: { ...source, volume: { ...source.volume, warnings } },
   };
 }
@@ -129,7 +140,7 @@ function axisOf({ name, affine }: Volume, plane: PlaneName | undefined): Axis {
 /** Segments what is to be found and writes the files; all of them or, when it fails or is interrupted, none. */
 export async function segmentVolumeCase(
   tracker: Tracker,
-  { path, source, eightBit, axis, frame, objects, files }: OpenedVolume,
+  { path, source, eightBit, axis, frame, objects, truth, files }: OpenedVolume,
   settings: VolumeSettings,
   { signal, onProgress }: LongCall & { readonly signal: AbortSignal },
 ): Promise<{ readonly document: VolumeDocument; readonly written: VolumeFiles }> {
@@ -153,7 +164,7 @@ export async function segmentVolumeCase(
     },
   };
   signal.throwIfAborted();
-  const picture = slicesPicture(eightBit.volume, found, objects, axis);
+  const picture = slicesPicture(eightBit.volume, found, objects, axis, truth);
   await writeVolumeFiles(files, found, { document, picture, ...(images && { images }) });
   return { document, written };
 }

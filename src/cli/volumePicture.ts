@@ -1,71 +1,93 @@
 import { encodePng } from "../image/encode.js";
 import type { Mask } from "../image/mask.js";
-import { drawOverlay } from "../image/overlay.js";
-import type { PixelImage } from "../image/pixels.js";
-import { resizePillowBilinear } from "../image/resizePillow.js";
-import type { VolumeSegmentation } from "../predictor/volume/volumeResult.js";
 import type { VolumeObject } from "../predictor/volume/volumeObject.js";
+import type { VolumeSegmentation } from "../predictor/volume/volumeResult.js";
 import { acrossSlice, planeOf, volumeSlice, type Axis } from "../volume/values.js";
-import type { Volume } from "../volume/volume.js";
+import type { Grid, LabelVolume, Volume } from "../volume/volume.js";
+import { sheet, tilesOf, type ShownObject, type ShownSlice } from "./tiles.js";
 
 const MOST_SLICES = 12;
-const TILE = 256;
 const COLUMNS = 4;
 
-/** A PNG of some slices with what was asked for and found in them, evenly taken from those that have something. */
+/**
+ * A PNG of slices with what was asked for and found in them: their numbers, a frame around those with prompts, and below
+ * each row the same slices with the objects large.
+ *
+ * @param truth drawn as a white outline.
+ */
 export function slicesPicture(
   volume: Volume,
   { labels, objects }: VolumeSegmentation,
   asked: readonly VolumeObject[],
   axis: Axis,
+  truth?: LabelVolume,
 ): Uint8Array {
-  const all = [...new Set(objects.flatMap(({ slices }) => slices.map(({ slice }) => slice)))].sort((a, b) => a - b); // prettier-ignore
+  const values = [...new Set(asked.map(({ label }) => label))];
+  const prompted = new Set(asked.flatMap(({ prompts }) => [...prompts.keys()]));
+  const found = objects.flatMap(({ slices }) => slices.map(({ slice }) => slice));
+  const all = new Set([...found, ...prompted, ...(truth ? slicesWith(truth, values, axis) : [])]);
+  const shown = chosenSlices([...all], [...prompted]).map((slice): ShownSlice => ({
+    ...{ slice, prompted: prompted.has(slice), image: volumeSlice(volume, axis, slice) },
+    objects: values.map((value) => ({
+      found: maskOf(labels, axis, slice, value),
+      ...(truth && { truth: maskOf(truth, axis, slice, value) }),
+      ...promptsIn(slice, asked.filter(({ label }) => label === value)), // prettier-ignore
+    })),
+  }));
+  const tiles = tilesOf(shown, stepsOf(volume, axis));
+  const rows = [];
+  for (let first = 0; first < tiles.length; first += COLUMNS) {
+    const part = tiles.slice(first, first + COLUMNS);
+    rows.push(...part[0].map((_, row) => part.map((own) => own[row])));
+  }
+  return encodePng(sheet(rows));
+}
+
+/** Some of the slices, evenly taken; those with prompts are among them, as far as there is room. */
+export function chosenSlices(slices: readonly number[], prompted: readonly number[]): number[] {
+  const all = [...slices].sort((a, b) => a - b);
   const count = Math.min(MOST_SLICES, all.length);
-  const chosen = Array.from({ length: count }, (_, n) => all[Math.round((n * (all.length - 1)) / Math.max(1, count - 1))]); // prettier-ignore
-  const tiles = chosen.map((slice) => {
-    const image = volumeSlice(volume, axis, slice);
-    const { start, right, down } = planeOf(volume.size, axis, slice);
-    const { width, height } = image;
-    const masks = objects.map(({ label }): Mask => {
-      const inside = (_: unknown, i: number) =>
-        labels.data[start + (i % width) * right + Math.floor(i / width) * down] === label ? 1 : 0;
-      return { width, height, data: Uint8Array.from({ length: width * height }, inside) };
-    });
-    const prompts = asked.flatMap(({ prompts }) => prompts.get(slice) ?? []);
-    const boxes = prompts.flatMap(({ box }) => (box ? [box] : []));
-    const points = prompts.flatMap(({ pointCoords = [], pointLabels = [] }) =>
+  const even = Array.from({ length: count }, (_, n) => all[Math.round((n * (all.length - 1)) / Math.max(1, count - 1))]); // prettier-ignore
+  const wanted = new Set([...prompted].sort((a, b) => a - b).slice(0, count));
+  const chosen = new Set(even);
+  for (const slice of wanted) {
+    if (chosen.has(slice)) continue;
+    const free = [...chosen].filter((other) => !wanted.has(other));
+    chosen.delete(free.reduce((near, other) => (Math.abs(other - slice) < Math.abs(near - slice) ? other : near))); // prettier-ignore
+    chosen.add(slice);
+  }
+  return [...chosen].sort((a, b) => a - b);
+}
+
+function promptsIn(slice: number, asked: readonly VolumeObject[]): Pick<ShownObject, "boxes" | "points"> {
+  const prompts = asked.flatMap(({ prompts: own }) => own.get(slice) ?? []);
+  return {
+    boxes: prompts.flatMap(({ box }) => (box ? [box] : [])),
+    points: prompts.flatMap(({ pointCoords = [], pointLabels = [] }) =>
       pointCoords.map(([x, y], n) => ({ x, y, foreground: pointLabels[n] === 1 })),
-    );
-    return shrunk(drawOverlay(image, { masks, boxes, points }), sizeOfTile(volume, axis, width, height));
+    ),
+  };
+}
+
+/** The voxels of a label in one slice. */
+export function maskOf({ size, data }: LabelVolume, axis: Axis, slice: number, value: number): Mask {
+  const { width, height, start, right, down } = planeOf(size, axis, slice);
+  const inside = (_: unknown, i: number) =>
+    data[start + (i % width) * right + Math.floor(i / width) * down] === value ? 1 : 0;
+  return { width, height, data: Uint8Array.from({ length: width * height }, inside) };
+}
+
+function slicesWith(labels: LabelVolume, values: readonly number[], axis: Axis): number[] {
+  const isValue = new Set(values);
+  return Array.from({ length: labels.size[axis] }, (_, slice) => slice).filter((slice) => {
+    const { width, height, start, right, down } = planeOf(labels.size, axis, slice);
+    for (let y = 0; y < height; y++)
+      for (let x = 0; x < width; x++) if (isValue.has(labels.data[start + x * right + y * down])) return true;
+    return false;
   });
-  return encodePng(sheet(tiles));
 }
 
-/** Pixels of a slice may be longer than wide: the picture shows it as it is. */
-function sizeOfTile(
-  { pixelSpacing: [x, y] = [1, 1], sliceSpacing: z = 1 }: Volume,
-  axis: Axis,
-  width: number,
-  height: number,
-): [number, number] {
-  const [across, down] = acrossSlice([x, y, z], axis);
-  const scale = TILE / Math.max(width * across, height * down);
-  return [width * across, height * down].map((side) => Math.max(1, Math.round(side * scale))) as [number, number]; // prettier-ignore
-}
-
-function shrunk(image: PixelImage, [width, height]: [number, number]): PixelImage {
-  const eight = { ...image, data: Uint8Array.from(image.data) };
-  return { width, height, channels: 3, data: Uint8Array.from(resizePillowBilinear(eight, width, height)) };
-}
-
-function sheet(tiles: readonly PixelImage[]): PixelImage {
-  const rows = Math.max(1, Math.ceil(tiles.length / COLUMNS));
-  const width = TILE * Math.min(COLUMNS, Math.max(1, tiles.length));
-  const data = new Uint8Array(width * rows * TILE * 3);
-  for (const [n, tile] of tiles.entries())
-    for (let y = 0; y < tile.height; y++) {
-      const to = (Math.floor(n / COLUMNS) * TILE + y) * width + (n % COLUMNS) * TILE;
-      data.set(tile.data.subarray(y * tile.width * 3, (y + 1) * tile.width * 3), to * 3);
-    }
-  return { width, height: rows * TILE, channels: 3, data };
+/** Millimetres of a slice's pixels, of one length where the file does not say. */
+export function stepsOf({ pixelSpacing: [x, y] = [1, 1], sliceSpacing: z = 1 }: Grid, axis: Axis) {
+  return acrossSlice([x, y, z], axis);
 }

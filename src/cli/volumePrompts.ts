@@ -6,7 +6,7 @@ import { boxPrompts, type SlicePrompt, type VolumeObject } from "../predictor/vo
 import { assertSameGeometry } from "../volume/labels.js";
 import { readLabelVolumeFile } from "../volume/read.node.js";
 import type { Axis } from "../volume/values.js";
-import type { Volume } from "../volume/volume.js";
+import type { LabelVolume, Volume } from "../volume/volume.js";
 import { UsageError } from "./errors.js";
 import type { ManifestRow } from "./manifest.js";
 import { pointPrompt, type Box3d, type LabelledPoint, type SliceBox, type SlicePoint } from "./prompts.js";
@@ -140,34 +140,43 @@ export function volumePrompts(rows: readonly ManifestRow[], where: string): Volu
   return toPrompts(objects);
 }
 
+/** What is to be found in a volume. */
+export interface AskedObjects {
+  readonly objects: readonly VolumeObject[];
+  /** The ground truth that they were taken from. */
+  readonly truth?: LabelVolume;
+}
+
 /** The objects that a command line names, or those in a ground truth. */
 export async function objectsOf(
   volume: Volume,
   axis: Axis,
   options: VolumePromptOptions,
-): Promise<VolumeObject[]> {
+): Promise<AskedObjects> {
   const { box = [], point = [], sliceBox = [], slicePoint = [], box3d = [], mask, promptsFrom } = options;
   const { slice = onlySlice(volume, axis, options) } = options;
   const file = mask ?? promptsFrom;
   if (file !== undefined) {
     const labels = await readLabelVolumeFile(file, volume);
     assertSameGeometry(volume, labels, file);
-    for (const warning of labels.warnings ?? []) console.error(`medsam: ${warning}`);
-    if (mask !== undefined) return objectsFromMasks(labels, axis);
+    if (mask !== undefined) return { objects: objectsFromMasks(labels, axis) };
     const { everySlice, pieces = false, widen, jitter, seed } = options;
-    return objectsFromLabels(labels, {
+    const objects = objectsFromLabels(labels, {
       ...{ axis, pieces, slices: everySlice ? "every" : "middle" },
       ...(widen !== undefined && { margin: widen }),
       ...(jitter !== undefined && { jitter }),
       ...(seed !== undefined && { seed }),
     });
+    return { objects, truth: labels };
   }
   const flat = (point.length > 0 ? [promptOf(box[0], point)] : box.map((one) => promptOf(one, []))).map(
     (prompt) => ({ prompts: new Map([[slice, prompt]]) }),
   );
   const followed = followedObject(sliceBox, slicePoint);
   const solid = box3d.map(solidObject);
-  return [...flat, ...followed, ...solid].map((object, index) => ({ label: index + 1, ...object }));
+  return {
+    objects: [...flat, ...followed, ...solid].map((object, index) => ({ label: index + 1, ...object })),
+  };
 }
 
 /** All that is given with its slice is of one object. */

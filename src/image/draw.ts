@@ -33,10 +33,10 @@ export function drawBox(
   const out = Math.floor(thickness / 2);
   const [left, top, right, bottom] = [x0 - out, y0 - out, x1 + out, y1 + out];
   const inside = thickness - 1; // from an outer edge to the last pixel of its bar
-  fill(canvas, left, top, right, top + inside, colour);
-  fill(canvas, left, bottom - inside, right, bottom, colour);
-  fill(canvas, left, top, left + inside, bottom, colour);
-  fill(canvas, right - inside, top, right, bottom, colour);
+  fillRect(canvas, [left, top, right, top + inside], colour);
+  fillRect(canvas, [left, bottom - inside, right, bottom], colour);
+  fillRect(canvas, [left, top, left + inside, bottom], colour);
+  fillRect(canvas, [right - inside, top, right, bottom], colour);
 }
 
 /** Draws a filled disc with a smooth edge. */
@@ -48,7 +48,12 @@ export function drawDisc(canvas: Canvas, x: number, y: number, radius: number, c
     }
 }
 
-function fill(canvas: Canvas, x0: number, y0: number, x1: number, y1: number, colour: Colour): void {
+/** Fills a rectangle, its last column and row included. @param box left, top, right, bottom. */
+export function fillRect(
+  canvas: Canvas,
+  [x0, y0, x1, y1]: readonly [number, number, number, number],
+  colour: Colour,
+): void {
   const [left, top] = [Math.max(x0, 0), Math.max(y0, 0)];
   const [right, bottom] = [Math.min(x1, canvas.width - 1), Math.min(y1, canvas.height - 1)];
   for (let y = top; y <= bottom; y++)

@@ -6,6 +6,8 @@ import { ImageError, toRgb, type PixelImage } from "./pixels.js";
 /** What is drawn over an image. Coordinates are pixels of the image. */
 export interface Overlay {
   readonly masks?: readonly Mask[];
+  /** Masks of which only the outline is drawn, in white: a ground truth. */
+  readonly outlines?: readonly Mask[];
   /** Left, top, right, bottom. Box `k` has the colour of mask `k`. */
   readonly boxes?: readonly (readonly [number, number, number, number])[];
   readonly points?: readonly { readonly x: number; readonly y: number; readonly foreground: boolean }[];
@@ -42,7 +44,10 @@ export function maskColour(k: number): Colour {
  *
  * @throws ImageError when a mask is not of the image's size.
  */
-export function drawOverlay(image: PixelImage, { masks = [], boxes = [], points = [] }: Overlay): PixelImage {
+export function drawOverlay(
+  image: PixelImage,
+  { masks = [], outlines = [], boxes = [], points = [] }: Overlay,
+): PixelImage {
   const { width, height } = image;
   const canvas: Canvas = {
     width,
@@ -50,12 +55,13 @@ export function drawOverlay(image: PixelImage, { masks = [], boxes = [], points 
     data: Uint8Array.from(toRgb(scaleIntensity(image, FULL_RANGE)).data),
   };
   const line = Math.max(1, Math.round(Math.max(width, height) / 400));
-  for (const [k, mask] of masks.entries()) {
+  for (const [k, mask] of [...masks, ...outlines].entries()) {
     if (mask.width !== width || mask.height !== height)
       throw new ImageError(
         `mask ${k} is ${mask.width} x ${mask.height}; expected ${width} x ${height}, the size of the image`,
       );
-    drawMask(canvas, mask, line, maskColour(k));
+    if (k < masks.length) drawMask(canvas, mask, line, maskColour(k), INSIDE);
+    else drawMask(canvas, mask, line, RIM, 0);
   }
   for (const [k, box] of boxes.entries()) drawBox(canvas, box, line, maskColour(k));
   for (const { x, y, foreground } of points) {
@@ -65,8 +71,8 @@ export function drawOverlay(image: PixelImage, { masks = [], boxes = [], points 
   return { width, height, channels: 3, data: canvas.data };
 }
 
-/** A tint inside the mask and a full line along its inner edge. */
-function drawMask(canvas: Canvas, mask: Mask, line: number, colour: Colour): void {
+/** A full line along the mask's inner edge, and a tint inside it. */
+function drawMask(canvas: Canvas, mask: Mask, line: number, colour: Colour, tint: number): void {
   const box = maskBox(mask);
   if (box === undefined) return;
   const [x0, y0, x1, y1] = box;
@@ -74,7 +80,7 @@ function drawMask(canvas: Canvas, mask: Mask, line: number, colour: Colour): voi
   for (let y = y0; y <= y1; y++)
     for (let x = x0; x <= x1; x++) {
       const steps = depth[y * mask.width + x];
-      if (steps > 0) blend(canvas, x, y, colour, steps <= line ? 1 : INSIDE);
+      if (steps > 0) blend(canvas, x, y, colour, steps <= line ? 1 : tint);
     }
 }
 

@@ -48,7 +48,7 @@ describe("points as they are written", () => {
 describe("objects from a command line", () => {
   const told = async (options: VolumePromptOptions) => {
     checkVolumePrompts(options);
-    return toPrompts(await objectsOf(volume, 2, options));
+    return toPrompts((await objectsOf(volume, 2, options)).objects);
   };
 
   test("points in a slice are one object, with the box if there is one", async () => {
@@ -80,7 +80,7 @@ describe("objects from a command line", () => {
 
   test("a volume of one slice needs none named", async () => {
     const flat = { ...volume, size: [40, 30, 1] as const };
-    expect(await objectsOf(flat, 2, { point: [at(4, 5)] })).toMatchObject([{ label: 1 }]);
+    expect((await objectsOf(flat, 2, { point: [at(4, 5)] })).objects).toMatchObject([{ label: 1 }]);
     await expect(objectsOf(volume, 2, { point: [at(4, 5)] })).rejects.toThrow(
       "v.nii: has 9 slices; expected --slice 0 to 8, the one that --point is drawn in",
     );
