@@ -14,6 +14,7 @@ import { niftiLabelBytes } from "../../../src/volume/niftiWrite.js";
 import { readVolume } from "../../../src/volume/read.js";
 import { readVolumeFile } from "../../../src/volume/read.node.js";
 import type { Grid, LabelVolume } from "../../../src/volume/volume.js";
+import { fileWorks } from "../../fileWorks.js";
 import { DATA, PYTHON, python } from "./python.js";
 
 interface ReadNifti {
@@ -135,14 +136,22 @@ describe.skipIf(reason !== undefined)("label volumes lie where their source does
     centre.forEach((place, i) => expect(place).toBeCloseTo(centreOf(written)[i], 2));
   });
 
-  test("highdicom's segmentation as ground truth", async () => {
-    const volume = await dicomVolume(open(), "head");
-    const bytes = new Uint8Array(readFileSync(join(folder, "highdicom.dcm")));
-    const truth = await readDicomSeg(bytes, volume, "highdicom.dcm");
-    expect(truth.segments.map(({ name }) => name)).toEqual(["first", "second"]);
-    const written = JSON.parse(readFileSync(join(folder, "written.json"), "utf8")) as { sha256: string };
-    expect(sha256(truth.labels)).toBe(written.sha256);
-  });
+  fileWorks(
+    {
+      format: "DICOM",
+      from: "highdicom",
+      habit: "a segmentation (SEG) with frames only where something is labelled",
+      result: "labels with the segments' names, on the image's voxels",
+    },
+    async () => {
+      const volume = await dicomVolume(open(), "head");
+      const bytes = new Uint8Array(readFileSync(join(folder, "highdicom.dcm")));
+      const truth = await readDicomSeg(bytes, volume, "highdicom.dcm");
+      expect(truth.segments.map(({ name }) => name)).toEqual(["first", "second"]);
+      const written = JSON.parse(readFileSync(join(folder, "written.json"), "utf8")) as { sha256: string };
+      expect(sha256(truth.labels)).toBe(written.sha256);
+    },
+  );
 
   test("spacing from highdicom's functional groups", async () => {
     const volume = await readVolumeFile(join(folder, "highdicom.dcm"));

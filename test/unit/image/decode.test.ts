@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { decodeImage, decodeLabels } from "../../../src/image/decode.js";
 import { readImageFile, readLabelFile } from "../../../src/image/decode.node.js";
 import { ImageError } from "../../../src/image/pixels.js";
+import { fileWorks } from "../../fileWorks.js";
 import { fixture, sha256, unpack } from "./fixtures.js";
 import { makePng } from "./makePng.js";
 
@@ -47,18 +48,44 @@ test("a 1-bit TIFF gives 0 and 1 as labels, 0 and 255 as an image", async () => 
   expect(new Set((await decodeImage(bytes, "a")).data)).toEqual(new Set([0, 255]));
 });
 
-test.each(["grey.jpg", "jpeg.tif"])("%s as labels is one mask", async (name) => {
-  const bytes = unpack(files[name].file);
-  const image = await decodeImage(bytes, "a");
-  expect((await decodeLabels(bytes, "a")).data).toEqual(image.data.map((value) => (value > 127 ? 1 : 0)));
-});
+fileWorks(
+  {
+    format: "PNG, JPEG and npz",
+    from: "Data sets of endoscopy and skin",
+    habit: "a mask saved as JPEG, with noise along its edge",
+    result: "as labels one mask: values above 127",
+  },
+  async () => {
+    for (const name of ["grey.jpg", "jpeg.tif"]) {
+      const bytes = unpack(files[name].file);
+      const image = await decodeImage(bytes, "a");
+      expect((await decodeLabels(bytes, "a")).data).toEqual(image.data.map((value) => (value > 127 ? 1 : 0)));
+    }
+  },
+);
 
-test("labels may be stored as colour when every pixel is grey", async () => {
-  const grey = makePng({ width: 2, height: 1, depth: 8, colourType: 2, samples: [3, 3, 3, 200, 200, 200] });
-  expect(await decodeLabels(grey, "a")).toEqual({ width: 2, height: 1, data: Uint8Array.of(3, 200) });
-  const colour = makePng({ width: 2, height: 1, depth: 8, colourType: 2, samples: [3, 3, 3, 200, 200, 201] });
-  await expect(decodeLabels(colour, "c.png")).rejects.toThrow("c.png: is a colour picture (see pixel 1, 0)");
-});
+fileWorks(
+  {
+    format: "PNG, JPEG and npz",
+    from: "Paint programs",
+    habit: "a label map saved as RGB",
+    result: "labels, if every pixel is grey; a colour picture is refused with the pixel's place",
+  },
+  async () => {
+    const grey = makePng({ width: 2, height: 1, depth: 8, colourType: 2, samples: [3, 3, 3, 200, 200, 200] });
+    expect(await decodeLabels(grey, "a")).toEqual({ width: 2, height: 1, data: Uint8Array.of(3, 200) });
+    const colour = makePng({
+      width: 2,
+      height: 1,
+      depth: 8,
+      colourType: 2,
+      samples: [3, 3, 3, 200, 200, 201],
+    });
+    await expect(decodeLabels(colour, "c.png")).rejects.toThrow(
+      "c.png: is a colour picture (see pixel 1, 0)",
+    );
+  },
+);
 
 test("real values are no labels", async () => {
   await expect(decodeLabels(unpack(files["real.tif"].file), "r.tif")).rejects.toThrow(

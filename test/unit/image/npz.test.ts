@@ -7,6 +7,7 @@ import { maskArea, maskBox, maskOfLabel } from "../../../src/image/mask.js";
 import { readNpy } from "../../../src/image/npy.js";
 import { npzLabels, npzSlice, readNpz } from "../../../src/image/npz.js";
 import { ImageError } from "../../../src/image/pixels.js";
+import { fileWorks } from "../../fileWorks.js";
 import { dataFolder } from "./fixtures.js";
 
 type Values = Parameters<typeof dump>[0];
@@ -25,16 +26,29 @@ const volume = {
   boxes: npy(BigInt64Array.of(1n, 0n, 3n, 2n, 0n, 0n, 1n, 1n), [2, 4]),
 };
 
-test("a volume of slices, labels, spacing and boxes", () => {
-  const read = readNpz(npz(volume), "v.npz");
-  expect(read).toMatchObject({ width: 4, height: 2, depth: 3, channels: 1, spacing: [0.5, 0.75, 5] });
-  expect(read.boxes).toEqual([
-    [1, 0, 3, 2],
-    [0, 0, 1, 1],
-  ]);
-  expect(npzSlice(read, 1)).toEqual({ width: 4, height: 2, channels: 1, data: count(3, 2, 4).slice(8, 16) });
-  expect(npzLabels(read, 2).data).toEqual(Uint8Array.of(0, 1, 1, 0, 2, 0, 0, 0));
-});
+fileWorks(
+  {
+    format: "PNG, JPEG and npz",
+    from: "MedSAM, MedSAM2 and their challenges",
+    habit: "`.npz` with imgs, gts, spacing and boxes",
+    result: "slices with their spacing, labels and boxes",
+  },
+  () => {
+    const read = readNpz(npz(volume), "v.npz");
+    expect(read).toMatchObject({ width: 4, height: 2, depth: 3, channels: 1, spacing: [0.5, 0.75, 5] });
+    expect(read.boxes).toEqual([
+      [1, 0, 3, 2],
+      [0, 0, 1, 1],
+    ]);
+    expect(npzSlice(read, 1)).toEqual({
+      width: 4,
+      height: 2,
+      channels: 1,
+      data: count(3, 2, 4).slice(8, 16),
+    });
+    expect(npzLabels(read, 2).data).toEqual(Uint8Array.of(0, 1, 1, 0, 2, 0, 0, 0));
+  },
+);
 
 test.each([
   { imgs: [2, 5], gts: undefined, expected: { depth: 1, height: 2, width: 5, channels: 1 } },

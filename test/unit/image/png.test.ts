@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { decodeImage, decodeLabels } from "../../../src/image/decode.js";
 import { ImageError } from "../../../src/image/pixels.js";
 import { readPng } from "../../../src/image/png.js";
+import { fileWorks } from "../../fileWorks.js";
 import { makePng, pngFile } from "./makePng.js";
 
 const CHANNELS: Record<number, number> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
@@ -59,22 +60,53 @@ test.each([0, 1, 2, 3, 4])("filter %i is undone", (filter) => {
   }
 });
 
-test("few bits of grey are scaled in an image and kept in a label map", async () => {
-  const file = makePng({ width: 4, height: 1, depth: 2, colourType: 0, samples: [0, 1, 2, 3] });
-  expect(await decodeImage(file, "a")).toEqual({
-    ...{ width: 4, height: 1, channels: 1 },
-    data: Uint8Array.of(0, 85, 170, 255),
-  });
-  expect((await decodeLabels(file, "a")).data).toEqual(Uint8Array.of(0, 1, 2, 3));
-});
+fileWorks(
+  {
+    format: "PNG, JPEG and npz",
+    from: "Pillow, ImageMagick",
+    habit: "PNG of 1, 2 or 4 bits",
+    result: "as labels the stored values; as an image scaled to 0..255",
+  },
+  async () => {
+    const file = makePng({ width: 4, height: 1, depth: 2, colourType: 0, samples: [0, 1, 2, 3] });
+    expect(await decodeImage(file, "a")).toEqual({
+      ...{ width: 4, height: 1, channels: 1 },
+      data: Uint8Array.of(0, 85, 170, 255),
+    });
+    expect((await decodeLabels(file, "a")).data).toEqual(Uint8Array.of(0, 1, 2, 3));
+  },
+);
 
-test("a palette gives colours in an image and indices in a label map", async () => {
-  const palette = [9, 8, 7, 255, 0, 128];
-  const file = makePng({ width: 3, height: 1, depth: 1, colourType: 3, samples: [1, 0, 1], palette });
-  const image = await decodeImage(file, "a");
-  expect(image).toMatchObject({ channels: 3, data: Uint8Array.of(255, 0, 128, 9, 8, 7, 255, 0, 128) });
-  expect((await decodeLabels(file, "a")).data).toEqual(Uint8Array.of(1, 0, 1));
-});
+fileWorks(
+  {
+    format: "PNG, JPEG and npz",
+    from: "Pascal VOC, labelme, CVAT",
+    habit: "a label map as PNG with a palette",
+    result: "as labels the palette's indices; as an image its colours",
+  },
+  async () => {
+    const palette = [9, 8, 7, 255, 0, 128];
+    const file = makePng({ width: 3, height: 1, depth: 1, colourType: 3, samples: [1, 0, 1], palette });
+    const image = await decodeImage(file, "a");
+    expect(image).toMatchObject({ channels: 3, data: Uint8Array.of(255, 0, 128, 9, 8, 7, 255, 0, 128) });
+    expect((await decodeLabels(file, "a")).data).toEqual(Uint8Array.of(1, 0, 1));
+  },
+);
+
+fileWorks(
+  {
+    format: "PNG, JPEG and npz",
+    from: "DeepLesion, microscopes",
+    habit: "PNG of 16 bits: Hounsfield units + 32768, or counts",
+    result: "the stored values, from 0 to 65535",
+  },
+  async () => {
+    const file = makePng({ width: 3, height: 1, depth: 16, colourType: 0, samples: [29744, 32768, 34022] });
+    const image = await decodeImage(file, "a");
+    expect(image.data).toEqual(Uint16Array.of(29744, 32768, 34022));
+    expect((await decodeLabels(file, "a")).data).toEqual(image.data);
+  },
+);
 
 test("an index outside of the palette is named", async () => {
   const file = makePng({ width: 2, height: 1, depth: 8, colourType: 3, samples: [0, 7], palette: [1, 2, 3] });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { readDicom } from "../../../src/volume/dicomVolume.js";
+import { fileWorks } from "../../fileWorks.js";
 import {
   encodeHtj2k,
   encodeJ2k,
@@ -110,6 +111,25 @@ async function decodings(
   return Promise.all(read);
 }
 
+fileWorks(
+  {
+    format: "DICOM",
+    from: "Archives (PACS)",
+    habit: "JPEG 2000, HTJ2K, JPEG-LS, lossless JPEG or RLE; several frames, with a table of offsets",
+    result: "the pixels that were compressed, exactly",
+  },
+  async () => {
+    for (const codec of Object.values(CODECS))
+      for (const { what, found, expected } of await decodings(
+        codec,
+        { allocated: 16, stored: 12, signed: true, frames: 2 },
+        [1, true],
+      ))
+        // prettier-ignore
+        expect(found, `${codec.syntax}: ${what}`).toEqual(expected);
+  },
+);
+
 describe.each(Object.entries(CODECS))("%s", (_, codec) => {
   test.each(DEPTHS)("%i bits allocated, %i stored, with and without sign", async (allocated, stored) => {
     for (const signed of [false, true])
@@ -154,10 +174,18 @@ describe("JPEG 2000 says more than the file", () => {
     );
   });
 
-  test("fewer bits than are stored: the sign is the codestream's highest bit", async () => {
-    const signed = codes.map((code) => (code << 20) >> 20);
-    expect([...(await read(header(16, 16, true, {}))).data]).toEqual(signed);
-  });
+  fileWorks(
+    {
+      format: "DICOM",
+      from: "JPEG 2000 encoders",
+      habit: "signed values in a codestream of fewer bits than BitsStored",
+      result: "signed values: the sign is the codestream's highest bit, as in pydicom",
+    },
+    async () => {
+      const signed = codes.map((code) => (code << 20) >> 20);
+      expect([...(await read(header(16, 16, true, {}))).data]).toEqual(signed);
+    },
+  );
 
   test("components without a sample for each pixel: refused", async () => {
     const halved = frame.slice();

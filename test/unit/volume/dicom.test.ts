@@ -5,6 +5,7 @@ import { axisCodes } from "../../../src/volume/affine.js";
 import { openDicomSeries } from "../../../src/volume/dicomSeries.js";
 import { dicomVolume, readDicom } from "../../../src/volume/dicomVolume.js";
 import { realValues, volumeSlice } from "../../../src/volume/values.js";
+import { fileWorks } from "../../fileWorks.js";
 import { dataFolder } from "../image/fixtures.js";
 import { encapsulated, EXPLICIT, IMAGE, makeDicom, slice, type Elements } from "./makeDicom.js";
 
@@ -15,6 +16,12 @@ const refusal = async (more: Elements): Promise<string> => {
   return (error as Error).message;
 };
 
+const colour = (photometric: string, values: number[], planar = 0): Elements => ({
+  ...{ "00280002 US": [3], "00280004 CS": photometric, "00280006 US": [planar] },
+  ...{ "00280010 US": [1], "00280011 US": [2], "00280100 US": [8], "00280101 US": [8], "00280102 US": [7] },
+  "7FE00010 OW": Uint8Array.from(values),
+});
+
 describe("pixels", () => {
   test("as stored", async () => {
     const volume = await read();
@@ -24,17 +31,25 @@ describe("pixels", () => {
     });
   });
 
-  test("12 of 16 bits, with and without sign: what lies above is cut off", async () => {
-    const pixels = {
-      "00280101 US": [12],
-      "00280102 US": [11],
-      "7FE00010 OW": [0x0fff, 0xf001, 0x0800, 0x07ff, 0, 5],
-    };
-    expect((await read(pixels)).data).toEqual(Uint16Array.of(4095, 1, 2048, 2047, 0, 5));
-    expect((await read({ ...pixels, "00280103 US": [1] })).data).toEqual(
-      Int16Array.of(-1, 1, -2048, 2047, 0, 5),
-    );
-  });
+  fileWorks(
+    {
+      format: "DICOM",
+      from: "Older CT and MR scanners",
+      habit: "an overlay lies in the bits above BitsStored",
+      result: "the image's own bits, with or without sign",
+    },
+    async () => {
+      const pixels = {
+        "00280101 US": [12],
+        "00280102 US": [11],
+        "7FE00010 OW": [0x0fff, 0xf001, 0x0800, 0x07ff, 0, 5],
+      };
+      expect((await read(pixels)).data).toEqual(Uint16Array.of(4095, 1, 2048, 2047, 0, 5));
+      expect((await read({ ...pixels, "00280103 US": [1] })).data).toEqual(
+        Int16Array.of(-1, 1, -2048, 2047, 0, 5),
+      );
+    },
+  );
 
   test("8 and 32 bits", async () => {
     const bytes = Uint8Array.of(0, 1, 2, 253, 254, 255);
@@ -46,22 +61,26 @@ describe("pixels", () => {
     expect((await read(wide)).data).toEqual(words);
   });
 
-  const colour = (photometric: string, values: number[], planar = 0): Elements => ({
-    ...{ "00280002 US": [3], "00280004 CS": photometric, "00280006 US": [planar] },
-    ...{ "00280010 US": [1], "00280011 US": [2], "00280100 US": [8], "00280101 US": [8], "00280102 US": [7] },
-    "7FE00010 OW": Uint8Array.from(values),
-  });
-
-  test("colours side by side, in planes, and of luminance and differences", async () => {
-    expect((await read(colour("RGB", [1, 2, 3, 4, 5, 6]))).data).toEqual(Uint8Array.of(1, 2, 3, 4, 5, 6));
-    expect((await read(colour("RGB", [1, 2, 3, 4, 5, 6], 1))).data).toEqual(Uint8Array.of(1, 3, 5, 2, 4, 6));
-    // Red and blue by the standard's formula.
-    const ybr = [76, 85, 255, 29, 255, 107];
-    const rgb = Uint8Array.of(254, 0, 0, 0, 0, 254);
-    expect((await read(colour("YBR_FULL", ybr))).data).toEqual(rgb);
-    const grey = colour("YBR_FULL_422", [50, 60, 128, 128]);
-    expect((await read(grey)).data).toEqual(Uint8Array.of(50, 50, 50, 60, 60, 60));
-  });
+  fileWorks(
+    {
+      format: "DICOM",
+      from: "Ultrasound, endoscopy, microscopy",
+      habit: "colours one after the other or in planes, as RGB, YBR_FULL or YBR_FULL_422",
+      result: "RGB, by the standard's formula",
+    },
+    async () => {
+      expect((await read(colour("RGB", [1, 2, 3, 4, 5, 6]))).data).toEqual(Uint8Array.of(1, 2, 3, 4, 5, 6));
+      expect((await read(colour("RGB", [1, 2, 3, 4, 5, 6], 1))).data).toEqual(
+        Uint8Array.of(1, 3, 5, 2, 4, 6),
+      );
+      // Red and blue by the standard's formula.
+      const ybr = [76, 85, 255, 29, 255, 107];
+      const rgb = Uint8Array.of(254, 0, 0, 0, 0, 254);
+      expect((await read(colour("YBR_FULL", ybr))).data).toEqual(rgb);
+      const grey = colour("YBR_FULL_422", [50, 60, 128, 128]);
+      expect((await read(grey)).data).toEqual(Uint8Array.of(50, 50, 50, 60, 60, 60));
+    },
+  );
 
   test.each([
     ["no pixels", { "7FE00010 OW": undefined }, "has no PixelData (7FE0,0010); Modality (0008,0060) is MR"],
@@ -118,7 +137,7 @@ describe("pixels", () => {
     expect(await refusal(more)).toContain(message);
   });
 
-  test.each([
+  const OPTIONAL = [
     ["frames in words", { "00280008 IS": "many" }, "NumberOfFrames (0028,0008) is not made of numbers"],
     [
       "half a frame",
@@ -148,11 +167,24 @@ describe("pixels", () => {
       { "00280103 US": undefined },
       "PixelRepresentation (0028,0103) is not there, and values are read without sign",
     ],
-  ] as const)("%s counts as missing, with a warning", async (_, more, why) => {
-    const volume = await read(more);
-    expect(volume.data).toEqual((await read()).data);
-    expect(volume.warnings).toEqual([`a.dcm: ${why}; it counts as missing`]);
-  });
+  ] as const;
+  fileWorks(
+    {
+      format: "DICOM",
+      from: "Anonymisers, vendors' exports",
+      habit:
+        "text, zeros or half a value in attributes that the pixels do not need: window, spacing, direction, position, number of frames",
+      result: "the pixels; the attribute counts as missing, with a warning",
+    },
+    async () => {
+      const { data } = await read();
+      for (const [what, more, why] of OPTIONAL) {
+        const volume = await read(more);
+        expect(volume.data, what).toEqual(data);
+        expect(volume.warnings, what).toEqual([`a.dcm: ${why}; it counts as missing`]);
+      }
+    },
+  );
 
   test("frames that the file does not count are not left out without a word", async () => {
     const more = { "00280008 IS": "0", "7FE00010 OW": new Array<number>(18).fill(7) };
@@ -162,48 +194,80 @@ describe("pixels", () => {
     ]);
   });
 
-  test("another high bit: the lowest bits, as pydicom reads them, with a warning", async () => {
-    const volume = await read({ "00280101 US": [12], "7FE00010 OW": [0xfff0, 0x1fff, 0, 1, 2, 3] });
-    expect(volume.data).toEqual(Uint16Array.of(0xff0, 0xfff, 0, 1, 2, 3));
-    expect(volume.warnings).toEqual([expect.stringContaining("HighBit (0028,0102) is 15; expected 11")]);
-  });
+  fileWorks(
+    {
+      format: "DICOM",
+      from: "Converters",
+      habit: "HighBit is not BitsStored - 1",
+      result: "the lowest bits, as pydicom reads them, and a warning",
+    },
+    async () => {
+      const volume = await read({ "00280101 US": [12], "7FE00010 OW": [0xfff0, 0x1fff, 0, 1, 2, 3] });
+      expect(volume.data).toEqual(Uint16Array.of(0xff0, 0xfff, 0, 1, 2, 3));
+      expect(volume.warnings).toEqual([expect.stringContaining("HighBit (0028,0102) is 15; expected 11")]);
+    },
+  );
 
-  test("floating-point numbers of 32 and 64 bits", async () => {
-    const values = [0.5, -1.25, 1e30, 0, 3, -0.1];
-    const float = { ...{ "7FE00010 OW": undefined, "00280103 US": undefined }, "00280101 US": undefined };
-    const padded = { "00280122 FL": new Uint8Array(Float32Array.of(3).buffer), "00281053 DS": "2" };
-    const single = await read({
-      ...float,
-      ...padded,
-      "00280100 US": [32],
-      "7FE00008 OF": new Uint8Array(Float32Array.from(values).buffer),
-    });
-    expect(single).toMatchObject({
-      data: Float32Array.from(values),
-      slope: 2,
-      padding: [3, 3],
-      warnings: [],
-    });
-    const double = await read({
-      ...float,
-      "00280100 US": [64],
-      "7FE00009 OD": new Uint8Array(Float64Array.from(values).buffer),
-    });
-    expect(double.data).toEqual(Float64Array.from(values));
-  });
+  fileWorks(
+    {
+      format: "DICOM",
+      from: "Parametric maps",
+      habit: "FloatPixelData or DoubleFloatPixelData instead of PixelData",
+      result: "the values, with slope and padding",
+    },
+    async () => {
+      const values = [0.5, -1.25, 1e30, 0, 3, -0.1];
+      const float = { ...{ "7FE00010 OW": undefined, "00280103 US": undefined }, "00280101 US": undefined };
+      const padded = { "00280122 FL": new Uint8Array(Float32Array.of(3).buffer), "00281053 DS": "2" };
+      const single = await read({
+        ...float,
+        ...padded,
+        "00280100 US": [32],
+        "7FE00008 OF": new Uint8Array(Float32Array.from(values).buffer),
+      });
+      expect(single).toMatchObject({
+        data: Float32Array.from(values),
+        slope: 2,
+        padding: [3, 3],
+        warnings: [],
+      });
+      const double = await read({
+        ...float,
+        "00280100 US": [64],
+        "7FE00009 OD": new Uint8Array(Float64Array.from(values).buffer),
+      });
+      expect(double.data).toEqual(Float64Array.from(values));
+    },
+  );
 
-  test("colours of 16 bits", async () => {
-    const wide = { ...colour("RGB", []), "00280100 US": [16], "00280101 US": [16], "00280102 US": [15] };
-    const volume = await read({ ...wide, "7FE00010 OW": [1, 2, 3, 40000, 50000, 65535] });
-    expect(volume).toMatchObject({ channels: 3, data: Uint16Array.of(1, 2, 3, 40000, 50000, 65535) });
-  });
+  fileWorks(
+    {
+      format: "DICOM",
+      from: "Photographs and scanned films",
+      habit: "RGB of 16 bits",
+      result: "the stored values, in three channels",
+    },
+    async () => {
+      const wide = { ...colour("RGB", []), "00280100 US": [16], "00280101 US": [16], "00280102 US": [15] };
+      const volume = await read({ ...wide, "7FE00010 OW": [1, 2, 3, 40000, 50000, 65535] });
+      expect(volume).toMatchObject({ channels: 3, data: Uint16Array.of(1, 2, 3, 40000, 50000, 65535) });
+    },
+  );
 
-  test("colours that say how JPEG 2000 coded them, and are not: RGB, as pydicom reads them", async () => {
-    for (const photometric of ["YBR_RCT", "YBR_ICT"])
-      expect((await read(colour(photometric, [1, 2, 3, 4, 5, 6]))).data).toEqual(
-        Uint8Array.of(1, 2, 3, 4, 5, 6),
-      );
-  });
+  fileWorks(
+    {
+      format: "DICOM",
+      from: "Archives that decompress",
+      habit: "PhotometricInterpretation still says YBR_RCT or YBR_ICT",
+      result: "RGB, as pydicom reads it",
+    },
+    async () => {
+      for (const photometric of ["YBR_RCT", "YBR_ICT"])
+        expect((await read(colour(photometric, [1, 2, 3, 4, 5, 6]))).data).toEqual(
+          Uint8Array.of(1, 2, 3, 4, 5, 6),
+        );
+    },
+  );
 
   test("pixels that are compressed although the file says that they are not: refused", async () => {
     const file = makeDicom(
@@ -243,17 +307,33 @@ describe("what values mean", () => {
     expect(realValues(volume).data).toEqual(Float32Array.of(-1000, -980, -960, -940, NaN, NaN));
   });
 
-  test("padding of signed pixels, also when it is written as unsigned", async () => {
-    for (const padding of [{ "00280120 SS": [-2000] }, { "00280120 US": [63536] }])
-      expect((await read({ ...padding, "00280103 US": [1] })).padding).toEqual([-2000, -2000]);
-    const only = await read({ "00280120 US": [7], "7FE00010 OW": [7, 7, 7, 7, 7, 7] });
-    expect(() => realValues(only)).toThrow("a.dcm: has nothing but padding");
-  });
+  fileWorks(
+    {
+      format: "DICOM",
+      from: "CT scanners",
+      habit: "signed pixels whose PixelPaddingValue is written without sign",
+      result: "the padding is known: such pixels count as not measured",
+    },
+    async () => {
+      for (const padding of [{ "00280120 SS": [-2000] }, { "00280120 US": [63536] }])
+        expect((await read({ ...padding, "00280103 US": [1] })).padding).toEqual([-2000, -2000]);
+      const only = await read({ "00280120 US": [7], "7FE00010 OW": [7, 7, 7, 7, 7, 7] });
+      expect(() => realValues(only)).toThrow("a.dcm: has nothing but padding");
+    },
+  );
 
-  test("MONOCHROME1 is inverted within its bits", async () => {
-    const volume = await read({ "00280004 CS": "MONOCHROME1", "00280101 US": [6], "00280102 US": [5], "00281053 DS": "0.5" }); // prettier-ignore
-    expect(realValues(volume).data).toEqual(Float32Array.of(31.5, 26.5, 21.5, 16.5, 11.5, 6.5));
-  });
+  fileWorks(
+    {
+      format: "DICOM",
+      from: "Radiography, mammography",
+      habit: "MONOCHROME1: low values are bright",
+      result: "bright where the radiograph is bright",
+    },
+    async () => {
+      const volume = await read({ "00280004 CS": "MONOCHROME1", "00280101 US": [6], "00280102 US": [5], "00281053 DS": "0.5" }); // prettier-ignore
+      expect(realValues(volume).data).toEqual(Float32Array.of(31.5, 26.5, 21.5, 16.5, 11.5, 6.5));
+    },
+  );
 
   const palette = (bits: number, words: number[]): Elements => {
     const lut = { red: words, green: words.map((word) => word + 1), blue: words.map((word) => word + 2) };
@@ -264,20 +344,53 @@ describe("what values mean", () => {
       "7FE00010 OW": Uint8Array.of(0, 10, 11, 12, 13, 255),
     };
   };
-  test.each([
-    { bits: 8, words: [20, 40, 60], green: 1 },
-    { bits: 16, words: [20 * 256, 40 * 256, 60 * 256], green: 0 },
-  ])("palette of $bits bits; values outside take the nearest colour", async ({ bits, words, green }) => {
-    const picture = realValues(await read(palette(bits, words)));
-    const shades = [20, 20, 40, 60, 60, 60];
-    expect(picture.channels).toBe(3);
-    expect(picture.data).toEqual(
-      Uint8Array.from(shades.flatMap((shade) => [shade, shade + green, shade + 2 * green])),
-    );
-    await expect(read({ ...palette(bits, words), "00281203 OW": undefined })).rejects.toThrow(
-      "a.dcm: has no BluePaletteColorLookupTableData (0028,1203)",
-    );
-  });
+  fileWorks(
+    {
+      format: "DICOM",
+      from: "Older ultrasound",
+      habit: "palette colours of 8 or 16 bits, whose values may lie outside of the palette",
+      result: "RGB; a value outside takes the nearest colour",
+    },
+    async () => {
+      for (const [bits, unit, green] of [
+        [8, 1, 1],
+        [16, 256, 0],
+      ]) {
+        // prettier-ignore
+        const words = [20 * unit, 40 * unit, 60 * unit];
+        const picture = realValues(await read(palette(bits, words)));
+        const shades = [20, 20, 40, 60, 60, 60];
+        expect(picture.channels).toBe(3);
+        expect(picture.data).toEqual(
+          Uint8Array.from(shades.flatMap((shade) => [shade, shade + green, shade + 2 * green])),
+        );
+        await expect(read({ ...palette(bits, words), "00281203 OW": undefined })).rejects.toThrow(
+          "a.dcm: has no BluePaletteColorLookupTableData (0028,1203)",
+        );
+      }
+    },
+  );
+
+  fileWorks(
+    {
+      format: "DICOM",
+      from: "Ultrasound",
+      habit:
+        "a film in colour, without a place in the patient and without spacing, with text burned into the pixels",
+      result: "its frames (`--frame` takes one), and a warning about the text",
+    },
+    async () => {
+      const pixels = [1, 2, 3, 4, 5, 6];
+      const film = {
+        ...colour("RGB", [...pixels, ...pixels.map((value) => 10 * value)]),
+        "00280008 IS": "2",
+      };
+      const volume = await read({ ...film, "00080060 CS": "US", "00280030 DS": undefined });
+      expect(volume).toMatchObject({ size: [2, 1, 1], frames: 2, channels: 3, data: Uint8Array.of(1, 2, 3, 4, 5, 6, 10, 20, 30, 40, 50, 60) }); // prettier-ignore
+      expect([volume.affine, volume.pixelSpacing]).toEqual([undefined, undefined]);
+      expect(volume.warnings).toEqual([expect.stringContaining("text may be burned into the pixels")]);
+    },
+  );
 
   test("warnings of burned-in text", async () => {
     expect((await read({ "00280301 CS": "YES" })).warnings[0]).toContain(
@@ -318,14 +431,22 @@ describe("multi-frame", () => {
       "7FE00010 OW": frames.flatMap((_, i) => [i, 10, 20, 30, 40, 50]),
     });
 
-  test("spacing, place and scale from functional groups", async () => {
-    // Rows to the back, columns down: slices lie along -x.
-    const along = (x: number): Elements => ({ "00209113 SQ": [{ "00200032 DS": `${x}\\0\\0` }] });
-    const volume = await readDicom(enhanced([along(4), along(8), along(6)]), "e.dcm");
-    expect(volume).toMatchObject({ size: [3, 2, 3], pixelSpacing: [3, 2], sliceSpacing: 2, intercept: -5 });
-    expect([0, 1, 2].map((z) => volume.data[6 * z])).toEqual([1, 2, 0]);
-    expect(axisCodes(volume.affine!)).toBe("PIR");
-  });
+  fileWorks(
+    {
+      format: "DICOM",
+      from: "Enhanced MR and CT",
+      habit: "all slices in one file, their place, spacing and slope in functional groups",
+      result: "one volume in the order of the places",
+    },
+    async () => {
+      // Rows to the back, columns down: slices lie along -x.
+      const along = (x: number): Elements => ({ "00209113 SQ": [{ "00200032 DS": `${x}\\0\\0` }] });
+      const volume = await readDicom(enhanced([along(4), along(8), along(6)]), "e.dcm");
+      expect(volume).toMatchObject({ size: [3, 2, 3], pixelSpacing: [3, 2], sliceSpacing: 2, intercept: -5 });
+      expect([0, 1, 2].map((z) => volume.data[6 * z])).toEqual([1, 2, 0]);
+      expect(axisCodes(volume.affine!)).toBe("PIR");
+    },
+  );
 
   test("frames at one place stay frames, and that is said", async () => {
     const volume = await readDicom(enhanced([place(1), place(1)]), "e.dcm");

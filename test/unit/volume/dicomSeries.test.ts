@@ -66,13 +66,21 @@ describe("a series", () => {
     },
   );
 
-  test("the same image twice is left out once, and said; one identifier for all images is no copy", async () => {
-    const volume = await volumeOf([slice(1, 1), slice(2, 2), slice(2, 2), slice(3, 3)]);
-    expect(volume.size[2]).toBe(3);
-    expect(volume.warnings).toEqual(["s: 2.dcm is left out: another file has the same image"]);
-    const anonymous = [1, 2, 3].map((n) => slice(n, n, { "00080018 UI": "1.2.3" }));
-    expect(await volumeOf(anonymous)).toMatchObject({ size: [3, 2, 3], warnings: [] });
-  });
+  fileWorks(
+    {
+      format: "DICOM",
+      from: "Exports and anonymisers",
+      habit: "an image is there twice, or all images have the same SOPInstanceUID",
+      result: "each image once, and a warning that names the copy",
+    },
+    async () => {
+      const volume = await volumeOf([slice(1, 1), slice(2, 2), slice(2, 2), slice(3, 3)]);
+      expect(volume.size[2]).toBe(3);
+      expect(volume.warnings).toEqual(["s: 2.dcm is left out: another file has the same image"]);
+      const anonymous = [1, 2, 3].map((n) => slice(n, n, { "00080018 UI": "1.2.3" }));
+      expect(await volumeOf(anonymous)).toMatchObject({ size: [3, 2, 3], warnings: [] });
+    },
+  );
 
   test("two images at one place are refused", async () => {
     await expect(volumeOf([slice(1, 1), slice(2, 2), slice(3, 2), slice(4, 3)])).rejects.toThrow(
@@ -227,12 +235,20 @@ describe("a series", () => {
     ]);
   });
 
-  test("a tilted gantry is said", async () => {
-    const tilted = (n: number) => slice(n, n, { "00200032 DS": `0\\${n / 2}\\${n}` });
-    const volume = await volumeOf([1, 2, 3].map(tilted));
-    expect(volume.warnings).toEqual([expect.stringContaining("shifted against each other")]);
-    expect(volume.sliceSpacing).toBeCloseTo(Math.hypot(1, 0.5), 10);
-  });
+  fileWorks(
+    {
+      format: "DICOM",
+      from: "CT scanners with a tilted gantry",
+      habit: "slices are shifted against each other",
+      result: "a volume with the distance along the tilt, and a warning",
+    },
+    async () => {
+      const tilted = (n: number) => slice(n, n, { "00200032 DS": `0\\${n / 2}\\${n}` });
+      const volume = await volumeOf([1, 2, 3].map(tilted));
+      expect(volume.warnings).toEqual([expect.stringContaining("shifted against each other")]);
+      expect(volume.sliceSpacing).toBeCloseTo(Math.hypot(1, 0.5), 10);
+    },
+  );
 
   fileWorks(
     {
@@ -265,12 +281,20 @@ describe("a series", () => {
     },
   );
 
-  test("pictures that say nothing of slices are frames", async () => {
-    const picture = (n: number) => slice(n, 0, { "00200032 DS": undefined, "00200037 DS": undefined });
-    const volume = await volumeOf([3, 1, 2].map(picture));
-    expect(volume).toMatchObject({ size: [3, 2, 1], frames: 3 });
-    expect([volume.data[0], volume.data[6], volume.data[12]]).toEqual([1, 2, 3]);
-  });
+  fileWorks(
+    {
+      format: "DICOM",
+      from: "Ultrasound, fluoroscopy",
+      habit: "pictures of one series without any place",
+      result: "frames in the order of InstanceNumber (`--frame` takes one)",
+    },
+    async () => {
+      const picture = (n: number) => slice(n, 0, { "00200032 DS": undefined, "00200037 DS": undefined });
+      const volume = await volumeOf([3, 1, 2].map(picture));
+      expect(volume).toMatchObject({ size: [3, 2, 1], frames: 3 });
+      expect([volume.data[0], volume.data[6], volume.data[12]]).toEqual([1, 2, 3]);
+    },
+  );
 
   test("stops when asked to, and tells how far it is", async () => {
     const images = openDicomSeries([1, 2].map((n) => ({ name: `${n}`, bytes: slice(n, n) })))[0].images;

@@ -29,23 +29,31 @@ const shorts = (parts: Partial<NiftiParts> = {}): Uint8Array =>
 const EXPECTED = Int16Array.from({ length: 48 }, (_, i) => 10 * i - 100);
 
 describe("reading", () => {
-  test.each([
-    { version: 1, littleEndian: true },
-    { version: 1, littleEndian: false },
-    { version: 2, littleEndian: true },
-    { version: 2, littleEndian: false },
-  ] as const)("NIfTI-$version, little endian $littleEndian", (kind) => {
-    const sform = { code: 2, rows: OBLIQUE };
-    for (const bytes of [shorts({ ...kind, sform }), shorts({ ...kind, sform, extension: 32 })]) {
-      const volume = readNifti(bytes, "a.nii");
-      expect(volume).toMatchObject({ size: [2, 3, 4], frames: 2, channels: 1, slope: 1, intercept: 0 });
-      expect(volume).toMatchObject({ pixelSpacing: [2, 2.5], sliceSpacing: 3 });
-      expect(volume.data).toEqual(EXPECTED);
-      const near = kind.version === 1 ? 5 : 14;
-      OBLIQUE.flat().forEach((value, i) => expect(volume.affine!.flat()[i]).toBeCloseTo(value, near));
-      expect(readNifti(gzipSync(bytes), "a.nii.gz")).toEqual({ ...volume, name: "a.nii.gz", warnings: volume.warnings.map((w) => w.replace("a.nii", "a.nii.gz")) }); // prettier-ignore
-    }
-  });
+  fileWorks(
+    {
+      format: "NIfTI",
+      from: "nibabel, AFNI, programs of big-endian machines",
+      habit: "NIfTI-2, big-endian, a header extension, several points in time; each with gzip or without",
+      result: "the same values, frames and place from all of them",
+    },
+    () => {
+      const sform = { code: 2, rows: OBLIQUE };
+      for (const version of [1, 2] as const)
+        for (const littleEndian of [true, false])
+          for (const bytes of [0, 32].map((extension) =>
+            shorts({ version, littleEndian, sform, ...(extension > 0 && { extension }) }),
+          )) {
+            // prettier-ignore
+            const volume = readNifti(bytes, "a.nii");
+            expect(volume).toMatchObject({ size: [2, 3, 4], frames: 2, channels: 1, slope: 1, intercept: 0 });
+            expect(volume).toMatchObject({ pixelSpacing: [2, 2.5], sliceSpacing: 3 });
+            expect(volume.data).toEqual(EXPECTED);
+            const near = version === 1 ? 5 : 14;
+            OBLIQUE.flat().forEach((value, i) => expect(volume.affine!.flat()[i]).toBeCloseTo(value, near));
+            expect(readNifti(gzipSync(bytes), "a.nii.gz")).toEqual({ ...volume, name: "a.nii.gz", warnings: volume.warnings.map((w) => w.replace("a.nii", "a.nii.gz")) }); // prettier-ignore
+          }
+    },
+  );
 
   test.each([
     { datatype: 2, size: 1, kind: Uint8Array, value: 200 },
@@ -74,20 +82,38 @@ describe("reading", () => {
     }
   });
 
-  test("colours", () => {
-    const values = (view: DataView, at: number) => new Uint8Array(view.buffer).set([1, 2, 3, 4, 5, 6], at);
-    const volume = readNifti(makeNifti({ dims: [2, 1, 1], datatype: 128, bytes: 6, values }), "a.nii");
-    expect(volume).toMatchObject({ channels: 3, data: Uint8Array.of(1, 2, 3, 4, 5, 6) });
-  });
+  fileWorks(
+    {
+      format: "NIfTI",
+      from: "Colour maps of diffusion MR, FSL",
+      habit: "RGB24: three bytes a voxel",
+      result: "three channels",
+    },
+    () => {
+      const values = (view: DataView, at: number) => new Uint8Array(view.buffer).set([1, 2, 3, 4, 5, 6], at);
+      const volume = readNifti(makeNifti({ dims: [2, 1, 1], datatype: 128, bytes: 6, values }), "a.nii");
+      expect(volume).toMatchObject({ channels: 3, data: Uint8Array.of(1, 2, 3, 4, 5, 6) });
+    },
+  );
 
-  test.each([
-    { slope: 0, intercept: 5, expected: { slope: 1, intercept: 0 } },
-    { slope: NaN, intercept: 5, expected: { slope: 1, intercept: 0 } },
-    { slope: 0.5, intercept: -7, expected: { slope: 0.5, intercept: -7 } },
-    { slope: 2, intercept: NaN, expected: { slope: 2, intercept: 0 } },
-  ])("slope $slope and intercept $intercept", ({ slope, intercept, expected }) => {
-    expect(readNifti(shorts({ slope, intercept }), "a.nii")).toMatchObject(expected);
-  });
+  fileWorks(
+    {
+      format: "NIfTI",
+      from: "MRIcro, nibabel",
+      habit: "scl_slope is 0 or NaN, or scl_inter is NaN",
+      result: "values as stored, or scaled by the slope alone, as in nibabel",
+    },
+    () => {
+      const read = (slope: number, intercept: number) => {
+        const volume = readNifti(shorts({ slope, intercept }), "a.nii");
+        return [volume.slope, volume.intercept];
+      };
+      expect(read(0, 5)).toEqual([1, 0]);
+      expect(read(NaN, 5)).toEqual([1, 0]);
+      expect(read(0.5, -7)).toEqual([0.5, -7]);
+      expect(read(2, NaN)).toEqual([2, 0]);
+    },
+  );
 });
 
 describe("place", () => {
@@ -150,12 +176,20 @@ describe("place", () => {
     expect(spacingOf({ size: [4, 4, 1], pixelSpacing: [2, 3] }, "a")).toEqual([2, 3, 1]);
   });
 
-  test("metres and micrometres become millimetres", () => {
-    const sform = { code: 1, rows: OBLIQUE };
-    expect(readNifti(shorts({ units: 1, sform }), "a.nii")).toMatchObject({ pixelSpacing: [2000, 2500] });
-    const micro = readNifti(shorts({ units: 3 + 8, sform }), "a.nii");
-    expect([micro.sliceSpacing, micro.affine![0][3]]).toEqual([0.003, 0.09]);
-  });
+  fileWorks(
+    {
+      format: "NIfTI",
+      from: "Microscopy converters",
+      habit: "xyzt_units says metres or micrometres",
+      result: "spacing and place in millimetres",
+    },
+    () => {
+      const sform = { code: 1, rows: OBLIQUE };
+      expect(readNifti(shorts({ units: 1, sform }), "a.nii")).toMatchObject({ pixelSpacing: [2000, 2500] });
+      const micro = readNifti(shorts({ units: 3 + 8, sform }), "a.nii");
+      expect([micro.sliceSpacing, micro.affine![0][3]]).toEqual([0.003, 0.09]);
+    },
+  );
 
   test("spacing that contradicts the affine is said", () => {
     const sform = { code: 4, rows: [[3, 0, 0, 0], [0, 2.5, 0, 0], [0, 0, 3, 0]] as Affine }; // prettier-ignore
