@@ -16,7 +16,7 @@ import type { VideoFrames, VideoState } from "../../src/predictor/videoState.js"
 import { ParamScope } from "../../src/weights/paramScope.js";
 import type { LimitName } from "./check.js";
 import { oracleInput, oracleValues } from "./oracle.js";
-import { fromTensor, toTensor, type Fixture } from "./tensors.js";
+import { toTensor, type Fixture } from "./tensors.js";
 
 // Of the fixtures of SAM 2, what is the same in Node and in a browser.
 
@@ -66,14 +66,17 @@ export function runFrame(model: Sam2, fixture: Fixture) {
 /** The same with everything inside, as PyTorch's tensors. */
 export async function forwardFrame(model: Sam2, fixture: Fixture): Promise<Map<string, TracedTensor>> {
   const { result, tensors } = await trace(model, ["**"], () => runFrame(model, fixture));
-  const named: [string, TracedTensor][] = [
-    ["low_res_masks", fromTensor(result.lowResMasks)],
-    ["pointers", fromTensor(result.objPtrs)],
-    ["object_score_logits", fromTensor(result.objectScoreLogits)],
-    ["memory", fromTensor(result.memory, true)],
-  ];
-  for (const [name, value] of named) tensors.set(`expected.${name}`, value);
-  tf.dispose(Object.values(result));
+  const memory = result.memory.transpose([0, 3, 1, 2]);
+  const named = {
+    low_res_masks: result.lowResMasks,
+    pointers: result.objPtrs,
+    object_score_logits: result.objectScoreLogits,
+    memory,
+  };
+  // WebGPU can be read only by waiting for it.
+  for (const [name, value] of Object.entries(named))
+    tensors.set(`expected.${name}`, { shape: value.shape, values: await value.data<"float32">() });
+  tf.dispose([memory, ...Object.values(result)]);
   return tensors;
 }
 
