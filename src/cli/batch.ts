@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
-import { addImageOptions, backendOption } from "./modelOptions.js";
+import { addImageOptions, backendOption, strictOption } from "./modelOptions.js";
 import type { BatchOptions, Shard } from "./runBatch.js";
 import { wholeNumber } from "./synthesize.js";
 
@@ -29,6 +29,7 @@ export function batchCommand(signal: AbortSignal): Command {
       .option("--shard <i/n>", "do the i-th of n parts only, i from 1 to n", parseShard),
   )
     .addOption(backendOption())
+    .addOption(strictOption())
     .option("--json", "print one JSON document and nothing else")
     .addHelpText(
       "after",
@@ -40,7 +41,7 @@ Examples:
     $ medsam batch cases.csv --out results --shard $SLURM_ARRAY_TASK_ID/8
 
 Ctrl-C stops at once and leaves nothing half written. More: docs/batch.md.
-Exit codes: 0 done, 1 failed for at least one case, 2 wrong use, 130 interrupted.
+Exit codes: 0 done, 1 failed for at least one case or row, 2 wrong use, 130 interrupted.
 Results are not for clinical use.`,
     )
     .action(async (table: string, options: BatchOptions) => {

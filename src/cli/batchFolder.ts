@@ -27,6 +27,9 @@ export interface LogLine {
   readonly megabytes: number;
   /** Why it failed. */
   readonly error?: string;
+  readonly warnings?: readonly string[];
+  /** Objects that were skipped, and why. */
+  readonly skipped?: readonly string[];
 }
 
 /**
@@ -87,7 +90,7 @@ export class BatchFolder {
   }
 
   /**
-   * Whether a case is there and complete.
+   * Whether a case is there and complete: one in which objects were skipped is tried again, as one that failed is.
    *
    * @throws Error when it was made by other prompts than the job has.
    */
@@ -100,6 +103,7 @@ export class BatchFolder {
       return false;
     }
     try {
+      if (hasSkipped(text)) return false;
       if (madeBy(text) === askedBy(job)) return true;
     } catch (error) {
       throw new Error(`${file}: is no result of medsam (${messageOf(error)}); remove it`, { cause: error });
@@ -129,6 +133,11 @@ export class BatchFolder {
 function madeBy(text: string): string {
   const { objects, prompts } = JSON.parse(text) as SegmentResult & Partial<Pick<VolumeDocument, "prompts">>;
   return JSON.stringify(prompts ?? objects.map(({ box, points }) => ({ box, points })));
+}
+
+function hasSkipped(text: string): boolean {
+  const { skipped = [] } = JSON.parse(text) as Partial<Pick<SegmentResult, "skipped">>;
+  return skipped.length > 0;
 }
 
 function askedBy(job: CaseJob): string {

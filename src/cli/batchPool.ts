@@ -1,9 +1,9 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { WorkerJob, WorkerMessage, WorkerStart } from "./batchWorker.js";
+import type { CaseNotes, WorkerJob, WorkerMessage, WorkerStart } from "./batchWorker.js";
 
 /** How a case went. */
-export interface Outcome {
+export interface Outcome extends Partial<CaseNotes> {
   readonly worker: number;
   readonly megabytes: number;
   readonly error?: string;
@@ -40,8 +40,7 @@ export class BatchPlace {
     const worker = child.pid ?? 0;
     const outcome = await new Promise<Outcome>((resolve) => {
       const onMessage = (message: WorkerMessage) => {
-        if (message.kind === "done") finish({ worker, megabytes: message.megabytes });
-        if (message.kind === "failed") finish({ ...message, worker });
+        if (message.kind === "done" || message.kind === "failed") finish({ ...message, worker });
       };
       const onExit = (status: number | null, signal: string | null) => {
         const why = signal === null ? `exit code ${status}` : signal;

@@ -17,7 +17,7 @@ try {
   const worker = await startWorker(JSON.parse(process.argv[2]) as WorkerStart);
   process.on("message", (job: WorkerJob) => {
     worker.run(job, never).then(
-      () => send({ kind: "done", megabytes: memory() }),
+      (notes) => send({ kind: "done", megabytes: memory(), ...notes }),
       (error: unknown) => {
         const code = error instanceof Error && "code" in error ? String(error.code) : undefined;
         send({

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
+import { strictOption } from "./modelOptions.js";
 import type { EvaluateOptions } from "./runEvaluate.js";
 
 /** `medsam evaluate`: predictions against the truth. */
@@ -27,6 +28,7 @@ export function evaluateCommand(signal: AbortSignal): Command {
       "--against <file>",
       "results.json of another run on the same cases: Wilcoxon's test of the differences",
     )
+    .addOption(strictOption())
     .option("--out <folder>", "where the files go", "evaluation")
     .option("--json", "print one JSON document and nothing else")
     .addHelpText(
@@ -43,7 +45,7 @@ Examples:
   Two runs compared:
     $ medsam evaluate masks truth --against baseline/results.json
 
-Exit codes: 0 done, 1 failed for at least one case, 2 wrong use, 130 interrupted.`,
+Exit codes: 0 done, 1 failed for at least one case or row, 2 wrong use, 130 interrupted.`,
     )
     .action(async (predictions: string, truth: string | undefined, options: EvaluateOptions) => {
       const { runEvaluate } = await import("./runEvaluate.js");

@@ -9,9 +9,9 @@ import { volumeSlice } from "../volume/values.js";
 import type { Grid, LabelVolume } from "../volume/volume.js";
 import { VolumeError } from "../volume/volumeError.js";
 import { messageOf, UsageError } from "./errors.js";
-import { parseRows, shown } from "./manifest.js";
-
-type Fields = Readonly<Record<string, unknown>>;
+import { DataError } from "../train/data/caseFile.js";
+import type { Fields } from "../train/data/tableRows.js";
+import { parseRows, unexpected } from "./manifest.js";
 
 /** Where a case's files are. */
 export interface CasePaths {
@@ -19,6 +19,12 @@ export interface CasePaths {
   readonly prediction: string;
   readonly truth: string;
   readonly image?: string;
+}
+
+/** A case, or a row of a table, that cannot be scored, and why. */
+export interface FailedCase {
+  readonly case: string;
+  readonly error: string;
 }
 
 /** A case as it is scored. */
@@ -34,26 +40,39 @@ const EXPECTED =
 const PIXELS = /\.(png|jpe?g|tiff?)$/i;
 
 /**
- * The cases of a table in CSV or JSON.
+ * The cases of a table in CSV or JSON, and what is wrong with rows that are none.
  *
- * @throws UsageError for a table that is none, a case named twice, or a file that is not there.
+ * @throws UsageError for a table that is none, or a case named twice; for a bad row when `strict`, or when all are bad.
  */
-export function casesOfTable(path: string): CasePaths[] {
+export function casesOfTable(path: string, strict = false): { cases: CasePaths[]; failed: FailedCase[] } {
   const ids = new Map<string, number>();
-  return parseRows(readText(path), path, EXPECTED).map((row, index): CasePaths => {
-    const where = `${path}, row ${index + 1}`;
-    const file = (column: string) => fileOf(row, column, where, dirname(path));
-    const [truth, prediction] = [file("truth"), file("prediction")];
-    const id = textOf(row, "case", where) ?? pairingKey(basename(truth)).key;
+  const rows = parseRows(readText(path), path, { expected: EXPECTED, strict }, (fields) =>
+    toCase(fields, dirname(path)),
+  );
+  const failed: FailedCase[] = [];
+  const cases = rows.flatMap((one) => {
+    const where = `${path}, row ${one.row}`;
+    if (!("value" in one)) {
+      failed.push({ case: where, error: one.error });
+      return [];
+    }
+    const { id } = one.value;
     const other = ids.get(id);
     if (other !== undefined)
       throw new UsageError(
         `${where}: the case ${id} is in row ${other} already; give each its own name in the column case`,
       );
-    ids.set(id, index + 1);
-    const image = textOf(row, "image", where);
-    return { id, prediction, truth, ...(image !== undefined && { image: file("image") }) };
+    ids.set(id, one.row);
+    return [one.value];
   });
+  return { cases, failed };
+}
+
+function toCase(fields: Fields, folder: string): CasePaths {
+  const [truth, prediction] = ["truth", "prediction"].map((column) => fileOf(fields, column, folder));
+  const id = textOf(fields, "case") ?? pairingKey(basename(truth)).key;
+  const image = textOf(fields, "image");
+  return { id, prediction, truth, ...(image !== undefined && { image: fileOf(fields, "image", folder) }) };
 }
 
 /**
@@ -160,21 +179,20 @@ function filesByKey(folder: string): Map<string, string> {
   return new Map([...found].map(([key, { file }]) => [key, join(folder, file)]));
 }
 
-function fileOf(row: Fields, column: string, where: string, folder: string): string {
-  const name = textOf(row, column, where);
-  if (name === undefined) throw new UsageError(`${where}: column ${column} is missing; ${EXPECTED}`);
+function fileOf(fields: Fields, column: string, folder: string): string {
+  const name = textOf(fields, column);
+  if (name === undefined) throw new DataError(`column ${column} is missing; ${EXPECTED}`);
   const path = relative("", resolve(folder, name));
-  if (!existsSync(path)) throw new UsageError(`${where}: column ${column} is ${path}: no such file`);
+  if (!existsSync(path)) throw new DataError(`column ${column} is ${path}: no such file`);
   if (column !== "image" && !statSync(path).isFile())
-    throw new UsageError(`${where}: column ${column} is ${path}: a folder; expected a file`);
+    throw new DataError(`column ${column} is ${path}: a folder; expected a file`);
   return path;
 }
 
-function textOf(row: Fields, column: string, where: string): string | undefined {
-  const value = row[column];
+function textOf(fields: Fields, column: string): string | undefined {
+  const value = fields[column];
   if (value === undefined || value === "") return undefined;
-  if (typeof value !== "string")
-    throw new UsageError(`${where}: column ${column} is ${shown(value)}; expected text`);
+  if (typeof value !== "string") throw unexpected(column, value, "text");
   return value;
 }
 

@@ -4,6 +4,7 @@ import type { Baselines, BaselineScore, LabelScore } from "../evaluate/labelScor
 import { wilcoxonSignedRank, type Wilcoxon } from "../evaluate/wilcoxon.js";
 import { Random } from "../train/random.js";
 import { messageOf, UsageError } from "./errors.js";
+import type { FailedCase } from "./evaluateCases.js";
 
 // What medsam evaluate says of a run, as numbers; its page is in evaluationPage.ts.
 
@@ -44,7 +45,7 @@ export interface Evaluation {
   readonly summary: readonly Summary[];
   readonly against?: Against;
   readonly rows: readonly Row[];
-  readonly failed: readonly { readonly case: string; readonly error: string }[];
+  readonly failed: readonly FailedCase[];
 }
 
 /** One summary a label, and one of all where there are several. Objects of a case are drawn together. */

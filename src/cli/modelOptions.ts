@@ -25,6 +25,9 @@ export const cropOption = () =>
       "(default: the preset's: 2 for the weights in the package, else 0)",
   ).argParser(parseCrop);
 
+export const strictOption = () =>
+  new Option("--strict", "stop at the first row or image that cannot be used, instead of skipping it");
+
 /** What decides how the masks of images look, beside the prompts: see `medsam segment`. */
 export function addImageOptions(command: Command): Command {
   return command

@@ -32,13 +32,22 @@ function isHopeless(error: unknown): error is Error {
   return error instanceof Error && "code" in error && HOPELESS.has(String(error.code));
 }
 
+interface CaseLine {
+  readonly case: string;
+  readonly error: string;
+}
+
 /** What is said at the end, and in summary.json. */
 interface BatchSummary {
   readonly cases: number;
   /** Those that were done before this run began. */
   readonly before: number;
   readonly done: number;
-  readonly failed: readonly { readonly case: string; readonly error: string }[];
+  readonly failed: readonly CaseLine[];
+  /** Objects that were skipped in cases that are done. */
+  readonly skipped: readonly CaseLine[];
+  /** Rows of the table that are of no case. */
+  readonly badRows: readonly string[];
   readonly seconds: number;
   readonly backend?: string;
   readonly shard?: string;
@@ -49,10 +58,11 @@ export async function runBatch(manifest: string, given: BatchOptions, signal: Ab
   assertPreset(given);
   const checkpoint = given.checkpoint && (await pinnedWeights(given.checkpoint, signal));
   const options = { ...given, ...(checkpoint !== undefined && { checkpoint }) };
-  const { shard, out } = options;
-  const jobs = collectCases(manifest).filter(
-    (_, index) => shard === undefined || index % shard.count === shard.index - 1,
-  );
+  const { shard, out, strict = false } = options;
+  const { jobs: all, badRows: found } = collectCases(manifest, strict);
+  const jobs = all.filter((_, index) => shard === undefined || index % shard.count === shard.index - 1);
+  // Of several parts the first says what is of none.
+  const badRows = shard === undefined || shard.index === 1 ? found : [];
   const part = shard === undefined ? "" : `${shard.index}-of-${shard.count}`;
   const folder = await BatchFolder.open(out, await settingsOf(options), part);
   const waiting: CaseJob[] = [];
@@ -62,7 +72,8 @@ export async function runBatch(manifest: string, given: BatchOptions, signal: Ab
     console.error(`medsam: ${thousands(before)} of ${thousands(jobs.length)} cases are done already`);
 
   const start = Date.now();
-  const failed: { case: string; error: string }[] = [];
+  const failed: CaseLine[] = [];
+  const [skipped, warnings]: [CaseLine[], CaseLine[]] = [[], []];
   let [finished, backend] = [0, undefined as string | undefined];
   const progress = new Progress("starting");
   const onReady = (name: string, notes: readonly string[]) => {
@@ -82,14 +93,19 @@ export async function runBatch(manifest: string, given: BatchOptions, signal: Ab
       const from = Date.now();
       const staged = await folder.stage();
       const outcome = await Promise.race([place.run({ job, staged, cases: folder.cases }), aborted]);
-      const { error, code, worker, megabytes } = outcome;
+      const { error, code, worker, megabytes, ...notes } = outcome;
       if (error !== undefined) await folder.discard(staged);
       if (code !== undefined && HOPELESS.has(code)) throw Object.assign(new Error(error), { code });
       finished += error === undefined ? 1 : 0;
       if (error !== undefined) failed.push({ case: job.name, error });
+      for (const line of notes.skipped ?? []) skipped.push({ case: job.name, error: line });
+      for (const line of notes.warnings ?? []) warnings.push({ case: job.name, error: line });
+      if (error !== undefined && strict) waiting.length = 0;
       const line: LogLine = {
         ...{ case: job.name, time: new Date().toISOString(), seconds: (Date.now() - from) / 1000 },
         ...{ worker, megabytes, ...(error !== undefined && { error }) },
+        ...(notes.warnings?.length && { warnings: notes.warnings }),
+        ...(notes.skipped?.length && { skipped: notes.skipped }),
       };
       await folder.log(line);
       const through = finished + failed.length;
@@ -116,12 +132,13 @@ export async function runBatch(manifest: string, given: BatchOptions, signal: Ab
     interrupt();
   }
   const summary: BatchSummary = {
-    ...{ cases: jobs.length, before, done: before + finished, failed },
+    ...{ cases: jobs.length, before, done: before + finished, failed, skipped, badRows },
     seconds: Math.round((Date.now() - start) / 100) / 10,
     ...(backend !== undefined && { backend }),
     ...(part !== "" && { shard: part }),
   };
   const file = await folder.writeSummary(summary);
+  for (const { case: id, error } of warnings) console.error(`medsam: ${id}: ${error}`);
   report(summary, folder.cases, file, options.json === true);
 }
 
@@ -165,7 +182,7 @@ function placesFor(
   const count = Math.min(workers, cases);
   const limit = options.maxMemory ?? (0.8 * totalmem()) / 1e6 / Math.max(1, count);
   const start: WorkerStart = {
-    ...{ backend, multimask: options.multimask === true },
+    ...{ backend, multimask: options.multimask === true, strict: options.strict === true },
     threads: Math.max(1, Math.floor(processors / Math.max(1, count))),
     ...(checkpoint !== undefined && { checkpoint }),
     ...(preset !== undefined && { preset }),
@@ -176,9 +193,12 @@ function placesFor(
 }
 
 function report(summary: BatchSummary, cases: string, file: string, json: boolean): void {
-  const { failed, done, cases: count, seconds } = summary;
-  for (const { case: id, error } of failed) console.error(`medsam: ${id}: ${error}`);
-  if (failed.length > 0) process.exitCode = 1;
+  const { failed, skipped, badRows, done, cases: count, seconds } = summary;
+  for (const line of badRows) console.error(`medsam: ${line}`);
+  for (const { case: id, error } of [...skipped, ...failed]) console.error(`medsam: ${id}: ${error}`);
+  if (failed.length + skipped.length + badRows.length > 0) process.exitCode = 1;
+  const left = count - done - failed.length;
+  if (left > 0) console.error(`medsam: stopped there, as --strict says; cases not done: ${thousands(left)}`);
   if (json) console.log(JSON.stringify(summary, null, 2));
   else {
     console.log(

@@ -5,7 +5,7 @@ import { writeFileAtomic } from "../image/encode.node.js";
 import type { Vector3 } from "../volume/vector.js";
 import { spacingOf, type LabelVolume } from "../volume/volume.js";
 import { messageOf, UsageError } from "./errors.js";
-import { casesOfFolders, casesOfTable, readCase, type CasePaths } from "./evaluateCases.js";
+import { casesOfFolders, casesOfTable, readCase, type CasePaths, type FailedCase } from "./evaluateCases.js";
 import {
   compare,
   csv,
@@ -27,6 +27,7 @@ export interface EvaluateOptions {
   readonly spacing?: Vector3;
   readonly labels?: readonly number[];
   readonly against?: string;
+  readonly strict?: boolean;
   readonly out: string;
   readonly json?: boolean;
 }
@@ -38,12 +39,12 @@ export async function runEvaluate(
   options: EvaluateOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const cases = findCases(predictions, truth, options);
+  const { cases, failed } = findCases(predictions, truth, options);
+  const count = cases.length + failed.length;
   const other = options.against === undefined ? undefined : readRun(options.against);
   const { tolerance, labels, out } = options;
   const progress = new Progress("scoring");
   const rows: Row[] = [];
-  const failed: { case: string; error: string }[] = [];
   const warnings: string[] = [];
   let inPixels = false;
   for (const [index, paths] of cases.entries()) {
@@ -60,7 +61,7 @@ export async function runEvaluate(
       });
       rows.push(...scores.map((score) => ({ case: paths.id, ...score })));
     } catch (error) {
-      if (error instanceof UsageError && cases.length === 1) throw error;
+      if (options.strict || (error instanceof UsageError && cases.length === 1)) throw error;
       failed.push({ case: paths.id, error: messageOf(error) });
     }
     progress.update((index + 1) / cases.length, paths.id);
@@ -83,10 +84,15 @@ export async function runEvaluate(
   await writeFileAtomic(join(out, "results.csv"), csv(rows));
   await writeFileAtomic(join(out, "report.html"), page);
   if (options.json) console.log(JSON.stringify(result, replaceInfinity, 1));
-  else print(result, cases.length, out);
+  else print(result, count, out);
 }
 
-function findCases(predictions: string, truth: string | undefined, { images }: EvaluateOptions): CasePaths[] {
+/** The cases, and those that cannot be scored already. */
+function findCases(
+  predictions: string,
+  truth: string | undefined,
+  { images, strict }: EvaluateOptions,
+): { cases: CasePaths[]; failed: FailedCase[] } {
   if (truth === undefined) {
     if (images !== undefined)
       throw new UsageError("--images goes with two folders; a table names its images");
@@ -94,12 +100,12 @@ function findCases(predictions: string, truth: string | undefined, { images }: E
       throw new UsageError(
         `${predictions}: expected medsam evaluate PREDICTIONS TRUTH, or a table (.csv, .json)`,
       );
-    return casesOfTable(predictions);
+    return casesOfTable(predictions, strict);
   }
   const { cases, unused } = casesOfFolders(predictions, truth, images);
   if (unused.length > 0)
     console.error(`medsam: ${predictions}: predictions without a truth, left out: ${unused.length}`);
-  return cases;
+  return { cases, failed: [] };
 }
 
 /** Of either file. @throws UsageError when they disagree by more than a thousandth. */

@@ -13,7 +13,8 @@ import type { RunSettings } from "./provenance.js";
 import { assertMayOverwrite } from "./resultFiles.js";
 import { outputFiles } from "./segmentFiles.js";
 import { segmentImage, type SegmentResult } from "./segmentImage.js";
-import type { PromptOptions, SegmentJob } from "./segmentJobs.js";
+import type { Collected, PromptOptions, SegmentJob } from "./segmentJobs.js";
+import { skippedLine } from "./skipped.js";
 
 /** The options of `medsam segment`. */
 export interface SegmentOptions extends PromptOptions {
@@ -32,9 +33,9 @@ interface Failure {
   readonly error: string;
 }
 
-/** Segments all images, one after the other. One that fails does not keep the others from being done. */
+/** Segments all images, one after the other. One that fails does not keep the others from being done, unless `strict`. */
 export async function runSegment(
-  jobs: readonly SegmentJob[],
+  { jobs, badRows }: Collected<SegmentJob>,
   options: SegmentOptions,
   signal: AbortSignal,
 ): Promise<void> {
@@ -56,16 +57,21 @@ export async function runSegment(
     multimask: options.multimask === true,
   };
   const progress = new Progress("segmenting");
+  const { out, strict = false } = options;
   const results: SegmentResult[] = [];
+  const skipped: string[] = [...badRows];
   const failed: Failure[] = [];
   try {
     for (const [index, job] of jobs.entries()) {
       const onProgress = (share: number) => progress.update((index + share) / jobs.length, job.image);
       try {
-        results.push(await segmentImage(predictor, job, { settings, out: options.out, signal, onProgress }));
+        const result = await segmentImage(predictor, job, { settings, out, strict, signal, onProgress });
+        results.push(result);
+        skipped.push(...result.skipped.map((one) => `${job.image}: ${skippedLine(one, job.table)}`));
       } catch (error) {
         signal.throwIfAborted();
         failed.push({ image: job.image, error: messageOf(error) });
+        if (strict) break;
       }
     }
   } finally {
@@ -73,12 +79,15 @@ export async function runSegment(
     await predictor.dispose();
     model.dispose();
   }
-  if (options.json) console.log(JSON.stringify({ results, failed }, null, 2));
+  if (options.json) console.log(JSON.stringify({ results, failed, badRows }, null, 2));
   else results.forEach(printResult);
   for (const warning of results.flatMap(({ warnings }) => warnings)) console.error(`medsam: ${warning}`);
+  for (const line of skipped) console.error(`medsam: ${line}`);
   for (const { image, error } of failed) console.error(`medsam: ${named(image, error)}`);
+  const undone = jobs.length - results.length - failed.length;
+  if (undone > 0) console.error(`medsam: stopped there, as --strict says; images not begun: ${undone}`);
   if (!options.json && results.length > 0) printSettings(settings);
-  if (failed.length > 0) process.exitCode = 1;
+  if (failed.length > 0 || skipped.length > 0) process.exitCode = 1;
 }
 
 /** Before the weights are opened, which may take long. @throws UsageError for names that there are not. */

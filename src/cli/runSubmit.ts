@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pinnedWeights } from "./localWeights.js";
 import { BatchFolder } from "./batchFolder.js";
@@ -21,19 +22,20 @@ const BULK = 500;
 export async function runSubmit(table: string, options: SubmitOptions): Promise<void> {
   assertPreset(options);
   const place = redisPlace(options.redis);
-  const { preset, intensity, crop, multimask = false } = options;
+  const { preset, intensity, crop, multimask = false, strict = false } = options;
   const checkpoint = options.checkpoint && (await pinnedWeights(options.checkpoint));
-  const jobs = collectCases(table);
+  const { jobs, badRows } = collectCases(table, strict);
   const out = resolve(options.out);
   const settings = await settingsOf(options);
   const folder = await BatchFolder.open(out, settings, "");
   const waiting: QueuedCase[] = [];
+  const missing = new Set(jobs.filter(({ image }) => !existsSync(image)));
   for (const job of jobs)
-    if (!(await folder.isDone(job)))
+    if (!missing.has(job) && !(await folder.isDone(job)))
       waiting.push({
         ...{ out, settings, job: { ...job, image: resolve(job.image) } },
         start: {
-          multimask,
+          ...{ multimask, strict },
           ...(checkpoint !== undefined && { checkpoint }),
           ...(preset !== undefined && { preset }),
           ...(intensity !== undefined && { intensity }),
@@ -69,7 +71,11 @@ export async function runSubmit(table: string, options: SubmitOptions): Promise<
   } finally {
     connection.disconnect();
   }
-  const summary = { cases: jobs.length, done: jobs.length - waiting.length, queued: waiting.length };
+  const failed = [...badRows, ...[...missing].map(({ image }) => `${image}: no such file`)];
+  for (const line of failed) console.error(`medsam: ${line}`);
+  if (failed.length > 0) process.exitCode = 1;
+  const done = jobs.length - waiting.length - missing.size;
+  const summary = { cases: jobs.length, done, queued: waiting.length, failed };
   if (options.json) console.log(JSON.stringify(summary, null, 2));
   else
     console.log(

@@ -3,7 +3,7 @@ import { availableParallelism, totalmem } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BackendName } from "../backend/useBackend.js";
 import { BatchFolder } from "./batchFolder.js";
-import { BatchPlace } from "./batchPool.js";
+import { BatchPlace, type Outcome } from "./batchPool.js";
 import type { WorkerStart } from "./batchWorker.js";
 import { messageOf } from "./errors.js";
 import { thousands } from "./format.js";
@@ -40,14 +40,17 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     away = false;
   });
   const doer = new CaseDoer(options.backend);
-  let [done, failed] = [0, 0];
+  let [done, incomplete, failed] = [0, 0, 0];
   let hopeless: Error | undefined;
   const worker = new bullmq.Worker<QueuedCase>(
     options.queue,
     async ({ data }: Job<QueuedCase>) => {
       const outcome = await doer.run(data);
+      for (const line of [...(outcome.warnings ?? []), ...(outcome.skipped ?? [])])
+        console.error(`medsam: ${data.job.name}: ${line}`);
       if (outcome.error === undefined) {
         done++;
+        if (outcome.skipped?.length) incomplete++;
         return;
       }
       failed++;
@@ -85,7 +88,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   }
   console.log(`${thousands(done)} cases done, ${thousands(failed)} failed`);
   if (signal.aborted) throw new Error("interrupted; what was begun goes to another worker");
-  if (failed > 0) process.exitCode = 1;
+  if (failed + incomplete > 0) process.exitCode = 1;
 }
 
 function aborted(signal: AbortSignal): Promise<never> {
@@ -99,7 +102,7 @@ class CaseDoer {
 
   constructor(private readonly backend: BackendName | "auto") {}
 
-  async run(data: QueuedCase): Promise<{ readonly error?: string; readonly code?: string }> {
+  async run(data: QueuedCase): Promise<Partial<Outcome>> {
     const { job, out, settings, start } = data;
     let staged: string | undefined;
     try {

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { addImageOptions, backendOption } from "./modelOptions.js";
+import { addImageOptions, backendOption, strictOption } from "./modelOptions.js";
 import { collectBox, collectPoint, parseSlice } from "./prompts.js";
 import type { SegmentOptions } from "./runSegment.js";
 import { collectJobs } from "./segmentJobs.js";
@@ -21,6 +21,7 @@ export function segmentCommand(signal: AbortSignal): Command {
       .option("--slice <k>", "which slice of a volume, counted from 0", parseSlice),
   )
     .addOption(backendOption())
+    .addOption(strictOption())
     .option("--out <folder>", "where the files go", "out")
     .option("--json", "print one JSON document and nothing else")
     .addHelpText(
@@ -42,12 +43,12 @@ Examples:
 
 Presets: MedSAM_Inference, medsam-tiny, MedSAM_demo, pre_CT_MR, pre_grey_rgb, SamPredictor, LiteMedSAM (docs/presets.md).
 Objects through all slices of a volume: medsam segment-volume.
-Exit codes: 0 done, 1 failed for at least one image, 2 wrong use, 130 interrupted.
+Exit codes: 0 done, 1 failed for at least one image or object, 2 wrong use, 130 interrupted.
 Results are not for clinical use.`,
     )
     .action(async (images: string[], options: SegmentOptions) => {
-      const jobs = collectJobs(images, options);
+      const found = collectJobs(images, options);
       const { runSegment } = await import("./runSegment.js");
-      await runSegment(jobs, options, signal);
+      await runSegment(found, options, signal);
     });
 }

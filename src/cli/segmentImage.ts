@@ -10,7 +10,7 @@ import { ImageError, type PixelImage } from "../image/pixels.js";
 import { boxWarning, checkPrompt } from "../predictor/checkPrompt.js";
 import type { LongCall } from "../predictor/longCall.js";
 import type { SamPredictor } from "../predictor/samPredictor.js";
-import type { Box, Point, Prediction } from "../predictor/types.js";
+import { PromptError, type Box, type Point, type Prediction, type Prompt } from "../predictor/types.js";
 import { eightBitVolume } from "../volume/eightBit.js";
 import { readVolumeFile } from "../volume/read.node.js";
 import { looksLikeVolume } from "../volume/read.js";
@@ -19,7 +19,8 @@ import { hashFile } from "../weights/open.node.js";
 import { provenanceOf, type Provenance, type RunSettings } from "./provenance.js";
 import { writeAll } from "./resultFiles.js";
 import { outputFiles, type OutputFiles } from "./segmentFiles.js";
-import { isNpz, type SegmentJob, type Target } from "./segmentJobs.js";
+import { assertFile, isNpz, type SegmentJob, type Target } from "./segmentJobs.js";
+import { skippedLine, type Skipped } from "./skipped.js";
 
 /** What is known of one object afterwards. */
 export interface SegmentedObject {
@@ -46,6 +47,7 @@ export interface SegmentResult {
     readonly sha256: string;
   };
   readonly objects: readonly SegmentedObject[];
+  readonly skipped: readonly Skipped[];
   readonly warnings: readonly string[];
   /** In NAME.json itself without their folder. */
   readonly files: OutputFiles;
@@ -56,6 +58,8 @@ export interface SegmentResult {
 interface SegmentContext extends LongCall {
   readonly settings: RunSettings;
   readonly out: string;
+  /** An object whose prompt cannot be used fails the image instead of being skipped. */
+  readonly strict?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -67,13 +71,15 @@ interface SegmentContext extends LongCall {
 export async function segmentImage(
   predictor: SamPredictor,
   job: SegmentJob,
-  { settings, out, signal, onProgress }: SegmentContext,
+  { settings, out, strict = false, signal, onProgress }: SegmentContext,
 ): Promise<SegmentResult> {
+  assertFile(job);
   const image = await readImage(job, settings.intensity);
   const { width, height } = image;
-  const { targets } = job;
   // Before the image is encoded, which takes most of the time.
-  const prompts = targets.map(({ prompt }) => checkPrompt(prompt, { width, height, maskSide: 0 }));
+  const { targets, prompts, skipped } = usable(job, image);
+  if (targets.length === 0 || (strict && skipped.length > 0))
+    throw new PromptError(skipped.map((one) => skippedLine(one, job.table)).join("; "));
   const cut = targets.flatMap(({ prompt }) => boxWarning(prompt, image) ?? []);
   const warnings = [...(image.warnings ?? []), ...cut.map((warning) => `${job.image}: ${warning}`)];
 
@@ -93,8 +99,8 @@ export async function segmentImage(
       height,
       sha256: await hashFile(job.image),
     },
-    objects: targets.map((target, k) => describe(target, k + 1, chosen[k])),
-    warnings,
+    objects: targets.map((target, k) => describe(target, chosen[k])),
+    ...{ skipped, warnings },
     files: outputFiles(job, out),
     provenance: provenanceOf(job, settings),
   };
@@ -103,7 +109,10 @@ export async function segmentImage(
   const points = prompts.flatMap(({ pointCoords = [], pointLabels = [] }) =>
     pointCoords.map(([x, y], n) => ({ x, y, foreground: pointLabels[n] === 1 })),
   );
-  const labels = labelMap(masks);
+  const labels = labelMap(
+    masks,
+    targets.map(({ value }) => value),
+  );
   const pictures = {
     mask: encodePng(maskImage({ width, height, data: Uint8Array.from(labels.data, (v) => (v > 0 ? 1 : 0)) })),
     labels: encodePng(labels),
@@ -124,6 +133,26 @@ export async function segmentImage(
     [files.overlay, pictures.overlay],
   ]);
   return result;
+}
+
+/** The targets that can be segmented in this image with their prompts, and the others. */
+function usable(
+  { targets, skipped = [] }: SegmentJob,
+  { width, height }: PixelImage,
+): { targets: Target[]; prompts: Prompt[]; skipped: Skipped[] } {
+  const found = { targets: [] as Target[], prompts: [] as Prompt[], skipped: [...skipped] };
+  for (const target of targets) {
+    try {
+      found.prompts.push(checkPrompt(target.prompt, { width, height, maskSide: 0 }));
+      found.targets.push(target);
+    } catch (error) {
+      if (!(error instanceof PromptError)) throw error;
+      const { value, row } = target;
+      found.skipped.push({ value, ...(row !== undefined && { rows: [row] }), error: error.message });
+    }
+  }
+  found.skipped.sort((a, b) => a.value - b.value);
+  return found;
 }
 
 /**
@@ -197,8 +226,8 @@ export function describePrompt({ prompt }: Target): Pick<SegmentedObject, "box" 
   };
 }
 
-function describe(target: Target, value: number, { mask, score }: { mask: Mask; score: number }) {
-  const { label } = target;
+function describe(target: Target, { mask, score }: { mask: Mask; score: number }): SegmentedObject {
+  const { value, label } = target;
   return {
     value,
     ...(label !== undefined && { label }),

@@ -47,7 +47,7 @@ The names: medsam inspect (docs/command-line.md).
 Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.`,
     )
     .action(async (image: string, options: TraceOptions) => {
-      const [job] = collectJobs([image], options);
+      const [job] = collectJobs([image], options).jobs;
       if (job.targets.length > 1)
         throw new InvalidArgumentError("--box: one object is traced at a time; give one box");
       const { runTrace } = await import("./runTrace.js");

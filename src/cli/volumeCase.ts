@@ -4,10 +4,11 @@ import type { ModelConfig } from "../model/config.js";
 import type { LongCall } from "../predictor/longCall.js";
 import type { Preset } from "../predictor/presets.js";
 import { defaultPreset, findPreset, withIntensity } from "../predictor/presetTable.js";
-import { volumeFrames } from "../predictor/volume/frames.js";
+import { PromptError } from "../predictor/types.js";
+import { volumeFrames, type Frames } from "../predictor/volume/frames.js";
 import { segmentVolume } from "../predictor/volume/segmentVolume.js";
 import type { Tracker } from "../predictor/volume/tracker.js";
-import { boxWarnings, type VolumeObject } from "../predictor/volume/volumeObject.js";
+import { boxWarnings, checkObjects, type VolumeObject } from "../predictor/volume/volumeObject.js";
 import type { VolumeSegmentation } from "../predictor/volume/volumeResult.js";
 import type { Margin } from "../predictor/volume/endOfObject.js";
 import { axisAcross, axisCodes, type PlaneName } from "../volume/affine.js";
@@ -25,6 +26,7 @@ import {
   type LabelFormat,
   type VolumeFiles,
 } from "./volumeFiles.js";
+import type { Skipped } from "./skipped.js";
 import { toPrompts, type AskedObjects, type ToldPrompt } from "./volumePrompts.js";
 import { slicesPicture } from "./volumePicture.js";
 
@@ -38,6 +40,22 @@ export interface VolumeReading {
   readonly format?: LabelFormat;
 }
 
+/** A volume, and where its results go. */
+export interface VolumePlace {
+  readonly path: string;
+  /** What the files in `out` are named after. */
+  readonly name: string;
+  readonly out: string;
+  /** Where objects are from a table, those that cannot be segmented are skipped, unless `strict`. */
+  readonly fromTable?: {
+    readonly strict: boolean;
+    /** The rows of each object, by label. */
+    readonly rows: Readonly<Record<number, readonly number[]>>;
+    /** Those whose rows cannot be used. */
+    readonly skipped: readonly Skipped[];
+  };
+}
+
 /** A volume that was read, and what is to be found in it. */
 export interface OpenedVolume {
   readonly path: string;
@@ -47,6 +65,7 @@ export interface OpenedVolume {
   /** Which one of several. */
   readonly frame?: number;
   readonly objects: readonly VolumeObject[];
+  readonly skipped: readonly Skipped[];
   /** What the objects were taken from, to be drawn beside what was found. */
   readonly truth?: LabelVolume;
   readonly files: VolumeFiles;
@@ -73,6 +92,7 @@ export interface VolumeDocument {
   }[];
   /** What was asked for. */
   readonly prompts: readonly ToldPrompt[];
+  readonly skipped: readonly Skipped[];
   readonly warnings: readonly string[];
   readonly files: Readonly<Record<string, string>>;
   readonly provenance: { readonly preset: string; readonly intensity: string; readonly backend: string };
@@ -83,13 +103,9 @@ export function slicePreset(name: string | undefined, config: ModelConfig): Pres
   return withIntensity(name === undefined ? defaultPreset(config) : findPreset(name), FULL_RANGE);
 }
 
-/**
- * Reads a volume and what is to be found in it.
- *
- * @param name of the files that are written to `out`.
- */
+/** Reads a volume and what is to be found in it. */
 export async function openVolumeCase(
-  { path, name, out }: { readonly path: string; readonly name: string; readonly out: string },
+  { path, name, out, fromTable }: VolumePlace,
   { plane, series, frame, intensity, format }: VolumeReading,
   objectsIn: (volume: Volume, axis: Axis) => Promise<AskedObjects> | AskedObjects,
   call: LongCall,
@@ -100,23 +116,40 @@ export async function openVolumeCase(
     throw new UsageError(`${path}: has ${frames} frames; expected --frame 0 to ${frames - 1}`);
   const source = toBeSegmented(oneFrame(read.volume, frame ?? 0), frames, read.images);
   const axis = axisOf(source.volume, plane);
-  const { objects, truth } = await objectsIn(source.volume, axis);
-  const outside = boxWarnings(volumeFrames(source.volume, axis), objects);
+  const { objects: asked, truth } = await objectsIn(source.volume, axis);
+  const slices = volumeFrames(source.volume, axis);
+  const { objects, skipped } = fromTable === undefined ? { objects: asked, skipped: [] } : usable(slices, asked, fromTable); // prettier-ignore
+  const outside = boxWarnings(slices, objects);
   const warnings = [...source.volume.warnings, ...(truth?.warnings ?? []), ...outside];
   const files = volumeFiles(path, name, source.images !== undefined, out, format);
   const eightBit = eightBitVolume(source.volume, intensity);
   return {
-    ...{
-      path,
-      axis,
-      objects,
-      files,
-      eightBit,
-      ...(truth && { truth }),
-      ...(frame !== undefined && { frame }),
-    },
+    ...{ path, axis, objects, skipped, files, eightBit },
+    ...(truth && { truth }),
+    ...(frame !== undefined && { frame }),
     source: { ...source, volume: { ...source.volume, warnings } },
   };
+}
+
+/** The objects that can be segmented, and the others. @throws PromptError when there are none, or `strict` is set. */
+function usable(
+  frames: Frames,
+  asked: readonly VolumeObject[],
+  { strict, rows, skipped }: NonNullable<VolumePlace["fromTable"]>,
+): Pick<OpenedVolume, "objects" | "skipped"> {
+  const found = { objects: [] as VolumeObject[], skipped: [...skipped] };
+  for (const object of asked) {
+    try {
+      checkObjects(frames, [object]);
+      found.objects.push(object);
+    } catch (error) {
+      if (!(error instanceof PromptError) || strict) throw error;
+      const { label } = object;
+      found.skipped.push({ value: label, rows: rows[label], error: error.message });
+    }
+  }
+  if (found.objects.length === 0) throw new PromptError(found.skipped.map(({ error }) => error).join("; "));
+  return { ...found, skipped: found.skipped.sort((a, b) => a.value - b.value) };
 }
 
 /** A DICOM segmentation refers to its images by their place, so there is none of films and of images without one. */
@@ -140,7 +173,7 @@ function axisOf({ name, affine }: Volume, plane: PlaneName | undefined): Axis {
 /** Segments what is to be found and writes the files; all of them or, when it fails or is interrupted, none. */
 export async function segmentVolumeCase(
   tracker: Tracker,
-  { path, source, eightBit, axis, frame, objects, truth, files }: OpenedVolume,
+  { path, source, eightBit, axis, frame, objects, skipped, truth, files }: OpenedVolume,
   settings: VolumeSettings,
   { signal, onProgress }: LongCall & { readonly signal: AbortSignal },
 ): Promise<{ readonly document: VolumeDocument; readonly written: VolumeFiles }> {
@@ -148,12 +181,14 @@ export async function segmentVolumeCase(
   const found = await segmentVolume(tracker, eightBit.volume, objects, { axis, signal, onProgress });
   const written = filesWithout(files, found);
   const { volume, images } = source;
+  // As in all that is written, without the folder, which may be named after a patient.
+  const told = (text: string) => text.replaceAll(volume.name, basename(volume.name));
   const document = {
     volume: { file: basename(resolve(path)), size: volume.size, ...placeOf(volume) },
     objects: byLabel(found),
     prompts: toPrompts(objects),
-    // As in all that is written, without the folder, which may be named after a patient.
-    warnings: volume.warnings.map((warning) => warning.replaceAll(volume.name, basename(volume.name))),
+    skipped: skipped.map((one) => ({ ...one, error: told(one.error) })),
+    warnings: volume.warnings.map(told),
     files: Object.fromEntries(
       Object.entries<string>({ ...written }).map(([what, file]) => [what, basename(file)]),
     ),

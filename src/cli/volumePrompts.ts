@@ -8,8 +8,9 @@ import { readLabelVolumeFile } from "../volume/read.node.js";
 import type { Axis } from "../volume/values.js";
 import type { LabelVolume, Volume } from "../volume/volume.js";
 import { UsageError } from "./errors.js";
-import type { ManifestRow } from "./manifest.js";
+import { isBad, type BadRow, type ManifestRow } from "./manifest.js";
 import { pointPrompt, type Box3d, type LabelledPoint, type SliceBox, type SlicePoint } from "./prompts.js";
+import type { Skipped } from "./skipped.js";
 
 /** What a command line says about the objects in a volume. */
 export interface VolumePromptOptions {
@@ -109,35 +110,57 @@ function promptOf(box: Box | undefined, points: readonly LabelledPoint[]): Slice
 }
 
 /**
- * The objects of a volume's rows in a table: a row each, but those with the same `object` together.
- *
- * @throws UsageError for a row without a place, or two rows of an object in one slice.
+ * The objects of a volume's rows in a table: a row each, but those with the same `object` together. One that has a row
+ * which cannot be used, or which is not clear, is skipped: half of its prompts would give another object.
  */
-export function volumePrompts(rows: readonly ManifestRow[], where: string): VolumePrompt[] {
-  const byObject = new Map<string, ManifestRow[]>();
+export function volumePrompts(rows: readonly (ManifestRow | BadRow)[]): {
+  readonly objects: VolumePrompt[];
+  readonly rows: Readonly<Record<number, readonly number[]>>;
+  readonly skipped: Skipped[];
+} {
+  const byObject = new Map<string, (ManifestRow | BadRow)[]>();
   for (const [n, row] of rows.entries()) {
     const key = row.object === undefined ? `row ${n}` : `object ${row.object}`;
     byObject.set(key, [...(byObject.get(key) ?? []), row]);
   }
-  const objects = [...byObject.values()].map((own, index): VolumeObject => {
-    const fail = (what: string) => new UsageError(`${where}, object ${index + 1}: ${what}`);
-    const prompts = new Map<number, SlicePrompt>();
-    for (const { box, points = [], slice, slices } of own) {
-      if (slices !== undefined) {
-        if (own.length > 1) throw fail("has a 3D box and others; expected one row, or a row a slice");
-        if (box === undefined || points.length > 0)
-          throw fail("has z0 and z1 with points; expected a box, or points with a slice");
-        const [x0, y0, x1, y1] = box;
-        return { label: index + 1, ...solidObject([x0, y0, slices[0], x1, y1, slices[1]]) };
-      }
-      if (slice === undefined)
-        throw fail("has a box or points without a slice; other rows of this volume name theirs");
-      if (prompts.has(slice)) throw fail(`has two rows in slice ${slice}; expected one`);
-      prompts.set(slice, promptOf(box, points));
+  const objects: VolumeObject[] = [];
+  const rowsOf: Record<number, readonly number[]> = {};
+  const skipped: Skipped[] = [];
+  for (const [index, own] of [...byObject.values()].entries()) {
+    const label = index + 1;
+    rowsOf[label] = own.map(({ row }) => row);
+    try {
+      const good = own.map((row) => {
+        if (isBad(row)) throw new UsageError(row.error);
+        return row;
+      });
+      objects.push({ label, ...objectOf(good) });
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      skipped.push({ value: label, rows: rowsOf[label], error: error.message });
     }
-    return { label: index + 1, prompts };
-  });
-  return toPrompts(objects);
+  }
+  return { objects: toPrompts(objects), rows: rowsOf, skipped };
+}
+
+/** @throws UsageError for a row without a place, or two rows in one slice. */
+function objectOf(rows: readonly ManifestRow[]): Pick<VolumeObject, "prompts" | "within"> {
+  const prompts = new Map<number, SlicePrompt>();
+  for (const { box, points = [], slice, slices } of rows) {
+    if (slices !== undefined) {
+      if (rows.length > 1)
+        throw new UsageError("has a 3D box and others; expected one row, or a row a slice");
+      if (box === undefined || points.length > 0)
+        throw new UsageError("has z0 and z1 with points; expected a box, or points with a slice");
+      const [x0, y0, x1, y1] = box;
+      return solidObject([x0, y0, slices[0], x1, y1, slices[1]]);
+    }
+    if (slice === undefined)
+      throw new UsageError("has a box or points without a slice; other rows of this volume name theirs");
+    if (prompts.has(slice)) throw new UsageError(`has two rows in slice ${slice}; expected one`);
+    prompts.set(slice, promptOf(box, points));
+  }
+  return { prompts };
 }
 
 /** What is to be found in a volume. */

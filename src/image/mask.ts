@@ -28,22 +28,26 @@ export function labelsIn({ data }: LabelImage): number[] {
 }
 
 /**
- * One map of several masks: mask `k` (from 0) has the value `k + 1`. Where masks overlap the later one counts, as
- * in MedSAM's scripts. 16-bit when there are more than 255.
+ * One map of several masks. Where masks overlap the later one counts, as in MedSAM's scripts. 16-bit when a value is
+ * above 255.
  *
- * @throws ImageError when the masks are none, more than 65535, or not all of one size.
+ * @param values of the masks' pixels, 1 to 65535; default: mask `k` (from 0) has `k + 1`.
+ * @throws ImageError when there are no masks, a value is not possible, or sizes differ.
  */
-export function labelMap(masks: readonly Mask[]): LabelImage {
-  if (masks.length === 0 || masks.length > 65535)
-    throw new ImageError(`label map of ${masks.length} masks; expected 1 to 65535`);
+export function labelMap(masks: readonly Mask[], values = masks.map((_, k) => k + 1)): LabelImage {
+  if (masks.length === 0) throw new ImageError("label map of 0 masks; expected at least 1");
+  const wrong = masks.findIndex(
+    (_, k) => !(Number.isInteger(values[k]) && values[k] > 0 && values[k] < 65536),
+  );
+  if (wrong >= 0) throw new ImageError(`mask ${wrong} has the value ${values[wrong]}; expected 1 to 65535`);
   const { width, height } = masks[0];
-  const data = new (masks.length > 255 ? Uint16Array : Uint8Array)(width * height);
+  const data = new (values.some((value) => value > 255) ? Uint16Array : Uint8Array)(width * height);
   for (const [k, mask] of masks.entries()) {
     if (mask.width !== width || mask.height !== height)
       throw new ImageError(
         `mask ${k} is ${mask.width} x ${mask.height}; expected ${width} x ${height}, the size of the first`,
       );
-    for (let i = 0; i < data.length; i++) if (mask.data[i]) data[i] = k + 1;
+    for (let i = 0; i < data.length; i++) if (mask.data[i]) data[i] = values[k];
   }
   return { width, height, data };
 }

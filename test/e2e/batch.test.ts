@@ -118,6 +118,8 @@ describe("medsam batch", () => {
       "v.nii.gz,flat,8,6,20,16,3,,,a,",
       "v.nii.gz,flat,7,5,21,17,,1,4,,",
       "broken.nii.gz,broken,1,1,9,9,2,,,,",
+      "v.nii.gz,half,8,6,20,16,99,,,,",
+      "v.nii.gz,half,8,6,20,16,2,,,,",
     ];
     const table = join(folder, "cases.csv");
     writeFileSync(table, rows.join("\n"));
@@ -125,10 +127,11 @@ describe("medsam batch", () => {
     const args = ["batch", table, "--out", out, "--workers", "1", "--json"];
     const first = medsam(args);
     expect(first.status, first.stderr).toBe(1);
-    expect(JSON.parse(first.stdout)).toMatchObject({ cases: 3, done: 2, failed: [{ case: "broken" }] });
+    expect(JSON.parse(first.stdout)).toMatchObject({ cases: 4, done: 3, failed: [{ case: "broken" }], skipped: [{ case: "half", error: expect.stringMatching(/row 7: .* slice 99/) as string }] }); // prettier-ignore
     expect(first.stderr).toMatch(/broken: .*broken\.nii\.gz/);
     const result = (name: string) => JSON.parse(readFileSync(join(out, "cases", `${name}.json`), "utf8")) as { objects: { label: number }[]; prompts: object[] }; // prettier-ignore
     expect(result("picture").objects).toMatchObject([{ box: [8, 8, 50, 50], points: [{ label: 1 }, { label: 0 }] }, { box: [10, 8, 40, 50] }]); // prettier-ignore
+    expect(result("half").objects.map(({ label }) => label)).toEqual([2]);
     expect(result("flat").objects.map(({ label }) => label)).toEqual([1, 2]);
     expect(result("flat").prompts).toEqual([
       { label: 1, slices: { "2": { box: [8, 6, 20, 16] }, "3": { box: [8, 6, 20, 16] } } },
@@ -136,12 +139,66 @@ describe("medsam batch", () => {
     ]);
     expect(readdirSync(join(out, "cases")).filter((name) => name.startsWith("flat")).sort()).toEqual(["flat.json", "flat_labels.nii.gz", "flat_slices.png"]); // prettier-ignore
     const before = identities(out);
-    expect(JSON.parse(medsam(args).stdout)).toMatchObject({ before: 2, done: 2 });
-    expect(identities(out)).toEqual(before);
+    expect(JSON.parse(medsam(args).stdout)).toMatchObject({ before: 2, done: 3 });
+    before.delete("half.json");
+    expect([...identities(out)]).toEqual(expect.arrayContaining([...before]));
     writeFileSync(table, rows.join("\n").replace("8,6,20,16,3", "8,6,20,16,4"));
     expect(medsam(args).stderr).toContain("flat.json: was made with other prompts");
     // What segments pictures says where volumes go.
     expect(medsam(["segment", "--boxes", table])).toMatchObject({ status: 2, stderr: expect.stringContaining("medsam batch and segment-volume do volumes") as string }); // prettier-ignore
+  });
+
+  test("skips rows that it cannot use, says them in log and summary, and tries them again", () => {
+    const folder = temporaryFolder();
+    const table = generate(folder, 2);
+    const [first, second] = ["data/images/0000.png", "data/images/0001.png"];
+    const rows = ["image,x0,y0,x1,y1", `${first},8,8,50,50`, `${first},70,0,90,9`, `${second},-3,8,50,50`, `${second},1,x,9,9`, ",1,1,9,9"]; // prettier-ignore
+    writeFileSync(table, rows.join("\n"));
+    const out = join(folder, "out");
+    const args = ["batch", table, "--out", out, "--workers", "1", "--json"];
+    const run = medsam(args);
+    expect(run.status).toBe(1);
+    const outside = `${table}, row 2: box [70,0,90,9] lies wholly outside the image of 64 x 64 pixels`;
+    const notANumber = `${table}, row 4: column y0 is "x"; expected a number of pixels`;
+    const noImage = `${table}, row 5: column image is ""; expected the file name of an image`;
+    const cut = expect.stringContaining("box [-3,8,50,50] lies partly outside the image") as string;
+    expect(run.stderr.trim().split("\n")).toEqual([
+      expect.stringMatching(/^medsam: 0001: .*box \[-3,8,50,50\] lies partly outside the image/),
+      `medsam: ${noImage}`,
+      `medsam: 0000: ${outside}`,
+      `medsam: 0001: ${notANumber}`,
+    ]);
+    const skipped = [{ case: "0000", error: outside }, { case: "0001", error: notANumber }]; // prettier-ignore
+    expect(JSON.parse(readFileSync(join(out, "summary.json"), "utf8"))).toMatchObject({ done: 2, failed: [], skipped, badRows: [noImage] }); // prettier-ignore
+    expect(logOf(out)).toMatchObject([
+      { case: "0000", skipped: [outside] },
+      { case: "0001", skipped: [notANumber], warnings: [cut] },
+    ]);
+
+    const strict = medsam(["batch", table, "--out", join(folder, "strict"), "--strict"]);
+    expect(strict.status).toBe(2);
+    expect(strict.stderr).toContain(notANumber);
+    expect(existsSync(join(folder, "strict"))).toBe(false);
+
+    writeFileSync(
+      table,
+      [...rows.slice(0, 2), `${first},9,9,40,40`, rows[3], `${second},1,1,9,9`].join("\n"),
+    );
+    const mended = medsam(args);
+    expect(mended.status, mended.stderr).toBe(0);
+    expect(JSON.parse(mended.stdout)).toMatchObject({ before: 0, done: 2, skipped: [], badRows: [] });
+    expect(JSON.parse(medsam(args).stdout)).toMatchObject({ before: 2, done: 2 });
+  });
+
+  test("--strict ends a batch at the first case that fails", () => {
+    const folder = temporaryFolder();
+    const table = generate(folder, 3);
+    writeFileSync(table, readFileSync(table, "utf8").replace("0000.png,8,8,50,50", "0000.png,70,0,90,9"));
+    const run = medsam(["batch", table, "--out", join(folder, "out"), "--workers", "1", "--strict"]);
+    expect(run.status).toBe(1);
+    expect(run.stderr).toContain("0000: ");
+    expect(run.stderr).toContain("stopped there, as --strict says; cases not done: 2");
+    expect(finished(join(folder, "out"))).toEqual([]);
   });
 
   test("shards share a folder and leave nothing out", () => {

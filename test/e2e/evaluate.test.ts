@@ -112,6 +112,22 @@ test("a table of volumes, with their spacing; what cannot be scored is said and 
   );
 });
 
+test("a row of a table that cannot be used keeps no other from being scored, unless --strict", () => {
+  const folder = folders();
+  const rows = ["truth,prediction", "truth/a.png,gone.png", "truth/b.png,masks/b_labels.png", "truth/a.png"];
+  writeFileSync(join(folder, "cases.csv"), rows.join("\n"));
+  const run = medsam(["evaluate", "cases.csv"], folder);
+  expect(run.status).toBe(1);
+  expect(run.stderr.trim().split("\n")).toEqual([
+    "medsam: cases.csv, row 1: column prediction is gone.png: no such file",
+    "medsam: cases.csv, row 3: has 1 values; expected 2, one for each column",
+  ]);
+  expect(run.stdout).toContain("1 of 3 cases");
+  const strict = medsam(["evaluate", "cases.csv", "--strict", "--out", "strict"], folder);
+  expect(strict).toMatchObject({ status: 2, stderr: expect.stringContaining("cases.csv, row 1") as string });
+  expect(existsSync(join(folder, "strict"))).toBe(false);
+});
+
 test.each([
   [["nothing", "truth"], 2, /nothing/],
   [["masks"], 2, /expected medsam evaluate PREDICTIONS TRUTH, or a table/],

@@ -174,10 +174,55 @@ describe("medsam segment", () => {
     expect(run.stderr.trim().split("\n")).toEqual([
       expect.stringMatching(/^medsam: scans.b\.png: damaged PNG/),
       expect.stringMatching(
-        /^medsam: scans.c\.png: box \[600,0,900,9\] lies wholly outside the image of 512 x 512/,
+        /^medsam: scans.c\.png: scans.boxes\.csv, row 3: box \[600,0,900,9\] lies wholly outside the image of 512 x 512/,
       ),
     ]);
     expect(readdirSync(join(folder, "out"))).toHaveLength(4);
+  });
+
+  test("skips rows of a table that it cannot use, a line each, unless --strict", async () => {
+    const folder = temporaryFolder();
+    for (const name of ["a", "b"]) copyFileSync(SAMPLE, join(folder, `${name}.png`));
+    const rows = [
+      "a.png,114,205,x,275",
+      "a.png,600,0,900,9",
+      "a.png,318,302,378,362",
+      ",1,2,3,4",
+      "gone.png,1,2,3,4",
+      "b.png,114,205,186,275",
+    ];
+    writeFileSync(join(folder, "boxes.csv"), `image,x0,y0,x1,y1\n${rows.join("\n")}\n`);
+    const run = medsam(["segment", "--boxes", "boxes.csv", "--json"], folder);
+    expect(run.status).toBe(1);
+    expect(run.stderr.trim().split("\n")).toEqual([
+      'medsam: boxes.csv, row 4: column image is ""; expected the file name of an image',
+      'medsam: a.png: boxes.csv, row 1: column x1 is "x"; expected a number of pixels',
+      "medsam: a.png: boxes.csv, row 2: box [600,0,900,9] lies wholly outside the image of 512 x 512 pixels",
+      "medsam: gone.png: no such file; expected an image",
+    ]);
+    const said = JSON.parse(run.stdout) as { results: SegmentResult[]; failed: object[]; badRows: string[] };
+    expect(said.failed).toHaveLength(1);
+    expect(said.badRows).toHaveLength(1);
+    expect(said.results.map(({ image }) => image.file)).toEqual(["a.png", "b.png"]);
+    // A row keeps its value, whatever becomes of those before it.
+    const { objects, skipped } = readJson(join(folder, "out", "a.json"));
+    expect(objects).toMatchObject([{ value: 3, box: [318, 302, 378, 362] }]);
+    expect(skipped).toMatchObject([{ value: 1, rows: [1] }, { value: 2, rows: [2] }]); // prettier-ignore
+    const labels = await readLabelFile(join(folder, "out", "a_labels.png"));
+    expect([...new Set(labels.data)].sort()).toEqual([0, 3]);
+
+    const strict = medsam(["segment", "--boxes", "boxes.csv", "--strict", "--out", "strict"], folder);
+    expect(strict.status).toBe(2);
+    expect(strict.stderr).toMatch(/^medsam: boxes\.csv, row 1: column x1 is "x"/);
+    writeFileSync(
+      join(folder, "outside.csv"),
+      `image,x0,y0,x1,y1\n${[rows[2], rows[1], rows[5]].join("\n")}\n`,
+    );
+    const stopped = medsam(["segment", "--boxes", "outside.csv", "--strict", "--out", "strict"], folder);
+    expect(stopped.status).toBe(1);
+    expect(stopped.stderr).toContain("a.png: outside.csv, row 2: box [600,0,900,9] lies wholly outside");
+    expect(stopped.stderr).toContain("stopped there, as --strict says; images not begun: 1");
+    expect(existsSync(join(folder, "strict"))).toBe(false);
   });
 
   test("takes a slice of a NIfTI volume, and its command makes the same again", () => {

@@ -14,7 +14,7 @@ test("the command makes the masks again and names no folder", () => {
     {
       image: "/home/someone/study 7/it's.png",
       name: "it's",
-      targets: [{ prompt: { box: [1, 2, 3, 4], pointCoords: [[2, 3]], pointLabels: [0] } }],
+      targets: [{ value: 1, prompt: { box: [1, 2, 3, 4], pointCoords: [[2, 3]], pointLabels: [0] } }],
     },
     settings,
   );
@@ -27,7 +27,7 @@ test("the command makes the masks again and names no folder", () => {
 test("the embedded checkpoint needs no name in the command", () => {
   const embedded = { ...settings, multimask: false, checkpoint: { ...settings.checkpoint, embedded: true } };
   const { command } = provenanceOf(
-    { image: "a.png", name: "a", targets: [{ prompt: { box: [1, 2, 3, 4] } }] },
+    { image: "a.png", name: "a", targets: [{ value: 1, prompt: { box: [1, 2, 3, 4] } }] },
     embedded,
   );
   expect(command).toBe(

@@ -105,11 +105,11 @@ describe("objects from a table", () => {
 
   test("points in slices, beside boxes; plain values come back as they were", () => {
     const rows = [
-      { image, object: "a", slice: 2, points: [at(4, 5), at(20, 20, 0)] },
-      { image, object: "a", slice: 6, box: BOX, points: [at(5, 5)] },
-      { image, slices: [1, 4] as const, box: BOX },
+      { row: 1, image, object: "a", slice: 2, points: [at(4, 5), at(20, 20, 0)] },
+      { row: 2, image, object: "a", slice: 6, box: BOX, points: [at(5, 5)] },
+      { row: 3, image, slices: [1, 4] as const, box: BOX },
     ];
-    const prompts = volumePrompts(rows, "t.csv: v.nii");
+    const { objects: prompts } = volumePrompts(rows);
     expect(prompts).toEqual([
       { label: 1, slices: { 2: { points: [at(4, 5), at(20, 20, 0)] }, 6: { box: BOX, points: [at(5, 5)] } } },
       { label: 2, slices: { 2: { box: BOX } }, within: [1, 4] },
@@ -118,16 +118,30 @@ describe("objects from a table", () => {
   });
 
   test.each([
-    [[{ image, points: [at(1, 1)] }], /object 1: has a box or points without a slice/],
-    [[{ image, slices: [1, 4] as const, points: [at(1, 1)] }], /object 1: has z0 and z1 with points/],
+    [[{ row: 1, image, points: [at(1, 1)] }], /^has a box or points without a slice/],
+    [[{ row: 1, image, slices: [1, 4] as const, points: [at(1, 1)] }], /^has z0 and z1 with points/],
     [
       [
-        { image, object: "a", slice: 2, box: BOX },
-        { image, object: "a", slice: 2, points: [at(1, 1)] },
+        { row: 1, image, object: "a", slice: 2, box: BOX },
+        { row: 2, image, object: "a", slice: 2, points: [at(1, 1)] },
       ],
       /two rows in slice 2/,
     ],
-  ])("are refused without a place: %#", (rows, message) => {
-    expect(() => volumePrompts(rows, "t.csv: v.nii")).toThrow(message);
+    [
+      [
+        { row: 1, image, object: "a", slice: 2, box: BOX },
+        { row: 2, image, object: "a", error: "column x0 is missing" },
+      ],
+      /^column x0 is missing/,
+    ],
+  ])("are skipped without a place, and no other: %#", (rows, error) => {
+    const good = { row: 9, image, slice: 3, box: BOX };
+    expect(volumePrompts([...rows, good])).toMatchObject({
+      objects: [{ label: 2, slices: { 3: { box: BOX } } }],
+      rows: { 2: [9] },
+      skipped: [
+        { value: 1, rows: rows.map(({ row }) => row), error: expect.stringMatching(error) as string },
+      ],
+    });
   });
 });

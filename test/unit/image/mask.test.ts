@@ -44,4 +44,7 @@ test("more than 255 masks take 16 bits", () => {
 test("masks of unlike sizes, and none, are refused", () => {
   expect(() => labelMap([a, mask("#")])).toThrow("mask 1 is 1 x 1; expected 4 x 3, the size of the first");
   expect(() => labelMap([])).toThrow("label map of 0 masks");
+  expect([...labelMap([a, b], [7, 300]).data].filter((v, i, all) => all.indexOf(v) === i).sort((x, y) => x - y)).toEqual([0, 7, 300]); // prettier-ignore
+  expect(() => labelMap([a, b], [7, 70000])).toThrow("mask 1 has the value 70000; expected 1 to 65535");
+  expect(() => labelMap([a, b], [7])).toThrow("mask 1 has the value undefined");
 });

@@ -31,7 +31,7 @@ test.each([
     'row 1: column split is "holdout"; expected train, validation or test',
   ],
   ["image,labels\na.png,b.png\na.png,c.png", "row 2: a.png is row 1 too"],
-  ["image,labels\na.png,b.png,c.png", "is not CSV"],
+  ["image,labels\na.png,b.png,c.png", "row 1: has 3 values; expected 2, one for each column"],
   ["[1]", "row 1: is not an object"],
   ['[{"image": 3, "labels": "b"}]', "row 1: column image is 3; expected text"],
   ["[{", "is not JSON"],
