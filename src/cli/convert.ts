@@ -17,7 +17,7 @@ export function convertCommand(signal: AbortSignal): Command {
   return new Command("convert")
     .summary("a checkpoint to safetensors")
     .description(
-      "Writes a checkpoint of SAM or MedSAM (.pth, Hugging Face, safetensors) as safetensors under the original " +
+      "Writes a checkpoint of SAM, MedSAM, SAM 2.1 or MedSAM2 (.pth, Hugging Face, safetensors) as safetensors under the original " +
         "names or Hugging Face's, and says what was renamed, missing and unexpected. Nothing in a .pth is executed.",
     )
     .argument(
@@ -33,7 +33,7 @@ export function convertCommand(signal: AbortSignal): Command {
       ]),
     )
     .addOption(
-      new Option("--names <whose>", "names of segment-anything, or of transformers' SamModel")
+      new Option("--names <whose>", "names of the original package, or of transformers' class")
         .choices(["original", "huggingface"])
         .default("original"),
     )
@@ -100,6 +100,7 @@ async function convert(
 
 function printFit(model: CheckpointSummary): void {
   console.log(`  recognised: ${model.name}`);
+  for (const line of model.assumed) console.log(`  assumed: ${line}`);
   console.log(`  missing: ${names(model.missing)}`);
   if (model.misshapen.length > 0) console.log(`  of another shape: ${names(model.misshapen)}`);
   console.log(`  unexpected: ${names(model.unexpected)}`);

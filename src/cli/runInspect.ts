@@ -101,13 +101,15 @@ function treeOf({ layers, values }: ModelSummary): string {
 const parentOf = (path: string) => path.split(".").slice(0, -1).join(".");
 const shapeText = (shape: readonly number[]) => `[${shape.join(", ")}]`;
 
-function printModel({ name, config, parts, missing, misshapen, unexpected }: CheckpointSummary): void {
+function printModel(model: CheckpointSummary): void {
+  const { name, title, assumed, config, parts, missing, misshapen, unexpected } = model;
   const { imageSize, patchSize, promptEmbedDim, imageEncoder } = config;
   const sizes = Object.entries({ imageSize, patchSize, promptEmbedDim, ...imageEncoder });
   console.log(
-    `\nSAM, configuration ${name}\n` +
+    `\n${title}, configuration ${name}\n` +
       columns(sizes.map(([key, value]) => [`  ${key}`, [value].flat().join(", ")])),
   );
+  for (const line of assumed) console.log(`  assumed: ${line}`);
   const counts = parts.map(({ path, tensors, parameters }) => [
     `  ${path}`,
     `${tensors} tensors`,

@@ -156,8 +156,31 @@ export const SHAPE_RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
     "Fill",
     (_, { shape, dtype }) => ({ outputs: [shape as number[]], dtype: (dtype as tf.DataType) ?? "float32" }),
   ],
+  [
+    "Range",
+    (_, { start, stop, step, dtype }) => ({
+      outputs: [[Math.max(0, Math.ceil(((stop as number) - (start as number)) / (step as number)))]],
+      dtype: dtype as tf.DataType,
+    }),
+  ],
   ["Select", ([, a]) => ({ outputs: [a] })],
   ["BatchMatMul", product],
+  ...named("MaxPool AvgPool", ([x], { filterSize, strides, pad, dimRoundingMode }) => ({
+    outputs: [
+      tf.backend_util.computePool2DInfo(
+        x as FourSides,
+        filterSize as number,
+        strides as number,
+        1,
+        pad as "valid" | "same" | number,
+        dimRoundingMode as "floor" | undefined,
+      ).outShape,
+    ],
+  })),
+  ...named("ArgMax ArgMin", ([x], { axis }) => ({
+    outputs: [x.toSpliced(axis as number, 1)],
+    dtype: "int32",
+  })),
   ["Conv2D", convolution(false)],
   ["DepthwiseConv2dNative", convolution(true)],
 ]);

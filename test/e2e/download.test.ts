@@ -163,7 +163,7 @@ describe("weights by their name on the hub", () => {
   test("are inspected and converted", async () => {
     const home = temporaryFolder();
     const { stdout } = await medsam(["inspect", "hf:lab/tiny"], { home });
-    expect(stdout).toContain("SAM, configuration TINY");
+    expect(stdout).toContain("SAM, MedSAM or LiteMedSAM, configuration TINY");
     const converted = await medsam(["convert", "hf:lab/tiny", "tiny.safetensors", "--json"], { home });
     expect(converted.status, converted.stderr).toBe(0);
     expect(JSON.parse(converted.stdout)).toMatchObject({ input: `hf:lab/tiny@${COMMIT}/model.safetensors` });

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { missing, PYTHON, seededVitB } from "./python.js";
+import { convertCheckpoint } from "../../../src/weights/convert.node.js";
+import { missing, python, PYTHON, seededMedSam2, seededVitB } from "./python.js";
 
 /** Starts the built command line and says on standard error what it took. */
 const MEASURED = `
@@ -37,6 +38,27 @@ describe.skipIf(missing(false) !== undefined)("converting 375 MB", () => {
       expect(peak).toBeLessThan(1.2e9);
       const compared = execFileSync(PYTHON!, ["-c", COMPARE, input, output], { encoding: "utf8" });
       expect(compared).toBe("314\n");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+describe.skipIf(missing(false) !== undefined)("MedSAM2's weights", () => {
+  it("become transformers' and come back, and both load with strict=True", { timeout: 300_000 }, () => {
+    const folder = mkdtempSync(join(tmpdir(), "medsam-"));
+    try {
+      const before = seededMedSam2();
+      const [huggingFace, original] = ["hf", "original"].map((name) => join(folder, `${name}.safetensors`));
+      convertCheckpoint(before, huggingFace, { names: "huggingface" });
+      const { tensors, renamed } = convertCheckpoint(huggingFace, original);
+      expect(tensors).toBe(471);
+      expect(renamed).toContainEqual([
+        "prompt_encoder.point_embed.weight",
+        "sam_prompt_encoder.point_embeddings.0.weight",
+      ]);
+      const files = { before, original, huggingface: huggingFace };
+      python("load_sam2.py", ...Object.entries(files).flatMap(([name, path]) => [`--${name}`, path]));
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -45,7 +45,12 @@ export function seededVitB(): string {
   return cached("vit_b.pth", (path) => python("reference.py", "--seeded-weights", path));
 }
 
-/** What PyTorch computes with it on the demo image, all modules. */
+/** MedSAM2 with the generator's weights, as the package `sam2` writes it. */
+export function seededMedSam2(): string {
+  return cached("medsam2.pt", (path) => python("sam2_model.py", "--seeded-weights", path));
+}
+
+/** What PyTorch computes with ViT-B on the demo image, all modules. */
 export function vitBReference(): string {
   const checkpoint = seededVitB();
   return cached("vit_b.safetensors", (path) =>

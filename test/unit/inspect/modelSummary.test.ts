@@ -5,6 +5,7 @@ import { summariseConfig, summariseModel } from "../../../src/inspect/modelSumma
 import { Layer } from "../../../src/layers/layer.js";
 import { LITE_MEDSAM, TINY, VIT_B, VIT_H } from "../../../src/model/config.js";
 import type { ImageEncoder } from "../../../src/model/imageEncoder.js";
+import { MEDSAM2 } from "../../../src/model/sam2/config.js";
 import { Sam } from "../../../src/model/sam.js";
 import { seededParameters } from "../../../src/weights/paramScope.js";
 
@@ -57,6 +58,24 @@ describe("a model's summary", () => {
     });
     expect(lite.get("image_encoder.layers.2")?.multiplyAdds).toBe(10_564_024_320);
     expect(lite.get("image_encoder.patch_embed")?.multiplyAdds).toBe(140_509_184);
+  });
+
+  it("has MedSAM2's", () => {
+    const layers = rows(MEDSAM2);
+    const products = (path: string) => layers.get(path)?.multiplyAdds;
+    // ../shared/spec/medsam2.md, section 14: at 512, one box.
+    // Here the table of positions is stretched by matrix products, 7 x 7 to 128 x 128 of 96 channels.
+    const stretching = 96 * (128 * 7 * 7 + 128 * 128 * 7);
+    expect(products("image_encoder")).toBe(31_222_291_968 + stretching);
+    expect(products("image_encoder.trunk.patch_embed")).toBe(231_211_008);
+    expect(products("image_encoder.trunk.blocks.1")).toBe(2_667_577_344);
+    expect(products("image_encoder.trunk.blocks.5")).toBe(2_617_245_696);
+    expect(products("image_encoder.trunk.blocks.10")).toBe(3_463_501_824);
+    expect(products("image_encoder.neck")).toBe(754_974_720);
+    expect(products("sam_mask_decoder")).toBe(477_546_752);
+    expect(layers.get("image_encoder")?.parameters).toBe(27_219_136);
+    expect(layers.get("sam_mask_decoder")?.parameters).toBe(4_215_109);
+    expect(layers.get("")?.parameters).toBe(38_962_498);
   });
 
   it("knows shapes with PyTorch's axes, of taps too, and the memory of attention in blocks", () => {
