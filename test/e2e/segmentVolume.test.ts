@@ -183,7 +183,7 @@ describe("medsam segment-volume", () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, "v.nii.gz"), niftiLabelBytes({ size: SIZE, affine: AFFINES.RAS, data: image }, "v.nii.gz")); // prettier-ignore
     const outside = run(folder, "v.nii.gz", "--box", BOX, "--slice", "14");
-    expect([outside.status, outside.stderr]).toEqual([1, expect.stringContaining("has a box in slice 14; expected one of 0 to 13")]); // prettier-ignore
+    expect([outside.status, outside.stderr]).toEqual([1, expect.stringContaining("object 1 is prompted in slice 14; expected one of 0 to 13")]); // prettier-ignore
     writeFileSync(join(folder, "t.nii.gz"), niftiLabelBytes({ size: SIZE, affine: AFFINES.LAS, data: image }, "t.nii.gz")); // prettier-ignore
     expect(run(folder, "v.nii.gz", "--prompts-from", "t.nii.gz")).toMatchObject({
       status: 1,
@@ -303,7 +303,7 @@ describe("medsam segment-volume", () => {
   if (!existsSync(SERIES)) console.warn("segmentVolume.test.ts: DICOM is skipped; it needs ../shared/data");
   test.skipIf(!existsSync(SERIES))("a DICOM series gives a segmentation object too", () => {
     const folder = temporaryFolder();
-    const { status, stdout } = run(folder, SERIES, "--box", "95,255,190,350", "--slice", "3", "--crop", "2");
+    const { status, stdout } = run(folder, SERIES, "--box", "95,255,190,350", "--slice", "3");
     expect(status).toBe(0);
     expect(stdout).toContain("as a DICOM segmentation");
     const segmentation = readFileSync(join(folder, "out", "dicom-series_labels.dcm"));
@@ -311,7 +311,7 @@ describe("medsam segment-volume", () => {
     // Nothing of the patient is in the other files.
     expect(readFileSync(join(folder, "out", "dicom-series.json"), "utf8")).not.toMatch(/Patient/);
     // Where nothing is found there is nothing to refer to the images; the earlier object goes.
-    const nothing = run(folder, SERIES, "--box", "2,2,6,6", "--slice", "3", "--json");
+    const nothing = run(folder, SERIES, "--box", "2,2,6,6", "--slice", "3", "--crop", "0", "--json");
     expect(nothing.status).toBe(0);
     const { objects, files } = JSON.parse(nothing.stdout) as { objects: { voxels: number }[]; files: object };
     expect(objects[0].voxels).toBe(0);
