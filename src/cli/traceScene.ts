@@ -4,7 +4,7 @@ import type { Overlay } from "../image/overlay.js";
 import { resizeNearest } from "../image/resizeNearest.js";
 import { resizeOpenCvCubic } from "../image/resizeOpenCv.js";
 import type { EightBitImage } from "../predictor/presetTable.js";
-import type { Point, Prediction, Prompt } from "../predictor/types.js";
+import type { Point, Prompt } from "../predictor/types.js";
 
 /** What the model sees of an image, and what is drawn on it. */
 export interface Scene {
@@ -16,7 +16,10 @@ export interface Scene {
   readonly several: Candidates;
 }
 
-type Candidates = Pick<Prediction, "masks" | "scores">;
+interface Candidates {
+  readonly masks: readonly Mask[];
+  readonly scores: readonly number[];
+}
 
 /** Longest side up to which a small part of an image is enlarged, in pixels. */
 const LARGE = 640;

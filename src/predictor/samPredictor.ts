@@ -254,21 +254,22 @@ export class SamPredictor {
       const place = <T extends Float32Array | Uint8Array>(values: T, fill: number) =>
         isSameRegion(whole, region) ? values : pasteInto(values, region, size, fill);
       return prompts.map((_, prompt) => {
-        const candidates = Array.from({ length: count }, (_, candidate) => prompt * count + candidate);
+        const each = <T>(make: (n: number) => T) =>
+          Array.from({ length: count }, (_, candidate) => make(prompt * count + candidate)) as [T, ...T[]];
         return {
-          masks: candidates.map((n) => ({
+          masks: each((n) => ({
             ...size,
             data: place(Uint8Array.from(piece(masks, n, width * height)), 0),
           })),
-          scores: candidates.map((n) => scores[n]),
-          lowResLogits: candidates.map((n) => ({
+          scores: each((n) => scores[n]),
+          lowResLogits: each((n) => ({
             width: side,
             height: side,
             data: piece(low, n, side * side).map((logit) => Math.max(-limit, Math.min(limit, logit))),
             ...(!isSameRegion(whole, region) && { region }),
           })),
           ...(logits && {
-            logits: candidates.map((n): LogitMap => ({
+            logits: each((n): LogitMap => ({
               ...size,
               data: place(piece(logits, n, width * height), -Infinity),
             })),

@@ -28,16 +28,19 @@ export interface LogitMap {
   readonly data: Float32Array;
 }
 
+/** A list with at least one item. */
+export type AtLeastOne<T> = readonly [T, ...T[]];
+
 /** Candidates for one prompt: one, or with `multimaskOutput` several, the same order in all lists. */
 export interface Prediction {
   /** Masks of the image's size. */
-  readonly masks: readonly Mask[];
+  readonly masks: AtLeastOne<Mask>;
   /** The model's own estimate of each mask's overlap with the object. */
-  readonly scores: readonly number[];
+  readonly scores: AtLeastOne<number>;
   /** What the decoder gave, to feed back as `maskInput`. */
-  readonly lowResLogits: readonly LogitMap[];
+  readonly lowResLogits: AtLeastOne<LogitMap>;
   /** With `returnLogits`: maps of the image's size whose positive values are the mask. */
-  readonly logits?: readonly LogitMap[];
+  readonly logits?: AtLeastOne<LogitMap>;
 }
 
 /** What `predict` gives besides one mask. */
