@@ -1,27 +1,34 @@
-import { spawnSync } from "node:child_process";
-import { cpSync, readdirSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { TINY } from "../../src/model/config.js";
 import { parameterShapes } from "../../src/model/parameterShapes.js";
+import { checkpointParameters } from "../../src/weights/paramScope.js";
 import { openCheckpointFile } from "../../src/weights/open.node.js";
-import { ENV, ROOT, temporaryFolder } from "./medsam.js";
+import { textOf } from "./docPages.js";
+import { installIn, ROOT, runTypeScript, temporaryFolder } from "./medsam.js";
 
 const FOLDER = join(ROOT, "examples", "change-a-layer");
 
 /** Runs an example as a reader does, in a folder that has the sample; what it writes stays there. */
-function run(name: string, ...args: string[]): { readonly folder: string; readonly lines: string[] } {
+function run(
+  name: string,
+  edit = (program: string) => program,
+): { readonly folder: string; readonly lines: string[] } {
   const folder = temporaryFolder();
+  installIn(folder);
   cpSync(join(ROOT, "examples", "sample"), join(folder, "examples", "sample"), { recursive: true });
-  const script = join(FOLDER, `${name}.mjs`);
-  const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], {
-    cwd: folder,
-    env: ENV,
-    encoding: "utf8",
-  });
+  const { status, stdout, stderr } = runTypeScript(
+    edit(readFileSync(join(FOLDER, `${name}.ts`), "utf8")),
+    folder,
+  );
   expect({ status, stderr: status === 0 ? "" : stderr }).toEqual({ status: 0, stderr: "" });
   return { folder, lines: stdout.trim().split("\n") };
 }
+
+/** The guide says that this is printed. */
+const expectOnPage = (lines: readonly string[]) =>
+  expect(textOf("docs/change-a-layer.md")).toContain(["", ...lines, "```"].join("\n"));
 
 /** A checkpoint with the tensors of the small configuration and no others. */
 function expectPlain(path: string): void {
@@ -33,22 +40,51 @@ function expectPlain(path: string): void {
 
 test("every example has a test here", () => {
   expect(readdirSync(FOLDER).sort()).toEqual([
-    "lora.mjs",
-    "more-masks.mjs",
-    "own-attention.mjs",
-    "own-encoder.mjs",
-    "relu.mjs",
-    "windowless.mjs",
+    "lora.ts",
+    "more-masks.ts",
+    "own-attention.ts",
+    "own-encoder.ts",
+    "relu.ts",
+    "temperature.ts",
+    "windowless.ts",
   ]);
 });
 
 test("another attention in block 3 changes that block and what follows", { timeout: 60_000 }, () => {
-  const values = run("own-attention").lines.map((line) => line.split(" "));
+  const { lines } = run("own-attention");
+  expectOnPage(lines);
+  const values = lines.map((line) => line.split(" "));
   expect(values.map(([path, largest]) => [path, Number(largest) > 0])).toEqual([
     ...[0, 1, 2, 3, 4, 5].map((block) => [`image_encoder.blocks.${block}`, block >= 3]),
     ["mask_decoder.masks", true],
   ]);
 });
+
+test(
+  "a parameter of one's own trains, alone, from its initial value, and is saved",
+  { timeout: 100_000 },
+  () => {
+    // All ten steps are run by install.test.ts.
+    const { folder, lines } = run("temperature", (program) => program.replace("step <= 10", "step <= 2"));
+    expect(lines).toHaveLength(2);
+    const [path, ...values] = lines[1].split(" ");
+    expect(path).toBe("image_encoder.blocks.3.attn.temperature");
+    expect(values).toHaveLength(6);
+    for (const value of values) expect(Math.abs(Number(value) - 1)).toBeCloseTo(0.1, 1);
+    const file = openCheckpointFile(join(folder, "tempered.safetensors"));
+    const saved = checkpointParameters(file).at("image_encoder.blocks.3.attn");
+    const again = saved.get("temperature", [6, 1, 1], 1);
+    expect([...again.toTorch()].map((value) => value.toFixed(2))).toEqual(values);
+    // Another shape, or what the file has not, is refused where that is asked for.
+    const strict = checkpointParameters(file, { strict: true }).at("image_encoder.blocks.3.attn");
+    expect(() => strict.get("temperature", [6], 1)).toThrow(
+      "tempered.safetensors: image_encoder.blocks.3.attn.temperature is [6,1,1]; expected [6]",
+    );
+    expect(() => strict.get("offset", [6], 0)).toThrow("image_encoder.blocks.3.attn.offset is missing");
+    again.dispose();
+    file.close();
+  },
+);
 
 test("ReLU for GELU in a block changes the mask; what is saved loads anywhere", { timeout: 60_000 }, () => {
   const { folder, lines } = run("relu");
@@ -60,7 +96,7 @@ test("ReLU for GELU in a block changes the mask; what is saved loads anywhere", 
 });
 
 test("LoRA trains its own tensors alone, and merges to the same masks", { timeout: 100_000 }, () => {
-  const { folder, lines } = run("lora", "4");
+  const { folder, lines } = run("lora", (program) => program.replace("step <= 10", "step <= 4"));
   const losses = lines.slice(0, 4).map((line) => Number(/loss (.*)$/.exec(line)?.[1]));
   expect(losses[3]).toBeLessThan(losses[0]);
   // Two adapters of two tensors in each of six blocks.

@@ -13,7 +13,7 @@ export const MARKS = {
   sh: "commands: run in a reader's folder",
   console: "commands after $, and what they print: run, with stand-ins for the reader's own files",
   ts: "a program: types checked, run in Node",
-  js: "a program of examples/, word for word: run in Node",
+  "ts example": "a program of examples/, word for word: types checked; run by the command below it",
   "ts browser": "a program: types checked, bundled; run in Chromium by webDocs.test.ts",
   csv: "a table of boxes: segmented",
   python: "run with PyTorch in test/parity/live/docs.test.ts",

@@ -23,6 +23,12 @@ const TRIED_ELSEWHERE: readonly (readonly [start: string, file: string])[] = [
   ["npm pack", "test/e2e/install.test.ts"],
   ["npm init", "test/e2e/install.test.ts"],
   ["npm install ../medsam-tfjs", "test/e2e/install.test.ts"],
+  ["npm pkg set", "test/e2e/install.test.ts"],
+  ["npm install --save-dev typescript", "test/e2e/install.test.ts"],
+  ["npx tsc --init", "test/e2e/install.test.ts"],
+  ["npx tsx program.ts", "test/e2e/install.test.ts"],
+  ["npx tsx examples/change-a-layer/own-attention.ts", "test/e2e/changeALayer.test.ts"],
+  ["npx tsx examples/change-a-layer/temperature.ts", "test/e2e/install.test.ts"],
   ["npm install bullmq", "test/e2e/queue.test.ts"],
   ["npx medsam submit", "test/e2e/queue.test.ts"],
   ["npx medsam worker", "test/e2e/queue.test.ts"],
@@ -106,10 +112,23 @@ describe("commands", () => {
   });
 });
 
+/** Settings of TypeScript from a file with comments. */
+const settings = (text: string) =>
+  ts.parseConfigFileTextToJson("tsconfig.json", text).config as { readonly compilerOptions: object };
+/** Those of a fresh project, which the examples have too. */
+const FRESH = settings(readFileSync(join(ROOT, "examples", "tsconfig.json"), "utf8"));
+
 describe("programs", () => {
-  const typed = [...blocksOf("ts"), ...blocksOf("ts browser")];
+  const typed = [...blocksOf("ts"), ...blocksOf("ts browser"), ...blocksOf("ts example")];
 
   test("there are some", () => expect(typed.length).toBeGreaterThan(10));
+
+  test("they are checked as in a fresh project", () => {
+    const { stdout } = run(folder, process.execPath, [join(ROOT, "node_modules", "typescript", "bin", "tsc"), "--init"]); // prettier-ignore
+    expect(stdout).toContain("tsconfig.json");
+    const { compilerOptions } = settings(readFileSync(join(folder, "tsconfig.json"), "utf8"));
+    expect({ ...compilerOptions, noEmit: true }).toEqual(FRESH.compilerOptions);
+  });
 
   test("their types fit", () => {
     const files = new Map(
@@ -119,9 +138,9 @@ describe("programs", () => {
         return [join(folder, `types${n}.ts`), where];
       }),
     );
+    const { options } = ts.parseJsonConfigFileContent(FRESH, ts.sys, folder);
     const program = ts.createProgram([...files.keys()], {
-      ...{ strict: true, noEmit: true, skipLibCheck: true, target: ts.ScriptTarget.ES2023 },
-      ...{ module: ts.ModuleKind.NodeNext, types: ["node"] },
+      ...{ ...options, types: ["node"] },
       typeRoots: [join(ROOT, "node_modules", "@types")],
     });
     const found = ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => {
@@ -137,12 +156,12 @@ describe("programs", () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   });
 
-  test.each(blocksOf("js"))("$where is an example, which runs", ({ code }) => {
+  test.each(blocksOf("ts example"))("$where is an example, which runs", ({ code }) => {
     const names = readdirSync(join(ROOT, "examples"), { recursive: true, encoding: "utf8" });
-    const examples = names.flatMap((name) => (name.endsWith(".mjs") ? [`examples/${name}`] : []));
+    const examples = names.flatMap((name) => (name.endsWith(".ts") ? [`examples/${name}`] : []));
     const example = examples.find((path) => readFileSync(join(ROOT, path), "utf8") === code);
     expect(example).toBeDefined();
-    expect(all.some(({ line }) => line === `node ${example}`)).toBe(true);
+    expect(all.some(({ line }) => line === `npx tsx ${example}`)).toBe(true);
   });
 
   test.each(blocksOf("ts browser"))("$where bundles", async ({ code }) => {

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -33,6 +33,25 @@ export function medsam(args: readonly string[], cwd = ROOT, timeout = 300_000): 
   });
   // On a busy machine even the sample takes long enough for a line of progress.
   return { status, stdout, stderr: stderr.replace(/^medsam: \d+ % \|.*\n/gm, "") };
+}
+
+/** Makes a folder one where this package is installed. */
+export function installIn(folder: string): void {
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  mkdirSync(join(folder, "node_modules"), { recursive: true });
+  symlinkSync(ROOT, join(folder, "node_modules", "medsam-tfjs"), "junction");
+  symlinkSync(
+    join(ROOT, "node_modules", "@tensorflow"),
+    join(folder, "node_modules", "@tensorflow"),
+    "junction",
+  );
+}
+
+/** Runs a TypeScript program in a folder where this package is installed. */
+export function runTypeScript(program: string, folder: string): Run {
+  writeFileSync(join(folder, "program.ts"), program);
+  const tsx = join(ROOT, "node_modules", "tsx", "dist", "cli.mjs");
+  return spawnSync(process.execPath, [tsx, "program.ts"], { cwd: folder, env: ENV, encoding: "utf8" });
 }
 
 /** An empty folder for one test, removed after it. */

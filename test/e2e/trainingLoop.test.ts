@@ -1,15 +1,16 @@
-import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { EMBEDDED_CHECKPOINT } from "../../src/loadMedSam.node.js";
 import { toFloat32 } from "../../src/weights/numbers.js";
 import { openCheckpointFile } from "../../src/weights/open.node.js";
-import { ENV, ROOT, temporaryFolder } from "./medsam.js";
+import { installIn, ROOT, runTypeScript, temporaryFolder } from "./medsam.js";
 
 test("the training loop of one's own trains the decoder, and only that", () => {
   const folder = temporaryFolder();
-  const script = join(ROOT, "examples", "training-loop", "loop.mjs");
-  const run = spawnSync(process.execPath, [script, "20"], { cwd: folder, env: ENV, encoding: "utf8" });
+  const loop = readFileSync(join(ROOT, "examples", "training-loop", "loop.ts"), "utf8");
+  installIn(folder);
+  const run = runTypeScript(loop.replace("const STEPS = 200;", "const STEPS = 20;"), folder);
   expect(run).toMatchObject({
     status: 0,
     stdout: expect.stringMatching(/^step 20: loss 0\.\d{4}\n$/) as string,

@@ -1,4 +1,4 @@
-// ReLU for GELU in one block. Run it: node examples/change-a-layer/relu.mjs
+// ReLU for GELU in one block.
 import * as medsam from "medsam-tfjs";
 
 await medsam.useBackend("wasm");

@@ -1,11 +1,9 @@
 // A decoder with one more mask token: what the checkpoint has is loaded, what is new starts from a seed.
-// Run it: node examples/change-a-layer/more-masks.mjs
 import * as medsam from "medsam-tfjs";
 
 await medsam.useBackend("wasm");
 const file = medsam.openCheckpointFile(medsam.EMBEDDED_CHECKPOINT);
-const plain = medsam.recogniseConfig(file.tensors, file.source);
-const config = { ...plain, maskDecoder: { ...plain.maskDecoder, numMultimaskOutputs: 4 } };
+const config = { ...medsam.TINY, maskDecoder: { ...medsam.TINY.maskDecoder, numMultimaskOutputs: 4 } };
 const { model, report } = medsam.buildSam(file, { config, allowIncomplete: true });
 file.close();
 console.log(

@@ -1,9 +1,9 @@
 // A training loop of one's own, from the pieces of the package: the mask decoder learns hollow objects, which the
-// weights in the package do not know, from generated pictures. Run it: node examples/training-loop/loop.mjs [steps]
+// weights in the package do not know, from generated pictures.
 import * as tf from "@tensorflow/tfjs";
 import * as medsam from "medsam-tfjs";
 
-const steps = Number(process.argv[2] ?? 200);
+const STEPS = 200;
 await medsam.useBackend("auto");
 const model = await medsam.loadMedSam(); // or a path: your own weights
 const side = model.config.imageSize;
@@ -12,7 +12,7 @@ const optimiser = new medsam.AdamW([{ parameters }], { learningRate: 1e-3 });
 const random = new medsam.Random(1);
 
 let mean = 0;
-for (let step = 1; step <= steps; step++) {
+for (let step = 1; step <= STEPS; step++) {
   // Data: a picture with a few objects, and a box around each, drawn as MedSAM draws them in training.
   const { image, objects } = medsam.synthesize(1, step, { size: side, domain: "rings" });
   const prompts = objects.flatMap(({ box }) => medsam.jitterBox(box, [side, side], side / 64, random));
@@ -30,7 +30,7 @@ for (let step = 1; step <= steps; step++) {
   }, parameters);
   optimiser.step(gradients);
 
-  mean += ((await loss.data())[0] - mean) / Math.min(step, 20);
+  mean += ((await loss.array()) - mean) / Math.min(step, 20);
   if (step % 20 === 0) console.log(`step ${step}: loss ${mean.toFixed(4)}`);
   medsam.disposeGradients(gradients);
   tf.dispose([embedding, boxes, target, loss]);
