@@ -1,9 +1,9 @@
 /** For calls that may take long. */
 export interface LongCall {
   /** Stops the call at its next step; it then rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Told the share done, in (0, 1]. */
-  readonly onProgress?: (share: number) => void;
+  readonly onProgress?: ((share: number) => void) | undefined;
 }
 
 /** Drives a computation's steps, which yield the share done, giving the event loop a turn between them. */

@@ -23,7 +23,7 @@ export interface HubWeights {
 
 /** How weights are fetched from the hub. */
 export interface HubOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Told once what will be fetched, before it is; not where all is in the cache. */
   readonly onFetch?: (what: { from: string; address: string; size: number; licence?: string }) => void;
   /** Told the share that is there, 0 to 1. */
