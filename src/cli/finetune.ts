@@ -91,14 +91,14 @@ export function finetuneCommand(signal: AbortSignal): Command {
 Examples:
   Try it on generated pictures:
     $ medsam synthesize --out rings --count 200 --domain rings --size 128
-    $ medsam finetune rings --out run --crop 2 --learning-rate 1e-3
-    $ medsam segment rings/images/0000.png --box 20,20,90,90 --crop 2 --checkpoint run/best.safetensors
+    $ medsam finetune rings --out run --learning-rate 1e-3
+    $ medsam segment rings/images/0000.png --box 20,20,90,90 --checkpoint run/best.safetensors
   MedSAM's weights, the decoder only: the encoder's work is done once and kept on disk:
     $ medsam finetune data --checkpoint medsam_vit_b.pth --epochs 20
   MedSAM's own recipe (needs the native backend, and a GPU to be quick):
     $ medsam finetune data --checkpoint medsam_vit_b.pth --train encoder+decoder --batch 2 --objects-per-image 1 --learning-rate 1e-4
   Small objects in large images, as medsam segment --crop 2 will show them to the model:
-    $ medsam finetune data --crop 2 --out cropped
+    $ medsam finetune data --checkpoint medsam_vit_b.pth --crop 2 --out cropped
   Go on after Ctrl-C or a crash:
     $ medsam finetune data --out run --resume
 

@@ -15,7 +15,7 @@ export function synthesizeCommand(signal: AbortSignal): Command {
     .addOption(wholeNumber("--seed <n>", "another seed gives other pictures", 0).default(0))
     .addOption(wholeNumber("--size <pixels>", "side of a picture", 64).default(256))
     .addOption(
-      new Option("--domain <name>", "general: objects of all kinds; rings: hollow ones only")
+      new Option("--domain <name>", "general: objects of all kinds; rings: only walls of hollow ones")
         .choices(["general", "rings"])
         .default("general"),
     )
@@ -28,7 +28,7 @@ Examples:
     $ medsam synthesize --out synthetic --count 100
   Hollow objects, which the weights in the package do not know, to try fine-tuning on:
     $ medsam synthesize --out rings --count 200 --domain rings --size 128
-    $ medsam finetune rings --out run --crop 2 --learning-rate 1e-3
+    $ medsam finetune rings --out run --learning-rate 1e-3
 
 Results are not for clinical use.`,
     )

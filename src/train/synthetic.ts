@@ -12,11 +12,11 @@ export interface SyntheticOptions {
   readonly size?: number;
   /** High contrast and little noise, for the beginning of a training. Default false. */
   readonly easy?: boolean;
-  /** `rings` has hollow objects only, which `general` never has. Default `general`. */
+  /** `rings` has only the thin walls of hollow objects, which `general` never has. Default `general`. */
   readonly domain?: SyntheticDomain;
 }
 
-/** What is drawn: all kinds of shapes, or hollow ones only. */
+/** What is drawn: all kinds of shapes, or thin walls only. */
 export type SyntheticDomain = "general" | "rings";
 
 /** A generated picture with what is to be found in it: at least one object. */
@@ -84,7 +84,7 @@ function paintPicture(
   return { image: toImage(scene), objects, look: look.name };
 }
 
-/** The same objects with a hole in each. */
+/** The same objects hollowed out to a thin wall, as vessels, bowels and hearts have one. */
 function ringsOf(plan: ObjectPlan): ObjectPlan {
   const [least, most] = plan.sizes;
   return {
@@ -92,7 +92,7 @@ function ringsOf(plan: ObjectPlan): ObjectPlan {
     sizes: [Math.max(least, 28), Math.max(most, 60)],
     style: (random) => {
       const style = plan.style(random);
-      const hole = random.uniform(0.45, 0.7);
+      const hole = random.uniform(0.7, 0.85);
       return {
         ...style,
         outline: { ...style.outline, hole },
