@@ -1,7 +1,7 @@
 import type { PixelImage } from "../src/image/pixels.js";
 import type { Prompt } from "../src/predictor/types.js";
 import { isFatal, type Engine } from "./engine.js";
-import { intensityOf, sessionOf, showError, type App } from "./state/app.js";
+import { givesSeveral, intensityOf, sessionOf, showError, type App } from "./state/app.js";
 import { CROP } from "./state/document.js";
 import { isEmptyQuery, type Query, type SlicePrompt } from "./state/session.js";
 import type { Answer, MaskFacts } from "./workers/modelWorker.js";
@@ -186,7 +186,7 @@ export class Predictions {
       const start = performance.now();
       const prediction = await worker?.call(
         "predict",
-        { prompt: promptOf(query), multimask: query.multimask },
+        { prompt: promptOf(query), multimask: query.multimask && givesSeveral(this.app.value) },
         {
           signal: controller.signal,
           // Without a crop, or by a small model, it is a moment's work.

@@ -38,5 +38,8 @@ export function addImageOptions(command: Command): Command {
     )
     .option("--intensity <name>", "how values become 0..255, such as ct-soft-tissue (default: the preset's)")
     .addOption(cropOption())
-    .option("--multimask", "decode three candidates an object and take the one scored best");
+    .option(
+      "--multimask",
+      "decode three candidates an object and take the one scored best; for weights that learnt several, as SAM's",
+    );
 }

@@ -10,6 +10,7 @@ import { inMinutes, thousands } from "./format.js";
 import { localWeights, pinnedWeights } from "./localWeights.js";
 import { Progress } from "./progress.js";
 import { assertPreset, type SegmentOptions } from "./runSegment.js";
+import { assertMultimask } from "./severalMasks.js";
 import { collectCases, type CaseJob } from "./segmentJobs.js";
 
 /** A part of a batch: number `index` of `count`, from 1. */
@@ -58,6 +59,7 @@ export async function runBatch(manifest: string, given: BatchOptions, signal: Ab
   assertPreset(given);
   const checkpoint = given.checkpoint && (await pinnedWeights(given.checkpoint, signal));
   const options = { ...given, ...(checkpoint !== undefined && { checkpoint }) };
+  await assertMultimask(options);
   const { shard, out, strict = false } = options;
   const { jobs: all, badRows: found } = collectCases(manifest, strict);
   const jobs = all.filter((_, index) => shard === undefined || index % shard.count === shard.index - 1);

@@ -14,6 +14,7 @@ import { assertMayOverwrite } from "./resultFiles.js";
 import { outputFiles } from "./segmentFiles.js";
 import { segmentImage, type SegmentResult } from "./segmentImage.js";
 import type { Collected, PromptOptions, SegmentJob } from "./segmentJobs.js";
+import { assertMultimask } from "./severalMasks.js";
 import { skippedLine } from "./skipped.js";
 
 /** The options of `medsam segment`. */
@@ -41,6 +42,7 @@ export async function runSegment(
 ): Promise<void> {
   assertPreset(options);
   for (const job of jobs) assertMayOverwrite({ ...outputFiles(job, options.out) }, "segment");
+  await assertMultimask(options);
 
   const backend = await useBackend(options.backend, {
     onSkip: (name, reason) => console.error(`medsam: backend ${name} is passed over: ${reason}`),

@@ -7,6 +7,7 @@ import { thousands } from "./format.js";
 import { connect, jobId, loadBullmq, redisPlace, type QueuedCase } from "./queue.js";
 import { settingsOf, type BatchOptions } from "./runBatch.js";
 import { assertPreset } from "./runSegment.js";
+import { assertMultimask } from "./severalMasks.js";
 import { collectCases } from "./segmentJobs.js";
 
 /** The options of `medsam submit`. */
@@ -24,6 +25,7 @@ export async function runSubmit(table: string, options: SubmitOptions): Promise<
   const place = redisPlace(options.redis);
   const { preset, intensity, crop, multimask = false, strict = false } = options;
   const checkpoint = options.checkpoint && (await pinnedWeights(options.checkpoint));
+  await assertMultimask(options);
   const { jobs, badRows } = collectCases(table, strict);
   const out = resolve(options.out);
   const settings = await settingsOf(options);

@@ -22,6 +22,7 @@ import { openModel } from "./openModel.js";
 import { Progress } from "./progress.js";
 import { assertPreset, choosePreset } from "./runSegment.js";
 import { readImage } from "./segmentImage.js";
+import { haveSeveralMasks } from "./severalMasks.js";
 import type { PromptOptions, SegmentJob } from "./segmentJobs.js";
 import { chooseTaps, collect, type Collected } from "./traceCollect.js";
 import { sceneOf } from "./traceScene.js";
@@ -72,9 +73,11 @@ export async function runTrace(job: SegmentJob, options: TraceOptions, signal: A
       await predictor.setImage(image, { signal, onProgress: cropped ? undefined : onProgress });
       return predictor.predict(prompt, { signal, onProgress: cropped ? onProgress : undefined });
     });
-    const several = await predictor.predict(prompt, { multimaskOutput: true, signal });
+    const several = (await haveSeveralMasks(options))
+      ? await predictor.predict(prompt, { multimaskOutput: true, signal })
+      : undefined;
     const made: TracePicture[] = [];
-    const predicted = { prompt, query, several, single: collected.result };
+    const predicted = { prompt, query, single: collected.result, ...(several && { several }) };
     const scene = sceneOf(toEightBit(preset, image), region, predicted);
     for (const picture of tracePictures({ ...scene, side, cover, cell }, collected)) {
       signal.throwIfAborted();
@@ -145,7 +148,7 @@ function pageOf(about: object, tensors: Collected["tensors"], made: readonly Tra
     const own = made.filter((picture) => picture.section === section);
     return own.length === 0
       ? []
-      : [heading(section), pictures(own, section === SECTIONS.candidates ? "small" : "large")];
+      : [heading(section), pictures(own, section === SECTIONS.masks ? "small" : "large")];
   });
   const hasAttention = made.some(({ section }) => section === SECTIONS.attention);
   return htmlPage({

@@ -12,7 +12,7 @@ export function traceCommand(signal: AbortSignal): Command {
       "Segments one object and writes what was computed on the way: trace.safetensors with the named values that were " +
         "asked for (PyTorch's names and axes, for NumPy and PyTorch), pictures, and index.html to look at them: feature " +
         "maps of what was tapped, where a query point looks in each head, attention rollout over all blocks, how like " +
-        "the query every place of the embedding is, and the decoder's candidates.",
+        "the query every place of the embedding is, and the decoder's mask, with the candidates of weights that learnt to give several.",
     )
     .argument("<image>", "PNG, JPEG, TIFF, DICOM, NIfTI, NRRD, MetaImage, or MedSAM's .npz")
     .option("--box <x0,y0,x1,y1>", "the box around the object, in pixels", collectBox)

@@ -39,7 +39,7 @@ export interface TraceScene extends Scene {
 const [LARGE, SMALL] = [640, 224];
 
 export const SECTIONS = {
-  candidates: "The decoder's candidates",
+  masks: "What the decoder gives",
   embedding: "What is like the query",
   attention: "Where the query looks",
   features: "Features",
@@ -47,7 +47,7 @@ export const SECTIONS = {
 
 /** All pictures of a trace, one after the other. */
 export function* tracePictures(scene: TraceScene, collected: Collected): Generator<TracePicture> {
-  yield* candidates(scene);
+  yield* masks(scene);
   const embedding = collected.embedding && featureMap(collected.embedding);
   if (embedding !== undefined) yield similarity(scene, embedding);
   if (collected.rollout !== undefined) yield rollout(scene, collected.rollout);
@@ -62,19 +62,19 @@ function picture(file: string, section: string, caption: string, image: PixelIma
   return { file, section, caption, png: encodePng(image) };
 }
 
-function* candidates({ image, prompt, single, several }: TraceScene): Generator<TracePicture> {
+function* masks({ image, prompt, single, several }: TraceScene): Generator<TracePicture> {
   const all = [
-    { name: "the single mask", file: "candidate_single.png", mask: single.masks[0], score: single.scores[0] },
-    ...several.masks.map((mask, n) => ({
+    { name: "the single mask", file: "mask.png", mask: single.masks[0], score: single.scores[0] },
+    ...(several?.masks ?? []).map((mask, n) => ({
       name: `candidate ${n + 1}`,
       file: `candidate_${n + 1}.png`,
       mask,
-      score: several.scores[n],
+      score: several!.scores[n],
     })),
   ];
   for (const { name, file, mask, score } of all) {
     const caption = `${name}, expected overlap ${score.toFixed(2)}`;
-    yield picture(file, SECTIONS.candidates, caption, drawOverlay(image, { ...prompt, masks: [mask] }));
+    yield picture(file, SECTIONS.masks, caption, drawOverlay(image, { ...prompt, masks: [mask] }));
   }
 }
 

@@ -11,9 +11,9 @@ export interface Scene {
   readonly image: EightBitImage;
   readonly prompt: Omit<Overlay, "masks">;
   readonly query: { readonly x: number; readonly y: number };
-  /** The single mask, and the candidates for ambiguous prompts. */
   readonly single: Candidates;
-  readonly several: Candidates;
+  /** The candidates for ambiguous prompts, of weights that learnt to give them. */
+  readonly several?: Candidates;
 }
 
 interface Candidates {
@@ -28,7 +28,7 @@ const LARGE = 640;
 export function sceneOf(
   whole: EightBitImage,
   region: Region,
-  given: { prompt: Prompt; query: Point; single: Candidates; several: Candidates },
+  given: { prompt: Prompt; query: Point; single: Candidates; several?: Candidates },
 ): Scene {
   const part = cropImage(whole, region) as EightBitImage;
   const scale = Math.max(1, Math.floor(LARGE / Math.max(part.width, part.height)));
@@ -49,6 +49,6 @@ export function sceneOf(
     },
     query: { x: x(given.query[0]), y: y(given.query[1]) },
     single: cut(given.single),
-    several: cut(given.several),
+    ...(given.several && { several: cut(given.several) }),
   };
 }

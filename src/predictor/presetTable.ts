@@ -98,6 +98,7 @@ export const SAM_PREDICTOR: Preset = {
   name: "SamPredictor",
   description:
     "Segment Anything's predictor, for SAM's own weights: longest side, mean and deviation, padding",
+  multimask: true,
   intensity: FULL_RANGE,
   ...LOGITS,
   prepare: (image, side) => {
@@ -159,6 +160,7 @@ const POSTPROCESSED: MemorySteps = {
 export const MEDSAM2_INFER_3D_CT: Preset = {
   name: "medsam2_infer_3D_CT",
   description: "MedSAM2's script for volumes: followed by memory, largest piece (the default of MedSAM2)",
+  multimask: true,
   intensity: FULL_RANGE,
   ...SQUARE_LOGITS,
   prepare: (image, side) => square(image, side, normalise(resizePillowBicubic(image, side, side))),
@@ -204,6 +206,7 @@ export const MEDSAM2_INFER_VIDEO: Preset = {
 export const SAM2_IMAGE_PREDICTOR: Preset = {
   name: "SAM2ImagePredictor",
   description: "SAM 2's predictor for single images: smoothed linear resize to a square, normalised",
+  multimask: true,
   intensity: FULL_RANGE,
   ...SQUARE_LOGITS,
   lowResLimit: 32,

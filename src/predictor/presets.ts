@@ -53,6 +53,8 @@ export interface Preset {
    * the whole image.
    */
   readonly crop?: number;
+  /** Whether the weights that it belongs to learnt to give several masks for one prompt. Default false, as MedSAM's. */
+  readonly multimask?: boolean;
   /** How stored values become 8 bits, the first step. */
   readonly intensity: IntensityPreset;
   /** The same for volumes that are not of 8 bits; default `usualIntensity`. */

@@ -45,7 +45,7 @@ export interface Prediction {
 
 /** What `predict` gives besides one mask. */
 export interface PredictOptions {
-  /** Several candidates instead of one; for ambiguous prompts. Default false, as MedSAM is used. */
+  /** Several candidates instead of one; for ambiguous prompts, and weights that learnt to give them, as SAM's. Default false, as MedSAM is used. */
   readonly multimaskOutput?: boolean;
   /** Give the maps before thresholding too. Default false. */
   readonly returnLogits?: boolean;

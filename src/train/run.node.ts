@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "../image/encode.node.js";
 import type { Checkpoint } from "../weights/checkpoint.js";
+import { trainedMasks } from "../predictor/severalMasks.js";
 import { openCheckpointFile } from "../weights/open.node.js";
 import { saveSafetensors } from "../weights/safetensors.node.js";
 import {
@@ -15,6 +16,7 @@ import {
 import { EventFile } from "./eventFile.node.js";
 import { Metrics } from "./metrics.node.js";
 import { configurationDifferences, runConfiguration } from "./runConfiguration.js";
+import { completeSettings } from "./settings.js";
 import { TrainingError } from "./trainer.js";
 
 /** The files of a run. */
@@ -102,7 +104,11 @@ export async function finetuneInFolder(options: RunOptions): Promise<FinetuneRes
 
     const write = (checkpoint: TrainingCheckpoint) => {
       const { step, bestDice } = checkpoint;
-      const about = { step: String(step), ...(bestDice !== undefined && { bestDice: String(bestDice) }) };
+      const about = {
+        step: String(step),
+        ...(bestDice !== undefined && { bestDice: String(bestDice) }),
+        ...trainedMasks(completeSettings(training)),
+      };
       const models = [RUN_FILES.last as string];
       if (checkpoint.isBest) models.push(RUN_FILES.best);
       if (keepEvery !== undefined && step % keepEvery === 0) models.push(`step-${step}.safetensors`);

@@ -286,9 +286,13 @@ describe("medsam batch", () => {
       "is not empty and no batch",
     );
     expect(medsam(["batch", table, "--out", out]).status).toBe(0);
-    expect(medsam(["batch", table, "--out", out, "--multimask"]).stderr).toContain(
-      "holds a batch with other settings (multimask false, not true)",
+    expect(medsam(["batch", table, "--out", out, "--crop", "0"]).stderr).toContain(
+      "holds a batch with other settings (crop undefined, not 0)",
     );
+    const several = medsam(["batch", table, "--out", join(folder, "several"), "--multimask"]);
+    expect(several.status).toBe(2);
+    expect(several.stderr).toContain("--multimask: the weights in the package never learnt");
+    expect(existsSync(join(folder, "several"))).toBe(false);
     writeFileSync(table, readFileSync(table, "utf8").replace("8,8,50,50", "9,9,50,50"));
     expect(medsam(["batch", table, "--out", out]).stderr).toContain("was made with other prompts");
   });

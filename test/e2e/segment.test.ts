@@ -19,6 +19,7 @@ import type { LabelImage } from "../../src/image/pixels.js";
 import type { SegmentResult } from "../../src/cli/segmentImage.js";
 import { niftiLabelBytes } from "../../src/volume/niftiWrite.js";
 import { MAIN, medsam, ROOT, SAMPLE, temporaryFolder } from "./medsam.js";
+import { severalMaskWeights } from "./severalMasks.js";
 
 const BOX = ["--box", "114,205,186,275"];
 const FILES = ["sample.json", "sample_labels.png", "sample_mask.png", "sample_overlay.png"];
@@ -136,7 +137,8 @@ describe("medsam segment", () => {
   test("takes points with a box, and candidates", () => {
     const folder = temporaryFolder();
     const prompt = [...BOX, "--point", "150,240,1", "--point", "300,100,0", "--multimask"];
-    expect(medsam(["segment", SAMPLE, ...prompt], folder).status).toBe(0);
+    const weights = ["--checkpoint", severalMaskWeights(folder)];
+    expect(medsam(["segment", SAMPLE, ...prompt, ...weights], folder).status).toBe(0);
     const { objects, provenance } = readJson(join(folder, "out", "sample.json"));
     expect(objects).toHaveLength(1);
     expect(objects[0]).toMatchObject({
@@ -148,6 +150,26 @@ describe("medsam segment", () => {
     });
     expect(provenance.command).toContain("--point 150,240,1 --point 300,100,0");
     expect(provenance.command).toContain("--multimask");
+  });
+
+  test("refuses candidates of weights that never learnt to give several masks", () => {
+    const folder = temporaryFolder();
+    const refused = (weights: string[]) => {
+      const { status, stderr } = medsam(["segment", SAMPLE, ...BOX, "--multimask", ...weights], folder);
+      expect(status).toBe(2);
+      return stderr;
+    };
+    const path = join(folder, "trained.safetensors");
+    copyFileSync(join(ROOT, "models", "medsam-tiny.safetensors"), path);
+    expect(refused([])).toMatch(
+      /^medsam: --multimask: the weights in the package never learnt to give several/,
+    );
+    expect(refused(["--preset", "SamPredictor"])).toMatch(/^medsam: --multimask: the weights in the package/);
+    expect(refused(["--checkpoint", path])).toContain("trained.safetensors is taken for weights that never");
+    expect(readdirSync(folder)).toEqual(["trained.safetensors"]);
+    // What the user says of weights that say nothing themselves holds.
+    const said = ["--checkpoint", path, "--preset", "SamPredictor", "--multimask"];
+    expect(medsam(["segment", SAMPLE, ...BOX, ...said], folder).status).toBe(0);
   });
 
   test("segments all images of a table, and goes on after one that fails", () => {

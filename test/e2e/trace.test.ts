@@ -5,6 +5,7 @@ import { decodeImage } from "../../src/image/decode.js";
 import { toFloat32 } from "../../src/weights/numbers.js";
 import { openCheckpointFile } from "../../src/weights/open.node.js";
 import { medsam, SAMPLE, temporaryFolder } from "./medsam.js";
+import { severalMaskWeights } from "./severalMasks.js";
 
 const BOX = ["--box", "114,205,186,275"];
 
@@ -31,15 +32,26 @@ test("writes values and pictures, and a page that shows them", { timeout: 100_00
   // The lesion is found, so some of the single mask's logits are positive.
   expect(logits.subarray(0, 4096).filter((value) => value > 0).length).toBeGreaterThan(50);
 
-  for (const picture of ["rollout", "similarity", "attention_block_1", "attention_block_5", "candidate_3"]) {
+  for (const picture of ["rollout", "similarity", "attention_block_1", "attention_block_5", "mask"]) {
     const { width, data } = await decodeImage(readFileSync(join(folder, `${picture}.png`)), picture);
     expect(width).toBeGreaterThan(200);
     expect(new Set(data).size).toBeGreaterThan(50);
   }
+  // The weights in the package never learnt to give several masks.
+  expect(document.files.filter((file) => file.startsWith("candidate"))).toEqual([]);
   const page = readFileSync(join(folder, "index.html"), "utf8");
   expect(page).toContain("Attention rollout");
   expect(page).toContain("image_encoder.blocks.5.attn");
   expect(page).not.toContain(folder);
+});
+
+test("draws the candidates of weights that learnt to give several", () => {
+  const folder = temporaryFolder();
+  const weights = ["--checkpoint", severalMaskWeights(folder), "--tap", "**.all_masks"];
+  const { status, stderr } = medsam(["trace", SAMPLE, ...BOX, ...weights], folder);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  const candidates = readdirSync(join(folder, "trace")).filter((file) => file.startsWith("candidate"));
+  expect(candidates).toEqual(["candidate_1.png", "candidate_2.png", "candidate_3.png"]);
 });
 
 test("names the nearest where a tap does not exist, before anything runs", () => {

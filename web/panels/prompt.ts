@@ -1,6 +1,6 @@
 import { byId, make } from "../dom.js";
 import type { Candidate, Predictions } from "../predictions.js";
-import { edit, sessionOf, type App, type AppState } from "../state/app.js";
+import { edit, givesSeveral, sessionOf, type App, type AppState } from "../state/app.js";
 import { editQuery, pickCandidate, selectedObject, type Query, type SlicePrompt } from "../state/session.js";
 
 /** The selected object on the slice that is shown: candidates, score, refining. */
@@ -27,8 +27,9 @@ export function promptPanel(app: App, predictions: Predictions): void {
     byId("score").textContent = candidate
       ? describe(candidate, prompt.query, state)
       : "Waiting for the model…";
-    byId("candidates-hint").hidden = !prompt.query.multimask || state.model?.embedded !== true;
-    showCandidates(app, prompt.query.multimask ? candidate : undefined);
+    const offered = givesSeveral(state);
+    byId("several").hidden = !offered;
+    showCandidates(app, prompt.query.multimask && offered ? candidate : undefined);
   });
 }
 

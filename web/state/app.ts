@@ -107,6 +107,11 @@ export function choosePreset({ presets }: ModelInfo, preset: string): Pick<AppSt
   return { preset, crop: presets.find(({ name }) => name === preset)?.crop ?? false };
 }
 
+/** Whether candidates are offered: where the weights learnt to give several masks. */
+export function givesSeveral({ model, preset }: AppState): boolean {
+  return model?.presets.find(({ name }) => name === preset)?.multimask ?? false;
+}
+
 export const sessionOf = ({ history }: AppState): Session => history.present;
 
 /** An edit that can be undone. */

@@ -10,6 +10,7 @@ import type { PixelImage } from "../../src/image/pixels.js";
 import { defaultPreset, findPreset, PRESETS, withIntensity } from "../../src/predictor/presetTable.js";
 import { SamPredictor } from "../../src/predictor/samPredictor.js";
 import type { Preset } from "../../src/predictor/presets.js";
+import { learntSeveralMasks, ONE_MASK } from "../../src/predictor/severalMasks.js";
 import type { Point, Prediction, Prompt } from "../../src/predictor/types.js";
 import { bytesSource } from "../../src/weights/byteSource.js";
 import { assertHash, findOnHub } from "../../src/weights/hubFetch.js";
@@ -40,8 +41,13 @@ export interface ModelInfo {
   readonly notKept?: string;
   /** What the file has beside the model's tensors; absent where there is nothing. */
   readonly leftOut?: readonly string[];
-  /** The presets there are, and whether they show the model a square around each box. */
-  readonly presets: readonly { readonly name: string; readonly crop: boolean }[];
+  /** The presets there are; with `crop`, they show the model a square around each box. */
+  readonly presets: readonly {
+    readonly name: string;
+    readonly crop: boolean;
+    /** Whether these weights then give several masks for one prompt that mean something. */
+    readonly multimask: boolean;
+  }[];
   /** The one that belongs to these weights. */
   readonly preset: string;
 }
@@ -116,12 +122,12 @@ const methods = {
     if (source.kind === "embedded") {
       const { checkpoint: sha256 } = await goldenValues();
       const next = takeTested() ?? (await buildEmbedded());
-      return use(next, { name: EMBEDDED_NAME, sha256, embedded: true });
+      return use({ model: next, metadata: ONE_MASK }, { name: EMBEDDED_NAME, sha256, embedded: true });
     }
     takeTested()?.dispose();
     if (source.kind === "stored") {
       const { name, sha256, half } = source.model;
-      return use(build(await readModel(sha256), name).model, { name, sha256, half, embedded: false });
+      return use(build(await readModel(sha256), name), { name, sha256, half, embedded: false });
     }
     const { from, name, expected } = await placeOf(source, context.signal);
     const kept = (await storedModels()).find((each) => each.sha256 === expected);
@@ -131,8 +137,8 @@ const methods = {
     if (expected !== undefined) assertHash(sha256, expected, name);
     const { bytes, half, dropped } = halved(openCheckpoint(bytesSource(original, name)));
     context.signal.throwIfAborted();
-    const { model: next, report } = build(bytes, name);
-    const leftOut = [...dropped.filter((each) => !isCounter(each)), ...report.unexpected];
+    const built = build(bytes, name);
+    const leftOut = [...dropped.filter((each) => !isCounter(each)), ...built.report.unexpected];
     let notKept: string | undefined;
     try {
       await keepModel({ name, sha256, half, bytes: bytes.length }, bytes);
@@ -142,7 +148,7 @@ const methods = {
       notKept = `its ${size} could not be written (${words || "the browser gave no reason"})`;
     }
     // Last, as the page asks for masks of the weights before until it is told.
-    const info = use(next, { name, sha256, half, embedded: false });
+    const info = use(built, { name, sha256, half, embedded: false });
     return {
       ...info,
       ...(leftOut.length > 0 && { leftOut }),
@@ -275,17 +281,20 @@ async function placeOf(
   return { from: url, name: repository, expected: sha256 };
 }
 
-function build(bytes: Uint8Array, name: string): ReturnType<typeof buildSam> {
+function build(bytes: Uint8Array, name: string) {
   const checkpoint = openCheckpoint(bytesSource(bytes, name));
   try {
-    return buildSam(checkpoint);
+    return { ...buildSam(checkpoint), metadata: checkpoint.metadata };
   } finally {
     checkpoint.close();
   }
 }
 
 /** Takes a model into use in place of the one before, which is freed when nothing computes with it any more. */
-function use(next: Sam, facts: Pick<ModelInfo, "name" | "sha256" | "embedded" | "half">): ModelInfo {
+function use(
+  { model: next, metadata }: Pick<ReturnType<typeof build>, "model" | "metadata">,
+  facts: Pick<ModelInfo, "name" | "sha256" | "embedded" | "half">,
+): ModelInfo {
   const before = { predictor, model };
   void Promise.allSettled(running).then(async () => {
     await before.predictor?.dispose();
@@ -303,9 +312,10 @@ function use(next: Sam, facts: Pick<ModelInfo, "name" | "sha256" | "embedded" | 
     parameters,
     imageSize: next.config.imageSize,
     // Those with a memory are for following objects.
-    presets: PRESETS.filter(({ memory }) => memory === undefined).map(({ name, crop = 0 }) => ({
-      name,
-      crop: crop > 0,
+    presets: PRESETS.filter(({ memory }) => memory === undefined).map((preset) => ({
+      name: preset.name,
+      crop: (preset.crop ?? 0) > 0,
+      multimask: learntSeveralMasks(preset, metadata),
     })),
     preset: defaultPreset(next.config).name,
   };

@@ -71,6 +71,7 @@ export function halved(opened: Checkpoint): {
           const bytes = () => (to === dtype ? checkpoint.readBytes(name) : rounded(checkpoint, name, dtype));
           return { name, shape, dtype: to, bytes };
         }),
+        checkpoint.metadata,
       ),
     );
   const wide = (dtype: DType) => dtype === "F32" || dtype === "F64";
