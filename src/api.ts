@@ -85,7 +85,14 @@ export type {
   VideoState,
   VideoValues,
 } from "./predictor/videoState.js";
-export type { FrameRecord, MemoryBank } from "./predictor/memoryBank.js";
+export {
+  remember,
+  type FrameRecord,
+  type MemoryBank,
+  type MemoryLimits,
+  type Remembered,
+  type RememberedFrame,
+} from "./predictor/memoryBank.js";
 export { Sam2ImagePredictor, type Sam2ImageOptions } from "./predictor/sam2ImagePredictor.js";
 
 // Evaluation
@@ -173,6 +180,7 @@ export { safetensorsBytes, type TensorToWrite } from "./weights/safetensorsWrite
 export { compareTensors, type Comparison, type Tolerance } from "./inspect/compare.js";
 export { summariseCheckpoint, type CheckpointSummary } from "./inspect/checkpointSummary.js";
 export { compareCheckpoints, type CheckpointComparison } from "./inspect/compareCheckpoints.js";
+export * from "./inspect/memoryLook.js";
 export * from "./inspect/modelSummary.js";
 export * from "./inspect/parity.js";
 export { parityReport, type ParityReport } from "./inspect/parityReport.js";

@@ -1,28 +1,47 @@
 import { EMBEDDED_CHECKPOINT } from "../loadMedSam.node.js";
 import { isCounter } from "../weights/keys.js";
-import { buildSam } from "../model/load.js";
+import { buildSam, type Built } from "../model/load.js";
+import type { PromptableModel } from "../model/promptableModel.js";
 import type { Sam } from "../model/sam.js";
+import type { Checkpoint } from "../weights/checkpoint.js";
 import { hashFile, openCheckpointFile } from "../weights/open.node.js";
 import type { LoadReport } from "../weights/paramScope.js";
 import { names } from "./format.js";
 import { localWeights } from "./localWeights.js";
 import type { Provenance } from "./provenance.js";
 
+/** A model for a command, and which weights it has. */
+export interface OpenedModel<Model extends PromptableModel> {
+  readonly model: Model;
+  readonly checkpoint: Provenance["checkpoint"];
+}
+
 /**
  * Loads the weights of a command's `--checkpoint`, or those in the package, and says which they are.
  *
- * @param tell is given a line when names in the file differ from the model's; default: to standard error.
- * @throws CheckpointError when the weights cannot be fetched or read, or do not fit.
+ * @param tell is given a line when names in the file differ from the model's, and where something was assumed; default: to
+ * standard error.
+ * @throws CheckpointError when the weights cannot be fetched or read, do not fit, or are not SAM's.
  */
-export async function openModel(
+export function openModel(
+  source?: string,
+  signal?: AbortSignal,
+  tell?: (line: string) => void,
+): Promise<OpenedModel<Sam>> {
+  return openModelWith(buildSam, source, signal, tell);
+}
+
+/** `openModel` of the families that `build` takes. */
+export async function openModelWith<Model extends PromptableModel>(
+  build: (checkpoint: Checkpoint) => Built<Model>,
   source: string = EMBEDDED_CHECKPOINT,
   signal?: AbortSignal,
   tell = (line: string) => console.error(`medsam: ${line}`),
-): Promise<{ model: Sam; checkpoint: Provenance["checkpoint"] }> {
+): Promise<OpenedModel<Model>> {
   const { path, name } = await localWeights(source, { ...(signal && { signal }) });
   const file = openCheckpointFile(path);
   try {
-    const { model, report } = buildSam(file);
+    const { model, report } = build(file);
     const differences = reportText(report);
     if (differences !== "") tell(`${name}: ${differences}`);
     return {
@@ -34,8 +53,8 @@ export async function openModel(
   }
 }
 
-/** How a checkpoint's names differ from the model's, on one line; nothing when they do not. */
-function reportText({ renamed, dropped, unexpected }: LoadReport): string {
+/** How a checkpoint's names differ from the model's and what was assumed, on one line; nothing when there is nothing. */
+function reportText({ renamed, dropped, unexpected, assumed = [] }: LoadReport): string {
   return [
     { what: "renamed", list: renamed.map(([from, to]) => `${from} to ${to}`) },
     { what: "left out", list: dropped.filter((name) => !isCounter(name)) },
@@ -43,5 +62,6 @@ function reportText({ renamed, dropped, unexpected }: LoadReport): string {
   ]
     .filter(({ list }) => list.length > 0)
     .map(({ what, list }) => `${what}: ${names(list, 2)}`)
+    .concat(assumed)
     .join("; ");
 }

@@ -18,7 +18,8 @@ import { table } from "../report/table.js";
 import { fromFloat32 } from "../weights/numbers.js";
 import { saveSafetensors } from "../weights/safetensors.node.js";
 import { columns, short } from "./format.js";
-import { openModel } from "./openModel.js";
+import { buildModel } from "../model/load.js";
+import { openModelWith } from "./openModel.js";
 import { Progress } from "./progress.js";
 import { assertPreset, choosePreset } from "./runSegment.js";
 import { readImage } from "./segmentImage.js";
@@ -32,6 +33,7 @@ import { SECTIONS, tracePictures, type TracePicture } from "./tracePictures.js";
 export interface TraceOptions extends PromptOptions {
   readonly tap?: readonly string[];
   readonly query?: Point;
+  readonly querySlice?: number;
   readonly checkpoint?: string;
   readonly preset?: string;
   readonly intensity?: string;
@@ -56,7 +58,7 @@ export async function runTrace(job: SegmentJob, options: TraceOptions, signal: A
   const backend = await useBackend(options.backend, {
     onSkip: (name, reason) => console.error(`medsam: backend ${name} is passed over: ${reason}`),
   });
-  const { model, checkpoint } = await openModel(options.checkpoint, signal);
+  const { model, checkpoint } = await openModelWith(buildModel, options.checkpoint, signal);
   const preset = choosePreset(options, model.config);
   const predictor = new SamPredictor(model, { preset, crop: options.crop });
   const progress = new Progress("tracing");

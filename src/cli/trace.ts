@@ -24,6 +24,11 @@ export function traceCommand(signal: AbortSignal): Command {
       (text: string, list: readonly string[] = []) => [...list, text],
     )
     .option("--query <x,y>", "the pixel whose attention is shown (default: the box's middle)", parsePoint)
+    .option(
+      "--query-slice <k>",
+      "MedSAM2's weights: follow the object to this slice, and show where the query looks in the slices before",
+      parseSlice,
+    )
     .addOption(checkpointOption())
     .option("--preset <name>", "what is done to the image before (default: what belongs to the weights)")
     .option("--intensity <name>", "how values become 0..255, such as ct-soft-tissue (default: the preset's)")
@@ -42,6 +47,8 @@ Examples:
     $ python -c "from safetensors.numpy import load_file; print(load_file('trace/trace.safetensors').keys())"
   Where does this pixel look?
     $ medsam trace slice.png --box 95,255,190,350 --query 140,300
+  MedSAM2: prompted in slice 20, where does this pixel of slice 24 look in the slices before?
+    $ medsam trace ct.nii.gz --checkpoint medsam2 --slice 20 --box 95,255,190,350 --query-slice 24 --query 140,300
 
 The names: medsam inspect (docs/command-line.md).
 Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.`,
@@ -50,6 +57,15 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.`,
       const [job] = collectJobs([image], options).jobs;
       if (job.targets.length > 1)
         throw new InvalidArgumentError("--box: one object is traced at a time; give one box");
+      const { querySlice } = options;
+      if (querySlice !== undefined) {
+        if (options.tap !== undefined || options.crop !== undefined)
+          throw new InvalidArgumentError(
+            "--query-slice shows the memory alone: it goes without --tap and --crop",
+          );
+        const { runTraceMemory } = await import("./runTraceMemory.js");
+        return runTraceMemory(job, { ...options, querySlice }, signal);
+      }
       const { runTrace } = await import("./runTrace.js");
       await runTrace(job, options, signal);
     });
