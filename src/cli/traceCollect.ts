@@ -79,7 +79,7 @@ export async function collect<T>(
   const [ofCell, overHeads] = [attentionOfCell(cell, grid), attentionOverHeads(grid)];
   const paths = [...model.namedLayers()].map(([path]) => path);
   const blockOf = new Map(
-    matchGlobs(familyOf(model.config).blocks, paths).map((path, n) => [`${path}.attn.scores`, n]),
+    matchGlobs(familyOf(model.config).gridBlocks, paths).map((path, n) => [`${path}.attn.scores`, n]),
   );
   const tensors = new Map<string, TracedTensor>();
   const attention = new Map<number, AttentionMap>();

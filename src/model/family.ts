@@ -47,6 +47,8 @@ export interface Family<Config extends ModelConfig = ModelConfig> {
   preset(config: Config): string;
   /** Blocks or stages of the image encoder, one after the other: what is shown, traced and recomputed one by one. */
   readonly blocks: readonly string[];
+  /** Those whose attention is over the embedding's grid, or over windows of it: where they look can be drawn. */
+  readonly gridBlocks: readonly string[];
   /** What the first block gets. */
   readonly firstBlockInput: string;
   /** What gets a row of its own in a short table. The first pattern that a path is at or below counts. */

@@ -20,6 +20,7 @@ export const SAM_FAMILY: Family<SamConfig> = {
     return isSameConfig(config, TINY) ? "medsam-tiny" : "MedSAM_Inference";
   },
   blocks: BLOCKS,
+  gridBlocks: ["image_encoder.blocks.*"],
   firstBlockInput: "image_encoder.tokens",
   parts: [
     ...BLOCKS,

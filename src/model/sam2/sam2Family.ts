@@ -28,6 +28,7 @@ export const SAM2_FAMILY: Family<Sam2Config> = {
   build: (params, config) => new Sam2(params, config),
   preset: () => "SAM2ImagePredictor",
   blocks: BLOCKS,
+  gridBlocks: [],
   firstBlockInput: "image_encoder.trunk.tokens",
   parts: [
     ...BLOCKS,
