@@ -42,10 +42,10 @@ Examples:
 async function list({ json }: DownloadFlags): Promise<void> {
   const { ELSEWHERE, PUBLISHED } = await import("../weights/published.js");
   if (json === true) return console.log(JSON.stringify(PUBLISHED, null, 2));
-  const rows = PUBLISHED.map(({ name, what, repository, licence, megabytes: size }) => [
+  const rows = PUBLISHED.map(({ name, what, repository, file, licence, megabytes: size }) => [
     name,
     what,
-    `hf:${repository}`,
+    `hf:${repository}${file === undefined ? "" : `/${file}`}`,
     `${size} MB`,
     licence,
   ]);

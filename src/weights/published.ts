@@ -3,8 +3,12 @@ export interface PublishedWeights {
   /** What commands and `loadMedSam` call them. */
   readonly name: string;
   readonly what: string;
-  /** `OWNER/REPOSITORY`; the file in it is chosen as for any repository. */
+  /** Name of the family of models. */
+  readonly family: "sam" | "sam2";
+  /** `OWNER/REPOSITORY`. */
   readonly repository: string;
+  /** The file in it, where there are several; else it is chosen as for any repository. */
+  readonly file?: string;
   /** As the repository states it. */
   readonly licence: string;
   /** About how much there is to fetch; the hub says the exact size. */
@@ -16,13 +20,24 @@ export const PUBLISHED: readonly PublishedWeights[] = [
   {
     name: "medsam",
     what: "MedSAM, ViT-B",
+    family: "sam",
     repository: "wanglab/medsam-vit-base",
     licence: "Apache-2.0",
     megabytes: 375,
   },
   {
+    name: "medsam2",
+    what: "MedSAM2, Hiera-T",
+    family: "sam2",
+    repository: "wanglab/MedSAM2",
+    file: "MedSAM2_latest.pt",
+    licence: "CC-BY-SA-4.0",
+    megabytes: 156,
+  },
+  {
     name: "sam-vit-b",
     what: "SAM, ViT-B",
+    family: "sam",
     repository: "facebook/sam-vit-base",
     licence: "Apache-2.0",
     megabytes: 375,

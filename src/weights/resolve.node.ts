@@ -39,7 +39,10 @@ export function hubAddressOf(source: string): HubAddress | undefined {
   const address = parseHubAddress(source);
   if (address !== undefined || existsSync(source)) return address;
   const published = PUBLISHED.find(({ name }) => name === source);
-  if (published !== undefined) return { repository: published.repository, revision: "main" };
+  if (published !== undefined) {
+    const { repository, file } = published;
+    return { repository, revision: "main", ...(file !== undefined && { file }) };
+  }
   const elsewhere = ELSEWHERE.get(source);
   if (elsewhere !== undefined) throw new CheckpointError(elsewhere);
   return undefined;

@@ -63,6 +63,9 @@ describe("medsam download", () => {
     const { status, stdout } = await medsam(["download"], { home });
     expect(status).toBe(0);
     expect(stdout).toMatch(/^medsam +MedSAM, ViT-B +hf:wanglab\/medsam-vit-base +375 MB +Apache-2\.0$/m);
+    expect(stdout).toMatch(
+      /^medsam2 +MedSAM2, Hiera-T +hf:wanglab\/MedSAM2\/MedSAM2_latest\.pt +156 MB +CC-BY-SA-4\.0$/m,
+    );
     expect(stdout).toContain("lite: LiteMedSAM is not on the Hugging Face hub");
     const lite = await medsam(["download", "lite"], { home });
     expect(lite).toMatchObject({ status: 1, stdout: "" });

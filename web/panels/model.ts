@@ -30,7 +30,8 @@ export function modelPanel(app: App, engine: Engine): void {
     file.value = "";
   });
   const hubUrl = document.querySelector<HTMLMetaElement>('meta[name="hub"]')?.content ?? HUB_URL;
-  byId("published").replaceChildren(...PUBLISHED.map((weights) => publishedRow(engine, weights, hubUrl)));
+  const usable = PUBLISHED.filter(({ family }) => family === "sam"); // the page runs no other
+  byId("published").replaceChildren(...usable.map((weights) => publishedRow(engine, weights, hubUrl)));
   byId("url-form").addEventListener("submit", (event) => {
     event.preventDefault();
     void engine.use({ kind: "url", url: byId<HTMLInputElement>("url").value });

@@ -327,6 +327,9 @@ describe("an address", () => {
 describe("what names weights", () => {
   it("is a path first, then a published name", async () => {
     expect(hubAddressOf("medsam")).toEqual({ repository: "wanglab/medsam-vit-base", revision: "main" });
+    expect(hubAddressOf("medsam2")).toEqual({
+      ...{ repository: "wanglab/MedSAM2", revision: "main", file: "MedSAM2_latest.pt" },
+    });
     expect(hubAddressOf(join(home, "medsam"))).toBeUndefined();
     expect(rejection(() => hubAddressOf("lite"))).toContain("LiteMedSAM is not on the Hugging Face hub");
     expect(await resolveWeights("a/b.pth")).toEqual({ path: "a/b.pth", name: "b.pth" });
