@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "commander";
 import { checkPrompt } from "../predictor/checkPrompt.js";
 import type { Box, Point, Prompt } from "../predictor/types.js";
 import type { Margin } from "../predictor/volume/endOfObject.js";
+import type { RecistLine } from "../predictor/volume/recist.js";
 import { messageOf } from "./errors.js";
 
 /** A point as it is written: `x,y` or `x,y,1` is in the object, `x,y,0` outside. */
@@ -39,6 +40,16 @@ export function collectSliceBox(text: string, boxes: readonly SliceBox[] = []): 
   const box: Box = [x0, y0, x1, y1];
   assertPossible({ box });
   return [...boxes, [parseSlice(String(slice)), box]];
+}
+
+/** Ends of a RECIST line, or a file of labels that mark such lines. */
+export type RecistOption = RecistLine | string;
+
+/** For an option `--recist x0,y0,x1,y1` that may be given many times, or `--recist FILE`. */
+export function collectRecist(text: string, lines: readonly RecistOption[] = []): readonly RecistOption[] {
+  if (!/^[\d\s.,+-]*$/.test(text)) return [...lines, text];
+  const [x0, y0, x1, y1] = numbers(text, 4, "four numbers x0,y0,x1,y1, the ends of the line in pixels, or a file of labels"); // prettier-ignore
+  return [...lines, [x0, y0, x1, y1]];
 }
 
 /** For an option that takes a number of something, or millimetres as `3mm`. */

@@ -2,14 +2,22 @@ import { maskArea, maskBox, type PixelBox } from "../image/mask.js";
 import type { Box } from "../predictor/types.js";
 import type { Margin } from "../predictor/volume/endOfObject.js";
 import { objectsFromLabels, objectsFromMasks } from "../predictor/volume/objectsFromLabels.js";
+import { objectsFromMarkers, recistBox, type RecistLine } from "../predictor/volume/recist.js";
 import { boxPrompts, type SlicePrompt, type VolumeObject } from "../predictor/volume/volumeObject.js";
 import { assertSameGeometry } from "../volume/labels.js";
 import { readLabelVolumeFile } from "../volume/read.node.js";
-import type { Axis } from "../volume/values.js";
+import { planeOf, type Axis } from "../volume/values.js";
 import type { LabelVolume, Volume } from "../volume/volume.js";
 import { UsageError } from "./errors.js";
 import { isBad, type BadRow, type ManifestRow } from "./manifest.js";
-import { pointPrompt, type Box3d, type LabelledPoint, type SliceBox, type SlicePoint } from "./prompts.js";
+import {
+  pointPrompt,
+  type Box3d,
+  type LabelledPoint,
+  type RecistOption,
+  type SliceBox,
+  type SlicePoint,
+} from "./prompts.js";
 import type { Skipped } from "./skipped.js";
 
 /** What a command line says about the objects in a volume. */
@@ -20,6 +28,7 @@ export interface VolumePromptOptions {
   readonly sliceBox?: readonly SliceBox[];
   readonly slicePoint?: readonly SlicePoint[];
   readonly box3d?: readonly Box3d[];
+  readonly recist?: readonly RecistOption[];
   readonly mask?: string;
   readonly promptsFrom?: string;
   readonly everySlice?: boolean;
@@ -31,21 +40,29 @@ export interface VolumePromptOptions {
 
 /** @throws UsageError when it is not clear what to segment. */
 export function checkVolumePrompts(options: VolumePromptOptions): void {
-  const { box, point, slice, sliceBox, slicePoint, box3d, mask, promptsFrom } = options;
-  const drawn = [box, point, sliceBox, slicePoint, box3d].some((given) => given !== undefined);
-  if (!drawn && mask === undefined && promptsFrom === undefined)
+  const { box, point, slice, sliceBox, slicePoint, box3d, recist, mask, promptsFrom } = options;
+  const [lines, markers] = recistParts(recist);
+  const drawn = [box, point, sliceBox, slicePoint, box3d].some((given) => given !== undefined) || lines.length > 0; // prettier-ignore
+  const files = [
+    ...markers.map(() => "--recist FILE"),
+    ...(mask === undefined ? [] : ["--mask"]),
+    ...(promptsFrom === undefined ? [] : ["--prompts-from"]),
+  ];
+  if (!drawn && files.length === 0)
     throw new UsageError(
-      "no prompt: expected --box x0,y0,x1,y1 --slice k, --point x,y --slice k, or --slice-box, --slice-point, --box3d, " +
-        "--mask or --prompts-from",
+      "no prompt: expected --box x0,y0,x1,y1 --slice k, --point x,y --slice k, or --recist, --slice-box, --slice-point, " +
+        "--box3d, --mask or --prompts-from",
     );
-  for (const [flag, file] of Object.entries({ "--mask": mask, "--prompts-from": promptsFrom }))
-    if (file !== undefined && (drawn || (mask !== undefined && promptsFrom !== undefined)))
-      throw new UsageError(`${flag} goes without other prompts: its labels are the objects`);
-  if (slice !== undefined && box === undefined && point === undefined)
-    throw new UsageError("--slice goes with --box and --point: it is the slice that they are drawn in");
-  if (point !== undefined && (box?.length ?? 0) > 1)
+  if (files.length > 0 && (drawn || files.length > 1))
+    throw new UsageError(`${files[0]} goes without other prompts: its labels are the objects`);
+  if (slice !== undefined && box === undefined && point === undefined && lines.length === 0)
     throw new UsageError(
-      `--point with ${box?.length} boxes: it is not clear which object the points mean; give one box, or no points`,
+      "--slice goes with --box, --point and --recist: it is the slice that they are drawn in",
+    );
+  const boxes = (box?.length ?? 0) + lines.length;
+  if (point !== undefined && boxes > 1)
+    throw new UsageError(
+      `--point with ${boxes} boxes: it is not clear which object the points mean; give one box, or no points`,
     );
   const { everySlice, pieces, widen, jitter, seed } = options;
   const alone = Object.entries({ "--every-slice": everySlice, "--pieces": pieces, "--widen": widen, "--jitter": jitter, "--seed": seed }); // prettier-ignore
@@ -178,11 +195,13 @@ export async function objectsOf(
 ): Promise<AskedObjects> {
   const { box = [], point = [], sliceBox = [], slicePoint = [], box3d = [], mask, promptsFrom } = options;
   const { slice = onlySlice(volume, axis, options) } = options;
-  const file = mask ?? promptsFrom;
+  const [lines, [markers]] = recistParts(options.recist);
+  const file = mask ?? promptsFrom ?? markers;
   if (file !== undefined) {
-    const labels = await readLabelVolumeFile(file, volume);
+    const labels = await readLabelVolumeFile(file, volume, file === markers ? MARKER_ARRAYS : undefined);
     assertSameGeometry(volume, labels, file);
     if (mask !== undefined) return { objects: objectsFromMasks(labels, axis) };
+    if (file === markers) return { objects: objectsFromMarkers(labels, axis) };
     const { everySlice, pieces = false, widen, jitter, seed } = options;
     const objects = objectsFromLabels(labels, {
       ...{ axis, pieces, slices: everySlice ? "every" : "middle" },
@@ -192,7 +211,8 @@ export async function objectsOf(
     });
     return { objects, truth: labels };
   }
-  const flat = (point.length > 0 ? [promptOf(box[0], point)] : box.map((one) => promptOf(one, []))).map(
+  const boxes = [...box, ...lines.map((line) => recistBox(line, planeOf(volume.size, axis, 0)))];
+  const flat = (point.length > 0 ? [promptOf(boxes[0], point)] : boxes.map((one) => promptOf(one, []))).map(
     (prompt) => ({ prompts: new Map([[slice, prompt]]) }),
   );
   const followed = followedObject(sliceBox, slicePoint);
@@ -200,6 +220,17 @@ export async function objectsOf(
   return {
     objects: [...flat, ...followed, ...solid].map((object, index) => ({ label: index + 1, ...object })),
   };
+}
+
+/** Arrays of an npz that mark lines: MedSAM2's script reads `recist`. */
+const MARKER_ARRAYS = ["recist", "segs", "gts"];
+
+/** Lines, and files that mark some. */
+function recistParts(given: readonly RecistOption[] = []): [lines: RecistLine[], files: string[]] {
+  return [
+    given.filter((one): one is RecistLine => typeof one !== "string"),
+    given.filter((one): one is string => typeof one === "string"),
+  ];
 }
 
 /** All that is given with its slice is of one object. */
@@ -219,8 +250,9 @@ function followedObject(
 }
 
 /** Of a volume with one slice there is nothing to choose. */
-function onlySlice({ name, size }: Volume, axis: Axis, { box, point }: VolumePromptOptions): number {
-  const flag = box !== undefined ? "--box" : point !== undefined ? "--point" : undefined;
+function onlySlice({ name, size }: Volume, axis: Axis, { box, point, recist }: VolumePromptOptions): number {
+  const [[line]] = recistParts(recist);
+  const [flag] = Object.entries({ "--box": box, "--point": point, "--recist": line }).find(([, given]) => given !== undefined) ?? []; // prettier-ignore
   if (flag !== undefined && size[axis] > 1)
     throw new UsageError(
       `${name}: has ${size[axis]} slices; expected --slice 0 to ${size[axis] - 1}, the one that ${flag} is drawn in`,

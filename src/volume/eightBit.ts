@@ -24,11 +24,12 @@ export interface EightBitVolume {
 /**
  * Scales the values of a volume to 0..255 as a whole, as MedSAM does with volumes.
  *
- * @param intensity name of an intensity preset; default `usualIntensity`.
+ * @param intensity an intensity preset or its name; default `usualIntensity`.
  * @throws ImageError when there is no such preset, or it cannot be used with these values.
  */
-export function eightBitVolume(volume: Volume, intensity?: string): EightBitVolume {
+export function eightBitVolume(volume: Volume, intensity?: string | IntensityPreset): EightBitVolume {
   const real = realValues(volume);
-  const preset = intensity === undefined ? usualIntensity(real) : intensityPreset(intensity);
+  const preset =
+    typeof intensity === "string" ? intensityPreset(intensity) : (intensity ?? usualIntensity(real));
   return { volume: { ...real, data: preset.scale(real.data) }, intensity: preset.name };
 }

@@ -38,14 +38,20 @@ export function npzLabelVolume(npz: Npz): LabelVolume {
 }
 
 /**
- * The labels of an npz that may have no images: `segs` as MedSAM's scripts write predictions, else `gts`.
+ * The labels of an npz that may have no images.
  *
+ * @param arrays the first of these that is there: `segs` is what MedSAM's scripts write predictions as.
  * @throws VolumeError or ImageError when there are none, they have no two or three axes, or one is no integer of 0..65535.
  */
-export function readNpzLabels(bytes: Uint8Array, name: string): LabelVolume {
-  const members = readZip(bytes, name, (member) => /^(segs|gts|spacing)\.npy$/.test(member));
-  const key = ["segs", "gts"].find((one) => members.has(`${one}.npy`));
-  if (key === undefined) throw new VolumeError(`${name}: has neither segs nor gts, so no labels`);
+export function readNpzLabels(
+  bytes: Uint8Array,
+  name: string,
+  arrays: readonly string[] = ["segs", "gts"],
+): LabelVolume {
+  const wanted = [...arrays, "spacing"].map((array) => `${array}.npy`);
+  const members = readZip(bytes, name, (member) => wanted.includes(member));
+  const key = arrays.find((one) => members.has(`${one}.npy`));
+  if (key === undefined) throw new VolumeError(`${name}: has neither ${arrays.join(" nor ")}, so no labels`);
   const { shape, data } = readNpy(members.get(`${key}.npy`)!, `${name}: ${key}`);
   if (shape.length !== 2 && shape.length !== 3)
     throw new VolumeError(`${name}: ${key} has shape [${shape.join(", ")}]; expected [D, H, W] or [H, W]`);

@@ -60,11 +60,16 @@ export async function readVolumeWithSource(
  * Reads labels from a file, as `readLabelVolume`. Node only.
  *
  * @param image whose voxels a DICOM or Slicer segmentation is laid on; others have voxels of their own.
+ * @param npzArrays as in `LabelOptions`.
  * @throws VolumeError or ImageError when it cannot be read, or an image is needed and there is none.
  */
-export async function readLabelVolumeFile(path: string, image?: Grid): Promise<LabelVolume> {
+export async function readLabelVolumeFile(
+  path: string,
+  image?: Grid,
+  npzArrays?: readonly string[],
+): Promise<LabelVolume> {
   const { bytes, name, beside } = await openFile(path);
-  return readLabelVolume(bytes, name, { beside, ...(image && { image }) });
+  return readLabelVolume(bytes, name, { beside, ...(image && { image }), ...(npzArrays && { npzArrays }) });
 }
 
 /** A file and those beside it. Of a pair either may be named: the header is opened. */

@@ -56,17 +56,24 @@ async function imageOfPair(name: string, beside: Beside | undefined): Promise<Ui
   return (await beside?.(stem)) ?? beside?.(`${stem}.gz`);
 }
 
+/** How labels are read. */
+export interface LabelOptions extends BesideOption {
+  /** Whose voxels a DICOM or Slicer segmentation is laid on; others have voxels of their own. */
+  readonly image?: Grid;
+  /** Names of an npz's arrays, of which the first that is there is read. Default `segs`, `gts`. */
+  readonly npzArrays?: readonly string[];
+}
+
 /**
  * Reads labels: NIfTI, NRRD (3D Slicer's segmentations too), MetaImage, MedSAM's npz (`segs`, else `gts`), or a DICOM
  * segmentation.
  *
- * @param options `image`: whose voxels a DICOM or Slicer segmentation is laid on; others have voxels of their own.
  * @throws VolumeError or ImageError when they cannot be read, or an image is needed and there is none.
  */
 export async function readLabelVolume(
   bytes: Uint8Array,
   name: string,
-  { image, beside }: BesideOption & { readonly image?: Grid } = {},
+  { image, beside, npzArrays }: LabelOptions = {},
 ): Promise<LabelVolume> {
   if (looksLikeDicom(bytes)) {
     if (image === undefined)
@@ -76,7 +83,7 @@ export async function readLabelVolume(
     return (await readDicomSeg(bytes, image, name)).labels;
   }
   if (looksLikeNrrd(bytes)) return readNrrdLabels(bytes, name, { ...(beside && { beside }), ...(image && { image }) }); // prettier-ignore
-  if (isZip(bytes)) return readNpzLabels(bytes, name);
+  if (isZip(bytes)) return readNpzLabels(bytes, name, npzArrays);
   return toLabels(await readVolume(bytes, name, beside && { beside }));
 }
 

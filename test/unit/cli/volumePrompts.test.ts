@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "commander";
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../../src/cli/errors.js";
-import { collectPoint, collectSlicePoint } from "../../../src/cli/prompts.js";
+import { collectPoint, collectRecist, collectSlicePoint } from "../../../src/cli/prompts.js";
 import {
   checkVolumePrompts,
   fromPrompts,
@@ -45,11 +45,35 @@ describe("points as they are written", () => {
   });
 });
 
+describe("a RECIST line as it is written", () => {
+  test("is four numbers, or a file of labels", () => {
+    expect(collectRecist("10,5, 16.5,13", collectRecist("lines.nii.gz"))).toEqual([
+      "lines.nii.gz",
+      [10, 5, 16.5, 13],
+    ]);
+  });
+
+  test.each(["", "4", "1,2,3", "1,2,3,4,5"])("%j is refused", (text) => {
+    expect(() => collectRecist(text)).toThrow(
+      /four numbers x0,y0,x1,y1, the ends of the line in pixels, or a file/,
+    );
+  });
+});
+
 describe("objects from a command line", () => {
   const told = async (options: VolumePromptOptions) => {
     checkVolumePrompts(options);
     return toPrompts((await objectsOf(volume, 2, options)).objects);
   };
+
+  test("a RECIST line is the square around it", async () => {
+    expect(await told({ recist: [[10, 5, 16, 13]], box: [BOX], slice: 3 })).toEqual([
+      { label: 1, slices: { 3: { box: BOX } } },
+      { label: 2, slices: { 3: { box: [8, 4, 18, 14] } } },
+    ]);
+    await expect(told({ recist: [[1, 1, 9, 9]] })).rejects.toThrow(/the one that --recist is drawn in/);
+    await expect(told({ recist: [[10, 5, 16, 33]], slice: 3 })).rejects.toThrow(/within 40 x 30 pixels/);
+  });
 
   test("points in a slice are one object, with the box if there is one", async () => {
     const point = [at(4, 5), at(20, 20, 0)];
@@ -88,9 +112,11 @@ describe("objects from a command line", () => {
 
   test.each<[VolumePromptOptions, RegExp]>([
     [{}, /no prompt: expected --box .*--slice-point.*--mask/],
-    [{ slice: 3, slicePoint: [[3, at(1, 1)]] }, /--slice goes with --box and --point/],
+    [{ slice: 3, slicePoint: [[3, at(1, 1)]] }, /--slice goes with --box, --point and --recist/],
     [{ point: [at(1, 1)], box: [BOX, BOX], slice: 1 }, /--point with 2 boxes: it is not clear which/],
     [{ mask: "m.nii", point: [at(1, 1)], slice: 1 }, /--mask goes without other prompts/],
+    [{ recist: ["m.nii"], box: [BOX], slice: 1 }, /--recist FILE goes without other prompts/],
+    [{ recist: ["m.nii", "n.nii"] }, /--recist FILE goes without other prompts/],
     [{ mask: "m.nii", promptsFrom: "t.nii" }, /--mask goes without other prompts/],
     [{ promptsFrom: "t.nii", slicePoint: [[1, at(1, 1)]] }, /--prompts-from goes without other prompts/],
     [{ mask: "m.nii", pieces: true }, /--pieces goes with --prompts-from/],
