@@ -49,7 +49,7 @@ export { npzLabelVolume, npzVolume } from "./volume/npzVolume.js";
 export { npzBytes, type ArrayToWrite } from "./volume/npzWrite.js";
 export { metaImageLabelBytes } from "./volume/metaImageWrite.js";
 export { nrrdLabelBytes } from "./volume/nrrdWrite.js";
-export { readLabelVolume, readVolume, type BesideOption } from "./volume/read.js";
+export { readLabelVolume, readVolume, type BesideOption, type LabelOptions } from "./volume/read.js";
 export type { Beside } from "./volume/beside.js";
 export type { Code, Segment } from "./volume/segments.js";
 export type { VolumeOptions } from "./volume/dicomVolume.js";
@@ -58,7 +58,11 @@ export { oneFrame, planeOf, realValues, volumeSlice, type Axis, type Plane } fro
 export type { Vector3 } from "./volume/vector.js";
 export { spacingOf, type Grid, type LabelVolume, type Palette, type Volume } from "./volume/volume.js";
 export { VolumeError } from "./volume/volumeError.js";
-export { segmentVolume, type SegmentVolumeOptions } from "./predictor/volume/segmentVolume.js";
+export {
+  segmentVolume,
+  UnfinishedVolumeError,
+  type SegmentVolumeOptions,
+} from "./predictor/volume/segmentVolume.js";
 export { BoxTracker, type BoxTrackerOptions } from "./predictor/volume/boxTracker.js";
 export { MemoryTracker } from "./predictor/volume/memoryTracker.js";
 export { volumeFrames, type Frames } from "./predictor/volume/frames.js";
@@ -76,6 +80,7 @@ export {
   objectsFromMasks,
   type ObjectsFromLabelsOptions,
 } from "./predictor/volume/objectsFromLabels.js";
+export { objectsFromMarkers, recistBox, type RecistLine } from "./predictor/volume/recist.js";
 export * from "./predictor/videoPredictor.js";
 export type {
   FramePrompt,

@@ -77,6 +77,7 @@ export async function startWorker(start: WorkerStart): Promise<{
     preset: slices.preset.name,
     crop: slices.crop,
     backend,
+    imageSize: model.config.imageSize,
     margin: VOLUME_MARGIN,
   };
   const segmentOne = async (job: VolumeJob, out: string, signal: AbortSignal): Promise<VolumeDocument> => {

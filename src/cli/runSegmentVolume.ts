@@ -1,32 +1,30 @@
 import { useBackend } from "../backend/useBackend.node.js";
 import type { BackendName } from "../backend/useBackend.js";
+import { buildModel } from "../model/load.js";
 import { DiskEmbeddingCache } from "../predictor/embeddingCache.node.js";
-import { SamPredictor } from "../predictor/samPredictor.js";
-import { BoxTracker } from "../predictor/volume/boxTracker.js";
-import type { Margin } from "../predictor/volume/endOfObject.js";
+import type { Checkpoint } from "../weights/checkpoint.js";
 import { columns, thousands } from "./format.js";
-import { openModel } from "./openModel.js";
+import { openModelWith } from "./openModel.js";
 import { Progress } from "./progress.js";
 import { assertMayOverwrite } from "./resultFiles.js";
 import { assertPreset } from "./runSegment.js";
 import {
+  keepUnfinished,
   openVolumeCase,
   segmentVolumeCase,
-  slicePreset,
   type VolumeDocument,
   type VolumeReading,
 } from "./volumeCase.js";
 import { volumeName, type VolumeFiles } from "./volumeFiles.js";
 import { checkVolumePrompts, objectsOf, type VolumePromptOptions } from "./volumePrompts.js";
+import { askedFollow, openTracker, type FollowOptions, type OpenedTracker } from "./volumeTracker.js";
 
 /** The options of `medsam segment-volume`. */
-export interface SegmentVolumeOptions extends VolumePromptOptions, VolumeReading {
-  readonly margin: Margin;
+export interface SegmentVolumeOptions extends VolumePromptOptions, VolumeReading, FollowOptions {
   readonly checkpoint?: string;
+  readonly imageSize?: number;
   readonly backend: BackendName | "auto";
   readonly preset?: string;
-  readonly crop?: number;
-  readonly cache?: string;
   readonly out: string;
   readonly json?: boolean;
 }
@@ -42,6 +40,7 @@ export async function runSegmentVolume(
 ): Promise<void> {
   checkVolumePrompts(options);
   assertPreset(options);
+  askedFollow(options);
   const reading = new Progress("reading the volume");
   const opened = await openVolumeCase(
     { path, name: volumeName(path), out: options.out },
@@ -50,34 +49,31 @@ export async function runSegmentVolume(
     { signal, onProgress: (share) => reading.update(share) },
   ).finally(() => reading.stop());
   for (const warning of opened.source.volume.warnings) console.error(`medsam: ${warning}`);
-  assertMayOverwrite({ ...opened.files }, "segment-volume");
+  for (const files of [opened.files, opened.unfinishedFiles]) assertMayOverwrite({ ...files }, "segment-volume"); // prettier-ignore
   const cache = options.cache === undefined ? undefined : await DiskEmbeddingCache.open(options.cache, CACHE_BYTES); // prettier-ignore
 
   const backend = await useBackend(options.backend, {
     onSkip: (name, reason) => console.error(`medsam: backend ${name} is passed over: ${reason}`),
   });
-  const { model, checkpoint } = await openModel(options.checkpoint, signal);
-  const preset = slicePreset(options.preset, model.config);
-  const { margin } = options;
-  const predictor = new SamPredictor(model, { preset, crop: options.crop, cache });
+  const { imageSize } = options;
+  const build = (file: Checkpoint) => buildModel(file, imageSize === undefined ? {} : { imageSize });
+  const { model, checkpoint } = await openModelWith(build, options.checkpoint, signal);
   const progress = new Progress("segmenting");
-  const settings = { checkpoint, preset: preset.name, backend, margin, crop: predictor.crop };
+  let following: OpenedTracker | undefined;
   try {
-    const { document, written } = await segmentVolumeCase(
-      new BoxTracker(predictor, { margin }),
-      opened,
-      settings,
-      {
-        signal,
-        onProgress: (share) => progress.update(share),
-      },
+    following = openTracker(model, options, cache);
+    const { tracker } = following;
+    const settings = { checkpoint, backend, ...following.settings };
+    const call = { signal, onProgress: (share: number) => progress.update(share) };
+    const { document, written } = await segmentVolumeCase(tracker, opened, settings, call).catch(
+      (error: unknown) => keepUnfinished(error, opened, { ...settings, follow: tracker.follow }),
     );
     progress.stop();
     if (options.json) console.log(JSON.stringify({ ...document, files: written }, null, 2));
     else print(document, written, checkpoint.embedded);
   } finally {
     progress.stop();
-    await predictor.dispose();
+    await following?.dispose();
     model.dispose();
   }
 }
@@ -85,7 +81,8 @@ export async function runSegmentVolume(
 function print({ volume, objects, provenance }: VolumeDocument, files: VolumeFiles, embedded: boolean): void {
   const { file, size, orientation } = volume;
   console.log(`${file}, ${size.join(" x ")} voxels${orientation === undefined ? "" : `, ${orientation}`}`);
-  for (const { label, voxels, millilitres, slices } of objects) {
+  for (const { label, voxels, millilitres, slices: all } of objects) {
+    const slices = all.filter(({ pixels }) => pixels > 0);
     const amount = millilitres === undefined ? "" : `, ${millilitres.toPrecision(3)} ml`;
     console.log(
       voxels === 0

@@ -5,6 +5,7 @@ import {
   collectBox,
   collectBox3d,
   collectPoint,
+  collectRecist,
   collectSliceBox,
   collectSlicePoint,
   parseMargin,
@@ -19,8 +20,8 @@ export function segmentVolumeCommand(signal: AbortSignal): Command {
   return new Command("segment-volume")
     .summary("objects in a volume, followed slice by slice from a box, points or a mask")
     .description(
-      "Segments objects in a volume: MedSAM slice by slice, both ways from the slice with the prompt, each next box taken " +
-        "from the last mask, until the object ends. VOLUME is NIfTI, NRRD, MetaImage, a DICOM file or a folder with a " +
+      "Segments objects in a volume, both ways from the slice with the prompt: MedSAM slice by slice, each next box taken " +
+        "from the last mask, until the object ends; MedSAM2 by its memory of the slices before. VOLUME is NIfTI, NRRD, MetaImage, a DICOM file or a folder with a " +
         "series, or MedSAM's .npz. Writes NAME_labels in the volume's own format and geometry (for DICOM .nii.gz and " +
         ".dcm, a segmentation object), NAME_slices.png (to look at) and NAME.json.",
     )
@@ -35,6 +36,11 @@ export function segmentVolumeCommand(signal: AbortSignal): Command {
       "--slice <k>",
       "the slice of boxes and points, counted from 0; optional for a single slice",
       parseSlice,
+    )
+    .option(
+      "--recist <x0,y0,x1,y1>",
+      "the ends of a line across a lesion in the slice --slice, its longest diameter; many; or a file of labels that mark such lines",
+      collectRecist,
     )
     .option("--slice-box <k,x0,y0,x1,y1>", "boxes around one object, one a slice; many", collectSliceBox)
     .option(
@@ -73,13 +79,25 @@ export function segmentVolumeCommand(signal: AbortSignal): Command {
     .addOption(new Option("--plane <name>", "which slices (default: as they are stored)").choices(PLANES))
     .addOption(wholeNumber("--frame <k>", "which frame of a film or of a 4D volume, counted from 0", 0))
     .option("--series <n>", "which series of a DICOM folder, from 1", parseSeries)
+    .addOption(
+      new Option(
+        "--follow <how>",
+        "by the model's memory of the slices before, or by a box around the last mask (default: memory for the weights that have one)",
+      ).choices(["box", "memory"]),
+    )
     .option(
       "--margin <n>",
-      "by what share of its sides, or millimetres as in 3mm, the next box is wider than the last mask",
+      "with --follow box: by what share of its sides, or millimetres as in 3mm, the next box is wider than the last mask (default: 0.05)",
       (text) => parseMargin(text, 1, "a share of 0 to 1"),
-      0.05,
     )
     .addOption(checkpointOption())
+    .addOption(
+      wholeNumber(
+        "--image-size <n>",
+        "side of the square that slices become, for SAM 2.1 and MedSAM2 (default: 512 for MedSAM2)",
+        1,
+      ),
+    )
     .addOption(backendOption())
     .option("--preset <name>", "what is done to slices before and masks after (default: the weights' own)")
     .option(
@@ -113,6 +131,10 @@ Examples:
     $ medsam segment-volume ct.nii.gz --box3d 95,255,30,190,350,52
   Boxes in three slices, of one object; between them it is followed:
     $ medsam segment-volume ct.nii.gz --slice-box 31,95,255,190,350 --slice-box 50,99,258,180,340
+  With MedSAM2, from a box, a click, or a RECIST line:
+    $ medsam segment-volume ct.nii.gz --box 95,255,190,350 --slice 40 --checkpoint MedSAM2_latest.pt
+    $ medsam segment-volume ct.nii.gz --point 142,302 --slice 40 --checkpoint MedSAM2_latest.pt
+    $ medsam segment-volume ct.nii.gz --recist 100,262,183,344 --slice 40 --checkpoint MedSAM2_CTLesion.pt --preset medsam2_infer_CT_lesion_npz_recist
   A click, and one outside; then clicks in two slices:
     $ medsam segment-volume ct.nii.gz --point 142,302 --point 60,302,0 --slice 40
     $ medsam segment-volume ct.nii.gz --slice-point 36,142,302 --slice-point 44,140,300

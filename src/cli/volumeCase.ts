@@ -1,4 +1,5 @@
 import { basename, resolve } from "node:path";
+import { OutOfMemoryError } from "../backend/outOfMemory.js";
 import { FULL_RANGE } from "../image/intensity.js";
 import type { ModelConfig } from "../model/config.js";
 import type { LongCall } from "../predictor/longCall.js";
@@ -6,7 +7,7 @@ import type { Preset } from "../predictor/presets.js";
 import { defaultPreset, findPreset, withIntensity } from "../predictor/presetTable.js";
 import { PromptError } from "../predictor/types.js";
 import { volumeFrames, type Frames } from "../predictor/volume/frames.js";
-import { segmentVolume } from "../predictor/volume/segmentVolume.js";
+import { segmentVolume, UnfinishedVolumeError } from "../predictor/volume/segmentVolume.js";
 import type { Tracker } from "../predictor/volume/tracker.js";
 import { boxWarnings, checkObjects, type VolumeObject } from "../predictor/volume/volumeObject.js";
 import type { VolumeSegmentation } from "../predictor/volume/volumeResult.js";
@@ -36,6 +37,8 @@ export interface VolumeReading {
   readonly series?: number;
   readonly frame?: number;
   readonly intensity?: string;
+  /** It may have an intensity of its own for volumes. */
+  readonly preset?: string;
   /** Of the labels that are written; default: as the volume. */
   readonly format?: LabelFormat;
 }
@@ -69,6 +72,8 @@ export interface OpenedVolume {
   /** What the objects were taken from, to be drawn beside what was found. */
   readonly truth?: LabelVolume;
   readonly files: VolumeFiles;
+  /** What is written when something fails in the middle. */
+  readonly unfinishedFiles: VolumeFiles;
 }
 
 /** What all volumes of a run have in common. */
@@ -76,9 +81,12 @@ export interface VolumeSettings {
   readonly checkpoint: Provenance["checkpoint"];
   readonly preset: string;
   readonly backend: string;
-  readonly margin: Margin;
-  /** Times the box's longer side that the model saw around each box; 0: it saw the whole slice. */
-  readonly crop: number;
+  /** Side of the square that slices became. */
+  readonly imageSize: number;
+  /** Of objects followed by boxes. */
+  readonly margin?: Margin;
+  /** The same: times the box's longer side that the model saw around each box; 0: it saw the whole slice. */
+  readonly crop?: number;
 }
 
 /** What NAME.json holds. */
@@ -95,6 +103,8 @@ export interface VolumeDocument {
   readonly skipped: readonly Skipped[];
   readonly warnings: readonly string[];
   readonly files: Readonly<Record<string, string>>;
+  /** Why the slices after those that are listed were not done. */
+  readonly unfinished?: string;
   readonly provenance: { readonly preset: string; readonly intensity: string; readonly backend: string };
 }
 
@@ -106,7 +116,7 @@ export function slicePreset(name: string | undefined, config: ModelConfig): Pres
 /** Reads a volume and what is to be found in it. */
 export async function openVolumeCase(
   { path, name, out, fromTable }: VolumePlace,
-  { plane, series, frame, intensity, format }: VolumeReading,
+  { plane, series, frame, intensity, preset, format }: VolumeReading,
   objectsIn: (volume: Volume, axis: Axis) => Promise<AskedObjects> | AskedObjects,
   call: LongCall,
 ): Promise<OpenedVolume> {
@@ -121,10 +131,13 @@ export async function openVolumeCase(
   const { objects, skipped } = fromTable === undefined ? { objects: asked, skipped: [] } : usable(slices, asked, fromTable); // prettier-ignore
   const outside = boxWarnings(slices, objects);
   const warnings = [...source.volume.warnings, ...(truth?.warnings ?? []), ...outside];
-  const files = volumeFiles(path, name, source.images !== undefined, out, format);
-  const eightBit = eightBitVolume(source.volume, intensity);
+  const isDicom = source.images !== undefined;
+  const files = volumeFiles(path, name, isDicom, out, format);
+  const unfinishedFiles = volumeFiles(path, `${name}_unfinished`, isDicom, out, format);
+  const own = preset === undefined ? undefined : findPreset(preset).volumeIntensity;
+  const eightBit = eightBitVolume(source.volume, intensity ?? own);
   return {
-    ...{ path, axis, objects, skipped, files, eightBit },
+    ...{ path, axis, objects, skipped, files, unfinishedFiles, eightBit },
     ...(truth && { truth }),
     ...(frame !== undefined && { frame }),
     source: { ...source, volume: { ...source.volume, warnings } },
@@ -173,12 +186,33 @@ function axisOf({ name, affine }: Volume, plane: PlaneName | undefined): Axis {
 /** Segments what is to be found and writes the files; all of them or, when it fails or is interrupted, none. */
 export async function segmentVolumeCase(
   tracker: Tracker,
-  { path, source, eightBit, axis, frame, objects, skipped, truth, files }: OpenedVolume,
+  opened: OpenedVolume,
   settings: VolumeSettings,
   { signal, onProgress }: LongCall & { readonly signal: AbortSignal },
-): Promise<{ readonly document: VolumeDocument; readonly written: VolumeFiles }> {
-  const { margin, ...others } = settings;
+): Promise<WrittenVolume> {
+  const { eightBit, axis, objects } = opened;
   const found = await segmentVolume(tracker, eightBit.volume, objects, { axis, signal, onProgress });
+  signal.throwIfAborted();
+  return writeVolumeCase(found, opened, { ...settings, follow: tracker.follow });
+}
+
+/** What was written of a volume. */
+export interface WrittenVolume {
+  readonly document: VolumeDocument;
+  readonly written: VolumeFiles;
+}
+
+/**
+ * Writes what was found; all files or none.
+ *
+ * @param unfinished why a part of the slices was not done.
+ */
+export async function writeVolumeCase(
+  found: VolumeSegmentation,
+  { path, source, eightBit, axis, frame, objects, skipped, truth, files }: OpenedVolume,
+  settings: VolumeSettings & Pick<Tracker, "follow">,
+  unfinished?: string,
+): Promise<WrittenVolume> {
   const written = filesWithout(files, found);
   const { volume, images } = source;
   // As in all that is written, without the folder, which may be named after a patient.
@@ -192,16 +226,41 @@ export async function segmentVolumeCase(
     files: Object.fromEntries(
       Object.entries<string>({ ...written }).map(([what, file]) => [what, basename(file)]),
     ),
+    ...(unfinished !== undefined && { unfinished }),
     provenance: {
-      ...{ package: "medsam-tfjs", version: PACKAGE_VERSION, ...others },
+      ...{ package: "medsam-tfjs", version: PACKAGE_VERSION, ...settings },
       ...{ intensity: eightBit.intensity, axis, ...(frame !== undefined && { frame }) },
-      ...{ follow: tracker.follow, margin },
     },
   };
-  signal.throwIfAborted();
   const picture = slicesPicture(eightBit.volume, found, objects, axis, truth);
   await writeVolumeFiles(files, found, { document, picture, ...(images && { images }) });
   return { document, written };
+}
+
+/**
+ * Writes what was found before something failed, under names that say so.
+ *
+ * @throws Error that says where it is and what to do; `error` itself where nothing was found before it.
+ */
+export async function keepUnfinished(
+  error: unknown,
+  opened: OpenedVolume,
+  settings: VolumeSettings & Pick<Tracker, "follow">,
+): Promise<never> {
+  if (!(error instanceof UnfinishedVolumeError)) throw error;
+  const { found, message, cause } = error;
+  const files = opened.unfinishedFiles;
+  await writeVolumeCase(found, { ...opened, files }, settings, message);
+  const slices = found.objects.flatMap((object) => object.slices.map(({ slice }) => slice));
+  const lower =
+    cause instanceof OutOfMemoryError
+      ? ". In a volume: follow fewer objects at a time, prompt fewer slices, or with SAM 2.1 or MedSAM2 lower --image-size"
+      : "";
+  throw new Error(
+    `${opened.source.volume.name}: ${message}${lower}. What was found before, in slices ${Math.min(...slices)} to ` +
+      `${Math.max(...slices)}, is in ${files.labels}`,
+    { cause },
+  );
 }
 
 /** Objects of one label are pieces of one: their slices stand together. */

@@ -24,7 +24,9 @@ export function slicesPicture(
 ): Uint8Array {
   const values = [...new Set(asked.map(({ label }) => label))];
   const prompted = new Set(asked.flatMap(({ prompts }) => [...prompts.keys()]));
-  const found = objects.flatMap(({ slices }) => slices.map(({ slice }) => slice));
+  const found = objects.flatMap(({ slices }) =>
+    slices.flatMap(({ slice, pixels }) => (pixels > 0 ? [slice] : [])),
+  );
   const all = new Set([...found, ...prompted, ...(truth ? slicesWith(truth, values, axis) : [])]);
   const shown = chosenSlices([...all], [...prompted]).map((slice): ShownSlice => ({
     ...{ slice, prompted: prompted.has(slice), image: volumeSlice(volume, axis, slice) },

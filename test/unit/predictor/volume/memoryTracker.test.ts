@@ -1,16 +1,19 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { useBackend } from "../../../../src/backend/useBackend.node.js";
+import type { WasmAllocator } from "../../../../src/backend/wasmOutOfMemory.js";
 import type { PixelImage } from "../../../../src/image/pixels.js";
 import type { Sam2 } from "../../../../src/model/sam2/sam2.js";
 import type { MemorySteps } from "../../../../src/predictor/presets.js";
 import { MEDSAM2_INFER_3D_CT, SAM2_IMAGE_PREDICTOR } from "../../../../src/predictor/presetTable.js";
 import { Sam2VideoPredictor } from "../../../../src/predictor/videoPredictor.js";
 import type { Frames } from "../../../../src/predictor/volume/frames.js";
+import { segmentVolume, UnfinishedVolumeError } from "../../../../src/predictor/volume/segmentVolume.js";
 import { MemoryTracker } from "../../../../src/predictor/volume/memoryTracker.js";
 import type { TrackedMask } from "../../../../src/predictor/volume/tracker.js";
 import { boxPrompts, type VolumeObject } from "../../../../src/predictor/volume/volumeObject.js";
 import { piecesOf } from "../../../../src/volume/pieces.js";
+import type { Volume } from "../../../../src/volume/volume.js";
 import { readFixture } from "../../../parity/fixture.js";
 import { loadSam2 } from "../../../parity/sam2Cases.js";
 
@@ -18,15 +21,15 @@ const [WIDTH, HEIGHT, COUNT] = [30, 40, 5];
 const BOX = [5, 8, 20, 31] as const;
 
 /** Slices that are all different, and how often each was read. */
-function slices(): Frames & { readonly reads: number[] } {
+function slices() {
   const reads = new Array<number>(COUNT).fill(0);
-  const read = (slice: number): PixelImage => {
+  const read = (slice: number) => {
     reads[slice]++;
     const data = Uint8Array.from(
       { length: WIDTH * HEIGHT },
       (_, i) => (37 * i + 101 * slice * (i % 13)) % 256,
     );
-    return { width: WIDTH, height: HEIGHT, channels: 1, data };
+    return { width: WIDTH, height: HEIGHT, channels: 1, data } satisfies PixelImage;
   };
   return { name: "slices", count: COUNT, width: WIDTH, height: HEIGHT, read, reads };
 }
@@ -168,6 +171,42 @@ describe("an object followed by memory", () => {
     expect(() => new Sam2VideoPredictor(model, { preset: SAM2_IMAGE_PREDICTOR })).toThrow(
       /preset SAM2ImagePredictor is for single images/,
     );
+  });
+
+  it("gives what was found before memory ran out, and frees everything", async () => {
+    const before = tf.memory().numTensors;
+    const predictor = new Sam2VideoPredictor(model, { preset: steps({ largestPiece: true }) });
+    const { wasm } = tf.backend() as unknown as WasmAllocator;
+    const taken: number[] = [];
+    const fill = (bytes: number) => {
+      try {
+        for (;;) taken.push(wasm._malloc(bytes));
+      } catch {
+        if (bytes > 1024) fill(bytes / 4);
+      }
+    };
+    const { read } = slices();
+    const volume: Volume = {
+      ...{ name: "v", size: [WIDTH, HEIGHT, COUNT], frames: 1, channels: 1, slope: 1, intercept: 0 },
+      ...{
+        warnings: [],
+        data: Uint8Array.from(Array.from({ length: COUNT }, (_, k) => [...read(k).data]).flat()),
+      },
+    };
+    const onProgress = (share: number) => share > 0.3 && taken.length === 0 && fill(2 ** 28);
+    const run = segmentVolume(new MemoryTracker(predictor), volume, [inSlices(2)], { onProgress });
+    const error = await run.catch((thrown: unknown) => thrown as UnfinishedVolumeError);
+    for (const place of taken) wasm._free(place);
+    expect(error).toBeInstanceOf(UnfinishedVolumeError);
+    expect(error).toMatchObject({
+      message: expect.stringContaining("out of memory") as string,
+      cause: { name: "OutOfMemoryError" },
+    });
+    const { found } = error as UnfinishedVolumeError;
+    expect(found.objects[0].slices.map(({ slice }) => slice)).toEqual([2, 3]);
+    expect(found.labels.data.some((label) => label === 1)).toBe(true);
+    await predictor.dispose();
+    expect(tf.memory().numTensors).toBe(before);
   });
 
   it("stops when told to, gives what was found, and frees everything", async () => {
