@@ -1,5 +1,5 @@
 import { openDicomSeries, readSeries } from "../../src/volume/dicomSeries.js";
-import { readVolume } from "../../src/volume/read.js";
+import { readLabelVolume, readVolume } from "../../src/volume/read.js";
 import { realValues } from "../../src/volume/values.js";
 
 // What a volume is once it is read; runs in a page and in Node, whose answers must be the same.
@@ -10,6 +10,8 @@ export interface Described {
   readonly kind: string;
   readonly stored: string;
   readonly real: string;
+  /** Of one NIfTI file: its voxels as labels, or why they are none. */
+  readonly labels?: string;
 }
 
 /** One file, a header with the files of its values, or all of a series. @returns what was read, or the message that refuses it. */
@@ -23,7 +25,8 @@ export async function describeFiles(
     const volume = await (header ? readVolume(header.bytes, header.name, { beside }) : readSeries(openDicomSeries(files), undefined, "series").then((read) => read.volume)); // prettier-ignore
     const { data } = volume;
     const about = Object.fromEntries(Object.entries(volume).filter(([key]) => !["data", "palette", "name"].includes(key))); // prettier-ignore
-    return { about, kind: data.constructor.name, stored: await sha256(data), real: await sha256(realValues(volume).data) }; // prettier-ignore
+    const labels = files.length === 1 && /\.nii(\.gz)?$/.test(files[0].name) ? await describeLabels(files[0].bytes) : undefined; // prettier-ignore
+    return { about, kind: data.constructor.name, stored: await sha256(data), real: await sha256(realValues(volume).data), ...(labels !== undefined && { labels }) }; // prettier-ignore
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
@@ -36,6 +39,14 @@ export async function describeFetched(names: readonly string[]): Promise<Describ
     bytes: new Uint8Array(await (await fetch(`data/${encodeURIComponent(name)}`)).arrayBuffer()),
   }));
   return describeFiles(await Promise.all(files));
+}
+
+async function describeLabels(bytes: Uint8Array): Promise<string> {
+  try {
+    return await sha256((await readLabelVolume(bytes, "labels.nii")).data);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 async function sha256(data: ArrayBufferView): Promise<string> {

@@ -28,6 +28,8 @@ const MADE: Readonly<Record<string, Uint8Array>> = {
 };
 
 const REFUSED = ["MR_truncated.dcm", "no_meta.dcm", "rtstruct.dcm"];
+/** What must be readable as labels, too. */
+const LABELS = ["lab_nibabel_autoscaled.nii.gz", "lab_nibabel_autoscaled_u8.nii.gz", "small_qform_labels.nii.gz", "evaluate_negative_pixdim3.nii"]; // prettier-ignore
 if (PAGE_CAN_RUN && !existsSync(SHARED_DATA))
   console.warn("webVolumes.test.ts is skipped; it needs ../shared/data");
 
@@ -71,5 +73,6 @@ describe.skipIf(!PAGE_CAN_RUN || !existsSync(SHARED_DATA))("volumes are read in 
     );
     expect(typeof here === "string", JSON.stringify(here)).toBe(REFUSED.includes(basename(name)));
     expect(there).toEqual(here);
+    if (LABELS.includes(basename(name))) expect(here).toHaveProperty("labels", expect.stringMatching(/^[0-9a-f]{64}$/)); // prettier-ignore
   });
 });
