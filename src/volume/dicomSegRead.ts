@@ -36,7 +36,8 @@ export async function readDicomSeg(bytes: Uint8Array, image: Grid, name: string)
   const { affine, size } = image;
   if (affine === undefined)
     throw new VolumeError(
-      `${name}: the image does not say how it lies in the patient, so labels cannot be laid on it`,
+      `${name}: the image does not say how it lies in the patient, so a DICOM segmentation cannot be laid on it; ` +
+        "give the labels as NIfTI, with a voxel for each of the image",
     );
   const [columns, rows] = size;
   if (format.columns !== columns || format.rows !== rows)

@@ -45,7 +45,12 @@ export function stackFrames(images: readonly DicomImage[], name: string): Stack 
     const slices = several && frames.every(({ image, plane }) => image.planes.length === 1 && (plane.orientation ?? plane.position ?? plane.sliceLocation) !== undefined); // prettier-ignore
     if (!slices) return { frames: sorted, spatial: false, ...inPlane, warnings };
     const missing = shownTag(first.position ? "ImageOrientationPatient" : "ImagePositionPatient");
-    warnings.push(placeUnknown(name, `Their order is that of ${order}, because ${missing} is missing.`));
+    warnings.push(
+      placeUnknown(
+        name,
+        `Their order is that of ${order}, because ${missing} is missing. To change that, export the series with it.`,
+      ),
+    );
     return { frames: sorted, spatial: true, ...inPlane, ...spacingOfLocations(sorted), warnings };
   }
 

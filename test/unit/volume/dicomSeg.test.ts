@@ -128,7 +128,7 @@ describe("segmentations", () => {
       "seg.dcm: has 3 x 2 pixels; the image has 2 x 3",
     );
     await expect(readDicomSeg(bytes, { size: labels.size }, "seg.dcm")).rejects.toThrow(
-      "does not say how it lies",
+      /does not say how it lies.*give the labels as NIfTI/,
     );
     await expect(readDicomSeg(oblique(1), labels, "image.dcm")).rejects.toThrow(
       "image.dcm: has no SegmentationType (0062,0001); expected a DICOM segmentation",

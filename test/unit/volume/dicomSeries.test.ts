@@ -267,7 +267,7 @@ describe("a series", () => {
       expect(volume.affine).toBeUndefined();
       expect(volume.warnings).toEqual([
         expect.stringMatching(
-          /^s: does not say how it lies .* Their order is that of SliceLocation \(0020,1041\), then InstanceNumber \(0020,0013\), because ImagePositionPatient \(0020,0032\) is missing\.$/,
+          /^s: does not say how it lies .* Their order is that of SliceLocation \(0020,1041\), then InstanceNumber \(0020,0013\), because ImagePositionPatient \(0020,0032\) is missing\. To change that, export the series with it\.$/,
         ),
       ]);
       const numbered = await volumeOf(
