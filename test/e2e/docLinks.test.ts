@@ -1,11 +1,8 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { expect, test } from "vitest";
-import { PAGES, textOf } from "./docPages.js";
+import { linksOf, PAGES, prose, textOf } from "./docPages.js";
 import { ROOT } from "./medsam.js";
-
-/** A page's text without its code. */
-const prose = (page: string) => textOf(page).replace(/^```[^]*?^```$/gm, "").replace(/`[^`]*`/g, ""); // prettier-ignore
 
 /** The anchors that GitHub gives to a page's headings. */
 function anchors(page: string): string[] {
@@ -19,20 +16,6 @@ function anchors(page: string): string[] {
   });
 }
 
-interface Link {
-  readonly page: string;
-  readonly target: string;
-  /** From the project's folder; of a link within a page, the page. */
-  readonly path: string;
-  readonly anchor?: string;
-}
-
-/** Links and pictures of a page that stay in the project. */
-const linksOf = (page: string): Link[] =>
-  [...prose(page).matchAll(/\]\((?!https?:)([^)\s]+)[^)]*\)/g)].map(([, target]) => {
-    const [path, anchor] = target.split("#");
-    return { page, target, path: path === "" ? page : normalize(join(dirname(page), path)), anchor };
-  });
 const LINKS = PAGES.flatMap(linksOf);
 
 test("links and pictures lead to files and headings of the project", () => {

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, normalize } from "node:path";
 import { ROOT } from "./medsam.js";
 
 /** The pages that a reader may come to. */
@@ -46,3 +46,21 @@ export const FILES: readonly (readonly [name: string, code: string])[] = BLOCKS.
   const name = /^\/\/ (\S+\.ts)\n/.exec(code)?.[1];
   return name === undefined ? [] : [[name, code] as const];
 });
+
+/** A page's text without its code. */
+export const prose = (page: string) => textOf(page).replace(/^```[^]*?^```$/gm, "").replace(/`[^`]*`/g, ""); // prettier-ignore
+
+export interface Link {
+  readonly page: string;
+  readonly target: string;
+  /** From the project's folder; of a link within a page, the page. */
+  readonly path: string;
+  readonly anchor?: string;
+}
+
+/** Links and pictures of a page that stay in the project. */
+export const linksOf = (page: string): Link[] =>
+  [...prose(page).matchAll(/\]\((?!https?:)([^)\s]+)[^)]*\)/g)].map(([, target]) => {
+    const [path, anchor] = target.split("#");
+    return { page, target, path: path === "" ? page : normalize(join(dirname(page), path)), anchor };
+  });

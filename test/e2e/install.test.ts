@@ -1,8 +1,17 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, execSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { blocksOf, linksOf } from "./docPages.js";
 import { ENV, ROOT } from "./medsam.js";
 
 // Installing asks the package registry for the dependencies, so this runs only where it is asked for.
@@ -10,33 +19,54 @@ const wanted = process.env.MEDSAM_TEST_INSTALL === "1";
 if (!wanted)
   console.warn("install.test.ts: skipped; set MEDSAM_TEST_INSTALL=1 to install the packed package");
 
-describe.skipIf(!wanted)("the packed package, installed in an empty folder", () => {
-  const folder = mkdtempSync(join(tmpdir(), "medsam-install-"));
-  const run = (command: string, ...args: string[]) =>
-    execFileSync(command, args, {
-      cwd: folder,
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "pipe"],
-      env: ENV,
-    });
+/** The commands of the pages' block that holds this one, in order, and what each prints. */
+function commandsWith(line: string): { line: string; printed: string }[] {
+  const parts = blocksOf("console").map(({ code }) => code.split(/^\$ /m).slice(1));
+  const block = parts.find((commands) => commands.some((command) => command.startsWith(`${line}\n`)));
+  if (block === undefined) throw new Error(`No page says: ${line}`);
+  return block.map((command) => {
+    const end = command.indexOf("\n");
+    return { line: command.slice(0, end), printed: command.slice(end + 1) };
+  });
+}
+
+describe.skipIf(!wanted)("the packed package, installed in an empty folder as the pages say", () => {
+  const parent = mkdtempSync(join(tmpdir(), "medsam-install-"));
+  const folder = join(parent, "project");
+  const installed = join(folder, "node_modules", "medsam-tfjs");
+  const quick = { npm_config_audit: "false", npm_config_fund: "false", npm_config_prefer_offline: "true" };
+  const env = { ...ENV, ...quick };
+  const run = (line: string) =>
+    execSync(line, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], env });
 
   beforeAll(() => {
     // Packing builds into a folder that other tests read, so they do not run beside this one.
-    execFileSync("npm", ["pack", "--silent", "--pack-destination", folder], { cwd: ROOT });
-    const [tarball] = readdirSync(folder);
-    writeFileSync(join(folder, "package.json"), '{ "private": true, "type": "module" }\n');
-    run("npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline", `./${tarball}`);
-  }, 300_000);
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+    mkdirSync(join(parent, "medsam-tfjs"));
+    mkdirSync(folder);
+    execFileSync("npm", ["pack", "--silent", "--pack-destination", join(parent, "medsam-tfjs")], { cwd: ROOT }); // prettier-ignore
+    const [init, install] = commandsWith("npm init -y");
+    run(init.line);
+    run(install.line);
+  }, 600_000);
+  afterAll(() => rmSync(parent, { recursive: true, force: true }));
 
   test("holds what it needs and nothing more", () => {
-    const packed = readdirSync(join(folder, "node_modules", "medsam-tfjs")).sort();
     const folders = ["dist", "dist-web", "docs", "examples", "models"];
-    expect(packed).toEqual(["LICENSE", "README.md", ...folders, "package.json"]);
+    expect(readdirSync(installed).sort()).toEqual([
+      ...["CONTRIBUTING.md", "LICENSE", "README.md", ...folders, "package.json", "src", "tools"],
+    ]);
+  });
+
+  test("holds what its pages link to", () => {
+    const names = readdirSync(installed, { recursive: true, encoding: "utf8" });
+    const pages = names.filter((name) => name.endsWith(".md") && !name.startsWith("node_modules"));
+    expect(pages).toContain("docs/change-a-layer.md");
+    for (const { page, target, path } of pages.flatMap(linksOf))
+      expect(existsSync(join(installed, path)), `${page}: ${target}`).toBe(true);
   });
 
   test("npx medsam segments", () => {
-    run("npx", "medsam", "segment", "--boxes", "node_modules/medsam-tfjs/examples/sample/boxes.json");
+    run(commandsWith("npm init -y")[2].line);
     expect(readdirSync(join(folder, "out")).sort()).toEqual([
       "sample.json",
       "sample_labels.png",
@@ -50,7 +80,26 @@ describe.skipIf(!wanted)("the packed package, installed in an empty folder", () 
     const script = `
       import { loadMedSam, useBackend } from "medsam-tfjs";
       console.log(await useBackend(), (await loadMedSam()).config.imageSize);`;
-    writeFileSync(join(folder, "use.js"), script);
-    expect(run("node", "use.js")).toBe("wasm 128\n");
+    writeFileSync(join(folder, "use.mjs"), script);
+    expect(run("node use.mjs")).toBe("wasm 128\n");
   });
+
+  test("TypeScript of one's own, under the settings of a fresh project, trains a new attention", () => {
+    const [program] = blocksOf("ts example").filter(({ code }) => code.includes("class TemperedAttention"));
+    writeFileSync(join(folder, "program.ts"), program.code);
+    const [{ line: copy }] = commandsWith("cp -r node_modules/medsam-tfjs/examples .");
+    run(copy);
+    const setUp = commandsWith("npx tsc --init").map(({ line }) => line);
+    const start = setUp.pop() ?? "";
+    for (const line of setUp) run(line);
+    // The program, and all examples.
+    expect(run("npx tsc --noEmit")).toBe("");
+    const [{ printed }] = commandsWith("npx tsx examples/change-a-layer/temperature.ts");
+    expect(run(start)).toBe(printed);
+
+    const [{ line, printed: differences }] = commandsWith("npx tsx examples/change-a-layer/own-attention.ts");
+    // Newer versions of Node run TypeScript by themselves.
+    const alone = run('node -p "Boolean(process.features.typescript)"') === "true\n";
+    expect(run(alone ? line.replace("npx tsx", "node") : line)).toBe(differences);
+  }, 300_000);
 });
