@@ -61,7 +61,8 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
         );
       throw new bullmq.UnrecoverableError(outcome.error);
     },
-    { connection, lockDuration: LOCK, stalledInterval: LOCK, maxStalledCount: 100 },
+    // While it waits to look for Redis again, by default for 15 s, it cannot be stopped.
+    { connection, lockDuration: LOCK, stalledInterval: LOCK, maxStalledCount: 100, runRetryDelay: LOOK },
   );
   worker.on("error", () => undefined); // the connection says it once; what is lost comes again
   const queue = new bullmq.Queue<QueuedCase>(options.queue, { connection });

@@ -67,7 +67,7 @@ describe.skipIf(missing)("medsam submit and medsam worker", () => {
       const url = `redis://127.0.0.1:${port}`;
       const redis = await startRedis(port, folder);
       const submit = () => medsam(["submit", table, "--redis", url, "--out", out, "--json"]);
-      expect(JSON.parse(submit().stdout)).toEqual({ cases: CASES, done: 0, queued: CASES });
+      expect(JSON.parse(submit().stdout)).toEqual({ cases: CASES, done: 0, queued: CASES, failed: [] });
       expect(submit().status).toBe(0); // the same again changes nothing
 
       const [a, b] = [startWorker(url, "--until-empty"), startWorker(url, "--until-empty")];
@@ -93,7 +93,7 @@ describe.skipIf(missing)("medsam submit and medsam worker", () => {
       expect(readdirSync(join(out, "staging"))).toEqual([]);
       const late = identities(out);
       for (const [file, identity] of early) expect(late.get(file), `${file} was made again`).toBe(identity);
-      expect(JSON.parse(submit().stdout)).toEqual({ cases: CASES, done: CASES, queued: 0 });
+      expect(JSON.parse(submit().stdout)).toEqual({ cases: CASES, done: CASES, queued: 0, failed: [] });
     },
     LONG ? 900_000 : 200_000,
   );
@@ -112,8 +112,10 @@ describe.skipIf(missing)("medsam submit and medsam worker", () => {
     while (!said().includes("waiting for it") && child.exitCode === null) await sleep(50);
     await sleep(1500);
     expect(child.exitCode).toBeNull();
+    const stopped = performance.now();
     child.kill("SIGINT");
     await exited(child);
+    expect(performance.now() - stopped).toBeLessThan(10_000);
     expect(child.exitCode).toBe(130);
     expect(said().match(/waiting for it/g)).toHaveLength(1);
     expect(said()).not.toContain("secret");
