@@ -128,7 +128,7 @@ Examples:
   A DICOM series, with MedSAM's own weights; the result is also a DICOM segmentation:
     $ medsam segment-volume series/ --box 95,255,190,350 --slice 40 --checkpoint medsam_vit_b.pth
   Where the object begins and ends is known:
-    $ medsam segment-volume ct.nii.gz --box3d 95,255,30,190,350,52
+    $ medsam segment-volume ct.nii.gz --box3d 95,255,37,190,350,43
   Boxes in three slices, of one object; between them it is followed:
     $ medsam segment-volume ct.nii.gz --slice-box 31,95,255,190,350 --slice-box 50,99,258,180,340
   With MedSAM2, from a box, a click, or a RECIST line:
