@@ -1,6 +1,7 @@
 import { Option, type Command } from "commander";
 import type { BackendName } from "../backend/useBackend.js";
 import { parseCrop } from "./prompts.js";
+import { wholeNumber } from "./synthesize.js";
 
 // What several commands take, said once.
 
@@ -11,6 +12,13 @@ export const checkpointOption = () =>
   new Option(
     "--checkpoint <weights>",
     "a .pth or .safetensors file, a name of medsam download, or hf:OWNER/REPOSITORY (default: the small ones in the package)",
+  );
+
+export const imageSizeOption = () =>
+  wholeNumber(
+    "--image-size <n>",
+    "side of the square that images become, for SAM 2.1 and MedSAM2 (default: 512 for MedSAM2)",
+    1,
   );
 
 export const backendOption = () =>

@@ -15,6 +15,7 @@ import { PromptError, type Point, type Prompt } from "../predictor/types.js";
 import { heading, htmlPage, paragraph } from "../report/page.js";
 import { pictures } from "../report/pictures.js";
 import { table } from "../report/table.js";
+import type { Checkpoint } from "../weights/checkpoint.js";
 import { fromFloat32 } from "../weights/numbers.js";
 import { saveSafetensors } from "../weights/safetensors.node.js";
 import { columns, short } from "./format.js";
@@ -35,6 +36,7 @@ export interface TraceOptions extends PromptOptions {
   readonly query?: Point;
   readonly querySlice?: number;
   readonly checkpoint?: string;
+  readonly imageSize?: number;
   readonly preset?: string;
   readonly intensity?: string;
   readonly crop?: number;
@@ -58,7 +60,9 @@ export async function runTrace(job: SegmentJob, options: TraceOptions, signal: A
   const backend = await useBackend(options.backend, {
     onSkip: (name, reason) => console.error(`medsam: backend ${name} is passed over: ${reason}`),
   });
-  const { model, checkpoint } = await openModelWith(buildModel, options.checkpoint, signal);
+  const { imageSize } = options;
+  const build = (file: Checkpoint) => buildModel(file, imageSize === undefined ? {} : { imageSize });
+  const { model, checkpoint } = await openModelWith(build, options.checkpoint, signal);
   const preset = choosePreset(options, model.config);
   const predictor = new SamPredictor(model, { preset, crop: options.crop });
   const progress = new Progress("tracing");

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { PLANES } from "../volume/affine.js";
-import { backendOption, checkpointOption, cropOption } from "./modelOptions.js";
+import { backendOption, checkpointOption, cropOption, imageSizeOption } from "./modelOptions.js";
 import {
   collectBox,
   collectBox3d,
@@ -12,8 +12,8 @@ import {
   parseSlice,
 } from "./prompts.js";
 import type { SegmentVolumeOptions } from "./runSegmentVolume.js";
-import { wholeNumber } from "./synthesize.js";
 import { LABEL_FORMATS } from "./volumeFiles.js";
+import { wholeNumber } from "./synthesize.js";
 
 /** `medsam segment-volume`: objects in a volume, from prompts in some of its slices. */
 export function segmentVolumeCommand(signal: AbortSignal): Command {
@@ -91,13 +91,7 @@ export function segmentVolumeCommand(signal: AbortSignal): Command {
       (text) => parseMargin(text, 1, "a share of 0 to 1"),
     )
     .addOption(checkpointOption())
-    .addOption(
-      wholeNumber(
-        "--image-size <n>",
-        "side of the square that slices become, for SAM 2.1 and MedSAM2 (default: 512 for MedSAM2)",
-        1,
-      ),
-    )
+    .addOption(imageSizeOption())
     .addOption(backendOption())
     .option("--preset <name>", "what is done to slices before and masks after (default: the weights' own)")
     .option(

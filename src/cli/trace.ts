@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
-import { checkpointOption, backendOption, cropOption } from "./modelOptions.js";
+import { checkpointOption, backendOption, cropOption, imageSizeOption } from "./modelOptions.js";
 import { collectBox, collectPoint, parsePoint, parseSlice } from "./prompts.js";
 import type { TraceOptions } from "./runTrace.js";
 import { collectJobs } from "./segmentJobs.js";
@@ -33,6 +33,7 @@ export function traceCommand(signal: AbortSignal): Command {
     .option("--preset <name>", "what is done to the image before (default: what belongs to the weights)")
     .option("--intensity <name>", "how values become 0..255, such as ct-soft-tissue (default: the preset's)")
     .addOption(cropOption())
+    .addOption(imageSizeOption())
     .addOption(backendOption())
     .option("--out <folder>", "where the files go", "trace")
     .option("--json", "print one JSON document and nothing else")

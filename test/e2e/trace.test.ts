@@ -1,10 +1,13 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { decodeImage } from "../../src/image/decode.js";
 import { toFloat32 } from "../../src/weights/numbers.js";
 import { openCheckpointFile } from "../../src/weights/open.node.js";
+import { npzBytes } from "../../src/volume/npzWrite.js";
+import { saveSafetensors } from "../../src/weights/safetensors.node.js";
 import { medsam, SAMPLE, temporaryFolder } from "./medsam.js";
+import { medSam2 } from "./sam2Weights.js";
 import { severalMaskWeights } from "./severalMasks.js";
 
 const BOX = ["--box", "114,205,186,275"];
@@ -87,4 +90,35 @@ test("refuses a query outside what the model sees, and two objects", () => {
     status: 2,
     stderr: expect.stringContaining("one object is traced at a time") as string,
   });
+});
+
+test("MedSAM2: where a pixel looks in the slices that are remembered", { timeout: 100_000 }, async () => {
+  const folder = temporaryFolder();
+  saveSafetensors(join(folder, "medsam2.safetensors"), medSam2(1));
+  const data = Uint8Array.from({ length: 5 * 40 * 30 }, (_, i) => (37 * i + 101 * (i % 13)) % 256);
+  writeFileSync(join(folder, "v.npz"), npzBytes({ imgs: { shape: [5, 40, 30], data } }));
+  const trace = (...args: string[]) => medsam(["trace", "v.npz", "--checkpoint", "medsam2.safetensors", "--image-size", "64", "--box", "5,8,20,31", "--json", ...args], folder); // prettier-ignore
+  const { status, stdout, stderr } = trace("--slice", "3", "--query-slice", "1", "--query", "6,9");
+  expect(status, stderr).toBe(0);
+  const { looks } = JSON.parse(stdout) as { looks: { slice: number; share: number; pointerShare: number }[] };
+  expect(looks.map(({ slice }) => slice)).toEqual([2, 3]);
+  expect(looks.reduce((sum, { share, pointerShare }) => sum + share + pointerShare, 0)).toBeCloseTo(1, 4);
+
+  const file = openCheckpointFile(join(folder, "trace", "trace.safetensors"));
+  const name = "memory_attention.layers.3.cross_attn_image.look";
+  expect(file.tensors.get(name)).toEqual({ dtype: "F32", shape: [2, 4, 4] });
+  file.close();
+  for (const slice of [1, 2, 3]) {
+    const { width } = await decodeImage(readFileSync(join(folder, "trace", `slice_${slice}.png`)), "picture");
+    expect(width).toBeGreaterThan(200);
+  }
+  const page = readFileSync(join(folder, "trace", "index.html"), "utf8");
+  expect(page).toContain("Slice 3, the prompted one");
+
+  const refused = trace("--slice", "3", "--query-slice", "3", "--out", "none");
+  expect(refused.stderr).toContain("--query-slice 3 is the prompted slice, which looks at no memory");
+  expect(refused.status).toBe(1);
+  const sam = medsam(["trace", "v.npz", "--slice", "3", "--query-slice", "1", "--box", "5,8,20,31", "--out", "none"], folder); // prettier-ignore
+  expect(sam).toMatchObject({ status: 1, stderr: expect.stringMatching(/expected those of SAM 2\.1 or MedSAM2/) as string }); // prettier-ignore
+  expect(existsSync(join(folder, "none"))).toBe(false);
 });
