@@ -1,5 +1,8 @@
 import { InvalidArgumentError } from "commander";
-import { describe, expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { UsageError } from "../../../src/cli/errors.js";
 import { collectPoint, collectRecist, collectSlicePoint } from "../../../src/cli/prompts.js";
 import {
@@ -10,6 +13,7 @@ import {
   volumePrompts,
   type VolumePromptOptions,
 } from "../../../src/cli/volumePrompts.js";
+import { npzBytes } from "../../../src/volume/npzWrite.js";
 import type { Volume } from "../../../src/volume/volume.js";
 
 const volume: Volume = {
@@ -73,6 +77,17 @@ describe("objects from a command line", () => {
     ]);
     await expect(told({ recist: [[1, 1, 9, 9]] })).rejects.toThrow(/the one that --recist is drawn in/);
     await expect(told({ recist: [[10, 5, 16, 33]], slice: 3 })).rejects.toThrow(/within 40 x 30 pixels/);
+  });
+
+  test("a file of RECIST lines makes an object of each label; of an npz its array recist", async () => {
+    const recist = new Uint8Array(volume.data.length);
+    for (const [x, y] of [[10, 5], [13, 9], [16, 13]]) recist[x + 40 * (y + 30 * 3)] = 4; // prettier-ignore
+    const folder = mkdtempSync(join(tmpdir(), "medsam-lines-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const file = join(folder, "lines.npz");
+    const shape = [9, 30, 40];
+    writeFileSync(file, npzBytes({ gts: { shape, data: volume.data }, recist: { shape, data: recist } })); // prettier-ignore
+    expect(await told({ recist: [file] })).toEqual([{ label: 4, slices: { 3: { box: [8, 4, 18, 14] } } }]);
   });
 
   test("points in a slice are one object, with the box if there is one", async () => {
