@@ -4,7 +4,7 @@ import { SamPredictor } from "../predictor/samPredictor.js";
 import { BoxTracker } from "../predictor/volume/boxTracker.js";
 import { publish } from "./batchFolder.js";
 import { openModel } from "./openModel.js";
-import type { RunSettings } from "./provenance.js";
+import { tableCommand, type RunSettings } from "./provenance.js";
 import { choosePreset } from "./runSegment.js";
 import { segmentImage } from "./segmentImage.js";
 import { assertFile, isVolume, type CaseJob, type VolumeJob } from "./segmentJobs.js";
@@ -88,14 +88,21 @@ export async function startWorker(start: WorkerStart): Promise<{
       () => ({ objects: fromPrompts(job.objects) }),
       { signal },
     );
-    return (await segmentVolumeCase(tracker, opened, volumes, { signal })).document;
+    return (
+      await segmentVolumeCase(
+        tracker,
+        opened,
+        { ...volumes, ...tableCommand("batch", job.table, settings) },
+        { signal },
+      )
+    ).document;
   };
   return {
     ...{ backend, notes },
     run: async ({ job, staged, cases }, signal) => {
       const done = isVolume(job)
         ? await segmentOne(job, staged, signal)
-        : await segmentImage(predictor, job, { settings, out: staged, strict, signal });
+        : await segmentImage(predictor, job, { settings, out: staged, strict, command: "batch", signal });
       await publish(staged, cases);
       return {
         warnings: done.warnings,

@@ -6,6 +6,7 @@ import type { Checkpoint } from "../weights/checkpoint.js";
 import { columns, thousands } from "./format.js";
 import { openModelWith } from "./openModel.js";
 import { Progress } from "./progress.js";
+import { volumeCommand } from "./provenance.js";
 import { assertMayOverwrite } from "./resultFiles.js";
 import { assertPreset } from "./runSegment.js";
 import {
@@ -63,7 +64,8 @@ export async function runSegmentVolume(
   try {
     following = openTracker(model, options, cache);
     const { tracker } = following;
-    const settings = { checkpoint, backend, ...following.settings };
+    const common = { checkpoint, backend, ...following.settings };
+    const settings = { ...common, ...volumeCommand(path, options, common) };
     const call = { signal, onProgress: (share: number) => progress.update(share) };
     const { document, written } = await segmentVolumeCase(tracker, opened, settings, call).catch(
       (error: unknown) => keepUnfinished(error, opened, { ...settings, follow: tracker.follow }),

@@ -60,6 +60,8 @@ interface SegmentContext extends LongCall {
   readonly out: string;
   /** An object whose prompt cannot be used fails the image instead of being skipped. */
   readonly strict?: boolean;
+  /** What does the table that the job is from; default `segment`. */
+  readonly command?: "segment" | "batch";
   readonly signal: AbortSignal;
 }
 
@@ -71,7 +73,7 @@ interface SegmentContext extends LongCall {
 export async function segmentImage(
   predictor: SamPredictor,
   job: SegmentJob,
-  { settings, out, strict = false, signal, onProgress }: SegmentContext,
+  { settings, out, strict = false, command, signal, onProgress }: SegmentContext,
 ): Promise<SegmentResult> {
   assertFile(job);
   const image = await readImage(job, settings.intensity);
@@ -102,7 +104,7 @@ export async function segmentImage(
     objects: targets.map((target, k) => describe(target, chosen[k])),
     ...{ skipped, warnings },
     files: outputFiles(job, out),
-    provenance: provenanceOf(job, settings),
+    provenance: provenanceOf(job, settings, command),
   };
 
   const boxes = prompts.flatMap(({ box }) => (box ? [box] : []));

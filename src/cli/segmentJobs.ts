@@ -32,6 +32,8 @@ export interface SegmentJob {
   readonly targets: readonly Target[];
   /** The table that its prompts are from, and the objects whose rows cannot be read. */
   readonly table?: string;
+  /** Beside the table's file, the image's name alone finds its rows, and them all. */
+  readonly isFoundByName?: boolean;
   readonly skipped?: readonly Skipped[];
 }
 
@@ -203,7 +205,8 @@ function jobOf(image: string, rows: readonly Row[], table: string): CaseJob {
       ...(label !== undefined && { label }),
     });
   }
-  return { image, name: name ?? parse(image).name, table, targets, skipped };
+  const isFoundByName = name === undefined && rows.every((row) => row.image === basename(image));
+  return { image, name: name ?? parse(image).name, table, isFoundByName, targets, skipped };
 }
 
 /** @throws Error when a job's file is not there, or no file. */

@@ -18,7 +18,7 @@ import { readVolumeWithSource, type VolumeWithSource } from "../volume/read.node
 import { oneFrame, type Axis } from "../volume/values.js";
 import { spacingOf, type LabelVolume, type Volume } from "../volume/volume.js";
 import { UsageError } from "./errors.js";
-import type { Provenance } from "./provenance.js";
+import type { Again, Provenance } from "./provenance.js";
 import { PACKAGE_VERSION } from "./version.js";
 import {
   filesWithout,
@@ -77,7 +77,7 @@ export interface OpenedVolume {
 }
 
 /** What all volumes of a run have in common. */
-export interface VolumeSettings {
+export interface VolumeSettings extends Again {
   readonly checkpoint: Provenance["checkpoint"];
   readonly preset: string;
   readonly backend: string;
@@ -105,7 +105,9 @@ export interface VolumeDocument {
   readonly files: Readonly<Record<string, string>>;
   /** Why the slices after those that are listed were not done. */
   readonly unfinished?: string;
-  readonly provenance: { readonly preset: string; readonly intensity: string; readonly backend: string };
+  readonly provenance: Pick<VolumeSettings, "preset" | "backend" | keyof Again> & {
+    readonly intensity: string;
+  };
 }
 
 /** The preset for slices: the volume was scaled as a whole, which leaves nothing for the preset's own intensities. */

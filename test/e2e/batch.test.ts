@@ -6,7 +6,8 @@ import { describe, expect, test } from "vitest";
 import { niftiLabelBytes } from "../../src/volume/niftiWrite.js";
 import { readImageFile } from "../../src/image/decode.node.js";
 import { exited, finished, generate, identities, logOf } from "./batchFiles.js";
-import { ENV, MAIN, medsam, temporaryFolder } from "./medsam.js";
+import type { SegmentResult } from "../../src/cli/segmentImage.js";
+import { ENV, MAIN, medsam, runAgain, temporaryFolder } from "./medsam.js";
 
 /** MEDSAM_TEST_BATCH=1 takes minutes and does what the thousands of cases of a user do. */
 const LONG = process.env["MEDSAM_TEST_BATCH"] === "1";
@@ -138,6 +139,11 @@ describe("medsam batch", () => {
       { label: 2, slices: { "2": { box: [7, 5, 21, 17] } }, within: [1, 4] },
     ]);
     expect(readdirSync(join(out, "cases")).filter((name) => name.startsWith("flat")).sort()).toEqual(["flat.json", "flat_labels.nii.gz", "flat_slices.png"]); // prettier-ignore
+    const { provenance } = JSON.parse(readFileSync(join(out, "cases", "flat.json"), "utf8")) as SegmentResult;
+    expect(provenance).toMatchObject({ folder: "the table's", command: expect.stringMatching(/^medsam batch cases\.csv .* --out again$/) as string }); // prettier-ignore
+    expect(runAgain(provenance.command, folder).status).toBe(1); // of the broken one
+    for (const file of readdirSync(join(out, "cases")))
+      expect(readFileSync(join(folder, "again", "cases", file)).equals(readFileSync(join(out, "cases", file)))).toBe(true); // prettier-ignore
     const before = identities(out);
     expect(JSON.parse(medsam(args).stdout)).toMatchObject({ before: 2, done: 3 });
     before.delete("half.json");

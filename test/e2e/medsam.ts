@@ -54,6 +54,13 @@ export function runTypeScript(program: string, folder: string): Run {
   return spawnSync(process.execPath, [tsx, "program.ts"], { cwd: folder, env: ENV, encoding: "utf8" });
 }
 
+/** Runs a command that a result names, as a shell in that folder takes it. */
+export function runAgain(command: string, cwd: string): Run {
+  const script = `medsam() { "$NODE" "$MAIN" "$@"; }; ${command}`;
+  const env = { ...ENV, NODE: process.execPath, MAIN };
+  return spawnSync("sh", ["-c", script], { cwd, env, encoding: "utf8", timeout: 300_000 });
+}
+
 /** An empty folder for one test, removed after it. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "medsam-test-"));

@@ -18,7 +18,7 @@ import { maskOfLabel, type Mask } from "../../src/image/mask.js";
 import type { LabelImage } from "../../src/image/pixels.js";
 import type { SegmentResult } from "../../src/cli/segmentImage.js";
 import { niftiLabelBytes } from "../../src/volume/niftiWrite.js";
-import { MAIN, medsam, ROOT, SAMPLE, temporaryFolder } from "./medsam.js";
+import { MAIN, medsam, ROOT, runAgain, SAMPLE, temporaryFolder } from "./medsam.js";
 import { severalMaskWeights } from "./severalMasks.js";
 
 const BOX = ["--box", "114,205,186,275"];
@@ -114,9 +114,8 @@ describe("medsam segment", () => {
         "--preset medsam-tiny --crop 2 --backend wasm",
     });
 
-    const args = provenance.command.replace("'a slice.png'", "a_slice.png").split(" ").slice(1);
-    const again = args.map((arg) => (arg === "a_slice.png" ? "a slice.png" : arg));
-    expect(medsam(again, images).status).toBe(0);
+    expect(provenance.folder).toBe("the image's");
+    expect(runAgain(provenance.command, images)).toMatchObject({ status: 0 });
     for (const file of readdirSync(join(folder, "out")))
       expect(readFileSync(join(images, "out", file)).equals(readFileSync(join(folder, "out", file)))).toBe(
         true,
@@ -132,6 +131,30 @@ describe("medsam segment", () => {
     const { files, ...document } = readJson(join(folder, "out", "sample.json"));
     expect(results[0]).toMatchObject(document);
     expect(results[0].files.mask).toBe(join("out", files.mask));
+  });
+
+  test("the command of an image from a table makes the same again, in the folder that it names", () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, "scans"));
+    for (const path of ["b.png", join("scans", "a.png")]) copyFileSync(SAMPLE, join(folder, path));
+    const rows = ["9,9,x,20,,", "114,205,186,275,lesion,", "318,302,378,362,kidney,340;330", ",,,,,150;240"];
+    const points = (text: string) => text.replace(/(\d+);(\d+)$/, '"$1,$2"');
+    const lines = ["b.png", "scans/a.png"].flatMap((image) => rows.map((row) => `${image},${points(row)}`));
+    writeFileSync(join(folder, "it's.csv"), ["image,x0,y0,x1,y1,label,points", ...lines].join("\n"));
+    expect(medsam(["segment", "--boxes", "it's.csv", "--out", "first"], folder).status).toBe(1);
+    const [a, b] = ["a", "b"].map((name) => readJson(join(folder, "first", `${name}.json`)).provenance);
+    const settings = "--boxes 'it'\\''s.csv' --preset medsam-tiny --crop 2 --backend wasm";
+    expect(b).toMatchObject({ folder: "the image's", command: `medsam segment b.png ${settings}` });
+    expect(a).toMatchObject({ folder: "the table's", command: `medsam segment ${settings}` });
+    // Exit code 1 says that of the row which cannot be used.
+    expect(runAgain(a.command, folder).status).toBe(1);
+    for (const file of readdirSync(join(folder, "first")))
+      expect(readFileSync(join(folder, "out", file)).equals(readFileSync(join(folder, "first", file)))).toBe(
+        true,
+      );
+    rmSync(join(folder, "out"), { recursive: true });
+    expect(runAgain(b.command, folder).status).toBe(1);
+    expect(readdirSync(join(folder, "out"))).toHaveLength(4);
   });
 
   test("takes points with a box, and candidates", () => {
@@ -265,7 +288,7 @@ describe("medsam segment", () => {
     const mask = () => readFileSync(join(folder, "out", "scan_slice1_mask.png"));
     const before = mask();
     rmSync(join(folder, "out"), { recursive: true });
-    const again = medsam(results[0].provenance.command.split(" ").slice(1), folder);
+    const again = runAgain(results[0].provenance.command, folder);
     expect(again.status, again.stderr).toBe(0);
     expect(mask()).toEqual(before);
   });

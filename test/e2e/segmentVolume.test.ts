@@ -15,7 +15,7 @@ import { nrrdLabelBytes } from "../../src/volume/nrrdWrite.js";
 import type { Vector3 } from "../../src/volume/vector.js";
 import type { LabelVolume } from "../../src/volume/volume.js";
 import { IMAGE, makeDicom } from "../unit/volume/makeDicom.js";
-import { MAIN, medsam, ROOT, temporaryFolder } from "./medsam.js";
+import { MAIN, medsam, ROOT, runAgain, temporaryFolder } from "./medsam.js";
 
 /** A bright ellipsoid near one corner of a volume of unequal sides. */
 const SIZE = [56, 44, 14] as const;
@@ -52,6 +52,38 @@ const AFFINES: Record<string, Affine> = {
 };
 
 describe("medsam segment-volume", () => {
+  test.each([
+    [
+      "--point 16,28 --point 50,5,0 --slice 8 --margin 3mm --plane axial --format seg.nrrd --crop 0",
+      "v_labels.seg.nrrd",
+    ],
+    [
+      "--prompts-from it's.nii.gz --pieces --widen 1 --jitter 2 --seed 7 --intensity percentiles",
+      "v_labels.nii.gz",
+    ],
+  ])("%s: the command in the JSON makes the same again in the volume's folder", (options, labels) => {
+    const folder = temporaryFolder();
+    const [out, data] = [join(folder, "first"), join(folder, "data")];
+    mkdirSync(data);
+    const volume = { size: SIZE, affine: AFFINES["RAS"], data: image };
+    writeFileSync(join(data, "v.nii.gz"), niftiLabelBytes(volume, "v.nii.gz"));
+    const truth = image.map((value) => (value > 100 ? 1 : 0));
+    writeFileSync(join(data, "it's.nii.gz"), niftiLabelBytes({ ...volume, data: truth }, "it's.nii.gz"));
+    const first = medsam(
+      ["segment-volume", join(data, "v.nii.gz"), ...options.split(" "), "--out", out],
+      data,
+    );
+    expect(first.status, first.stderr).toBe(0);
+    const { provenance } = JSON.parse(readFileSync(join(out, "v.json"), "utf8")) as {
+      provenance: { command: string; folder: string };
+    };
+    expect(provenance.folder).toBe("the volume's");
+    const again = runAgain(provenance.command, data);
+    expect(again.status, again.stderr).toBe(0);
+    for (const file of ["v.json", labels, "v_slices.png"])
+      expect(readFileSync(join(data, "out", file)).equals(readFileSync(join(out, file)))).toBe(true);
+  });
+
   test.each(Object.entries(AFFINES))("%s: the labels lie where the object is", (name, affine) => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, "v.nii.gz"), niftiLabelBytes({ size: SIZE, affine, data: image }, "v.nii.gz"));

@@ -42,7 +42,8 @@ describe("a volume that fails in the middle", () => {
     const place = { path: join(folder, "ct.npz"), name: "ct", out };
     const opened = await openVolumeCase(place, {}, () => ({ objects }), {});
     const checkpoint = { name: "w.pt", sha256: "0", embedded: false };
-    const settings = { checkpoint, preset: "p", backend: "wasm", imageSize: 512 };
+    const again = { command: "medsam segment-volume ct.npz", folder: "the volume's" as const };
+    const settings = { checkpoint, preset: "p", backend: "wasm", imageSize: 512, ...again };
     return segmentVolumeCase(tracker, opened, settings, { signal: stop.signal }).catch((error: unknown) =>
       keepUnfinished(error, opened, { ...settings, follow: tracker.follow }),
     );
