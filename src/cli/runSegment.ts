@@ -5,6 +5,7 @@ import type { BackendName } from "../backend/useBackend.js";
 import { intensityPreset } from "../image/intensity.js";
 import type { ModelConfig } from "../model/config.js";
 import type { Preset } from "../predictor/presets.js";
+import { PUBLISHED } from "../weights/published.js";
 import { messageOf, UsageError } from "./errors.js";
 import { columns, thousands } from "./format.js";
 import { openModel } from "./openModel.js";
@@ -130,10 +131,11 @@ function printResult({ image, objects, files }: SegmentResult): void {
 
 function printSettings({ checkpoint, preset, crop, backend }: RunSettings): void {
   console.log(`Preset ${preset}, crop ${crop}, backend ${backend}, weights ${checkpoint.name}`);
+  const { name, megabytes } = PUBLISHED[0];
   if (checkpoint.embedded)
     console.log(
       "These are the small weights in the package, trained on generated shapes: a demonstration. For MedSAM's own\n" +
-        "weights: --checkpoint medsam_vit_b.pth (see docs/your-own-weights.md)",
+        `weights: --checkpoint ${name} (${megabytes} MB, fetched once)`,
     );
   console.log("Not for clinical use.");
 }

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "no
 import { join } from "node:path";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { BLOCKS, blocksOf, FILES, MARKS, type Block } from "./docPages.js";
+import { BLOCKS, blocksOf, FILES, MARKS, textOf, type Block } from "./docPages.js";
 import { ENV, MAIN, ROOT } from "./medsam.js";
 import { readersFolder } from "./readersFolder.js";
 
@@ -88,6 +88,20 @@ test("every block is of a kind that is known here", () => {
 
 describe("commands", () => {
   test("there are some", () => expect(all.length).toBeGreaterThan(35));
+
+  test("the command line's page has a row for each", () => {
+    const help = run(ROOT, process.execPath, [MAIN, "--help"]).stdout;
+    const names = [...help.slice(help.indexOf("Commands:")).matchAll(/^ {2}([a-z-]+) (?!.*display help)/gm)].map(([, name]) => name); // prettier-ignore
+    const rows = textOf("docs/command-line.md")
+      .split("\n")
+      .filter((line) => line.startsWith("| `"));
+    expect(names.length).toBeGreaterThan(12);
+    for (const name of names)
+      expect(
+        rows.some((row) => new RegExp(`\`${name}[ \`]`).test(row)),
+        name,
+      ).toBe(true);
+  });
 
   test.each(TRIED_ELSEWHERE)("%s is on a page, and tried in %s", (start, file) => {
     expect(all.some(({ line }) => line.startsWith(start))).toBe(true);
