@@ -4,6 +4,7 @@ import { useBackend } from "../backend/useBackend.node.js";
 import type { BackendName } from "../backend/useBackend.js";
 import { intensityPreset } from "../image/intensity.js";
 import type { ModelConfig } from "../model/config.js";
+import { familyOf } from "../model/families.js";
 import type { Preset } from "../predictor/presets.js";
 import { PUBLISHED } from "../weights/published.js";
 import { messageOf, UsageError } from "./errors.js";
@@ -103,12 +104,20 @@ export function assertPreset({ preset, intensity }: Pick<SegmentOptions, "preset
   }
 }
 
-/** The preset of the options, or what belongs to the weights. */
+/**
+ * The preset of the options, or what belongs to the weights.
+ *
+ * @throws UsageError for a preset of MedSAM2's scripts where the weights are of another family.
+ */
 export function choosePreset(
   { preset, intensity }: Pick<SegmentOptions, "preset" | "intensity">,
   config: ModelConfig,
 ): Preset {
   const found = preset === undefined ? defaultPreset(config) : findPreset(preset);
+  if (found.memory !== undefined && config.family !== "sam2")
+    throw new UsageError(
+      `--preset ${found.name} is for weights of SAM 2.1 or MedSAM2; these are of ${familyOf(config).title}`,
+    );
   return intensity === undefined ? found : withIntensity(found, intensityPreset(intensity));
 }
 

@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../../src/cli/errors.js";
+import { choosePreset } from "../../../src/cli/runSegment.js";
 import { askedFollow, type FollowOptions } from "../../../src/cli/volumeTracker.js";
+import { VIT_B } from "../../../src/model/config.js";
+import { MEDSAM2 } from "../../../src/model/sam2/config.js";
 
 describe("what objects are followed by", () => {
   test.each<[FollowOptions, "box" | "memory" | undefined]>([
@@ -28,4 +31,13 @@ describe("what objects are followed by", () => {
     expect(() => askedFollow(options)).toThrow(UsageError);
     expect(() => askedFollow(options)).toThrow(message);
   });
+});
+
+test("a preset of MedSAM2's scripts is refused for images where the weights are MedSAM's", () => {
+  const preset = "medsam2_infer_3D_CT";
+  expect(choosePreset({ preset }, MEDSAM2).name).toBe(preset);
+  expect(() => choosePreset({ preset }, VIT_B)).toThrow(UsageError);
+  expect(() => choosePreset({ preset }, VIT_B)).toThrow(
+    /is for weights of SAM 2\.1 or MedSAM2; these are of SAM/,
+  );
 });
