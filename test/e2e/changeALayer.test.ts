@@ -70,6 +70,20 @@ test(
     const [path, ...values] = lines[1].split(" ");
     expect(path).toBe("image_encoder.blocks.3.attn.temperature");
     expect(values).toHaveLength(6);
+    // Loaded as the guide says.
+    const [building] = readFileSync(join(FOLDER, "temperature.ts"), "utf8").split("const parameters =");
+    const reloading = building
+      .replace("medsam.EMBEDDED_CHECKPOINT", '"tempered.safetensors"')
+      .replace(
+        "loadMedSam()",
+        'loadMedSam("tempered.safetensors", { config: medsam.TINY, allowIncomplete: true })',
+      );
+    const show = "for (const value of block.attn.temperature.toTorch()) console.log(value.toFixed(2));";
+    expect(
+      runTypeScript(reloading + show, folder)
+        .stdout.trim()
+        .split("\n"),
+    ).toEqual(values);
     for (const value of values) expect(Math.abs(Number(value) - 1)).toBeCloseTo(0.1, 1);
     const file = openCheckpointFile(join(folder, "tempered.safetensors"));
     const saved = checkpointParameters(file).at("image_encoder.blocks.3.attn");
