@@ -1,14 +1,15 @@
 import { cropImage, cropMask, regionAround, wholeOf, type Region } from "../image/crop.js";
-import { drawNumber } from "../image/digits.js";
 import { drawBox, type Colour } from "../image/draw.js";
 import { maskBox, type Mask, type PixelBox } from "../image/mask.js";
 import { drawOverlay, maskColour } from "../image/overlay.js";
 import type { PixelImage } from "../image/pixels.js";
 import { resizeNearest } from "../image/resizeNearest.js";
 import { resizePillowBilinear } from "../image/resizePillow.js";
+import { drawText } from "../image/text.js";
 
 const TILE = 256;
 const GAP = 4;
+const COLUMNS = 4;
 /** Times an object's longer side that a zoomed tile shows. */
 const ZOOM = 2;
 /** A zoomed tile shows at least this many pixels of the slice. */
@@ -112,12 +113,23 @@ function tile(
     }
   if (prompted) drawBox(canvas, [1, 1, width - 2, height - 2], 3, PROMPTED);
   if (slice !== undefined)
-    drawNumber(canvas, 6, 6, slice, {
+    drawText(canvas, 9, 9, String(slice), {
       scale: 3,
       colour: prompted ? PROMPTED : GREY,
       background: BLACK,
     });
   return { ...drawn, data: canvas.data };
+}
+
+/** Slices with what was found in them as one picture, four beside each other, the zoomed ones below each row. */
+export function sheetOf(shown: readonly ShownSlice[], steps: Steps): PixelImage {
+  const tiles = tilesOf(shown, steps);
+  const rows = [];
+  for (let first = 0; first < tiles.length; first += COLUMNS) {
+    const part = tiles.slice(first, first + COLUMNS);
+    rows.push(...part[0].map((_, row) => part.map((own) => own[row])));
+  }
+  return sheet(rows);
 }
 
 /** Rows of tiles as one picture. */

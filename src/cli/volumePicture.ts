@@ -4,10 +4,9 @@ import type { VolumeObject } from "../predictor/volume/volumeObject.js";
 import type { VolumeSegmentation } from "../predictor/volume/volumeResult.js";
 import { acrossSlice, planeOf, volumeSlice, type Axis } from "../volume/values.js";
 import type { Grid, LabelVolume, Volume } from "../volume/volume.js";
-import { sheet, tilesOf, type ShownObject, type ShownSlice } from "./tiles.js";
+import { sheetOf, type ShownObject, type ShownSlice } from "./tiles.js";
 
 const MOST_SLICES = 12;
-const COLUMNS = 4;
 
 /**
  * A PNG of slices with what was asked for and found in them: their numbers, a frame around those with prompts, and below
@@ -36,13 +35,7 @@ export function slicesPicture(
       ...promptsIn(slice, asked.filter(({ label }) => label === value)), // prettier-ignore
     })),
   }));
-  const tiles = tilesOf(shown, stepsOf(volume, axis));
-  const rows = [];
-  for (let first = 0; first < tiles.length; first += COLUMNS) {
-    const part = tiles.slice(first, first + COLUMNS);
-    rows.push(...part[0].map((_, row) => part.map((own) => own[row])));
-  }
-  return encodePng(sheet(rows));
+  return encodePng(sheetOf(shown, stepsOf(volume, axis)));
 }
 
 /** Some of the slices, evenly taken; those with prompts are among them, as far as there is room. */
@@ -61,7 +54,11 @@ export function chosenSlices(slices: readonly number[], prompted: readonly numbe
   return [...chosen].sort((a, b) => a - b);
 }
 
-function promptsIn(slice: number, asked: readonly VolumeObject[]): Pick<ShownObject, "boxes" | "points"> {
+/** The prompts of some objects in one slice. */
+export function promptsIn(
+  slice: number,
+  asked: readonly VolumeObject[],
+): Pick<ShownObject, "boxes" | "points"> {
   const prompts = asked.flatMap(({ prompts: own }) => own.get(slice) ?? []);
   return {
     boxes: prompts.flatMap(({ box }) => (box ? [box] : [])),

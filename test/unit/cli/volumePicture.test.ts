@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { decodeImage } from "../../../src/image/decode.js";
 import { chosenSlices, slicesPicture } from "../../../src/cli/volumePicture.js";
-import { drawNumber } from "../../../src/image/digits.js";
+import { drawText } from "../../../src/image/text.js";
 import type { PixelImage } from "../../../src/image/pixels.js";
 import type { VolumeObject } from "../../../src/predictor/volume/volumeObject.js";
 import type { LabelVolume, Volume } from "../../../src/volume/volume.js";
@@ -97,7 +97,7 @@ test("the ground truth's outline is drawn where there is one, in slices where no
 test("numbers can be read: each digit is drawn in its own way", () => {
   const drawn = (value: number) => {
     const canvas = { width: 40, height: 12, data: new Uint8Array(40 * 12 * 3) };
-    drawNumber(canvas, 1, 1, value, { scale: 1, colour: [255, 255, 255], background: [0, 0, 0] });
+    drawText(canvas, 2, 2, String(value), { scale: 1, colour: [255, 255, 255], background: [0, 0, 0] });
     return Buffer.from(canvas.data).toString("hex");
   };
   expect(new Set(Array.from({ length: 200 }, (_, n) => drawn(n))).size).toBe(200);
