@@ -26,6 +26,10 @@ export type { DicomImage } from "./volume/dicomImage.js";
 export type { DicomDataSet } from "./volume/dicomDataSet.js";
 export type { PixelFormat } from "./volume/dicomPixelFormat.js";
 export type { DicomPlane } from "./volume/dicomPlanes.js";
+export { openVideo } from "./video/openVideo.node.js";
+export type { OpenVideoOptions } from "./video/ffmpegVideo.node.js";
+export { eightBitVideo, type EightBitFrames } from "./video/eightBitVideo.js";
+export { VideoError, type Video } from "./video/video.js";
 export { writeFileAtomic } from "./image/encode.node.js";
 export {
   convertCheckpoint,

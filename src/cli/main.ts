@@ -11,6 +11,7 @@ import { inspectCommand } from "./inspect.js";
 import { nativeCommand } from "./native.js";
 import { parityCommand } from "./parity.js";
 import { segmentCommand } from "./segment.js";
+import { segmentVideoCommand } from "./segmentVideo.js";
 import { segmentVolumeCommand } from "./segmentVolume.js";
 import { submitCommand } from "./submit.js";
 import { traceCommand } from "./trace.js";
@@ -50,6 +51,7 @@ Results are not for clinical use.`,
 for (const command of [
   segmentCommand(interruption.signal),
   segmentVolumeCommand(interruption.signal),
+  segmentVideoCommand(interruption.signal),
   batchCommand(interruption.signal),
   submitCommand(),
   workerCommand(interruption.signal),

@@ -76,6 +76,18 @@ function toRow(fields: Fields): Omit<ManifestRow, "row"> {
   const { label } = fields;
   const whose = whoseRow(fields);
   if (label !== undefined && typeof label !== "string") throw unexpected("label", label, "text");
+  const drawn = drawnIn(fields);
+  const place = placeOf(fields);
+  if (drawn.points !== undefined && place.slices !== undefined)
+    throw new DataError("column points with z0 and z1; expected a box, or points with a slice");
+  return {
+    ...{ ...whose, ...place, ...drawn },
+    ...(label !== undefined && label !== "" && { label }),
+  };
+}
+
+/** The box and the points of a row. @throws DataError when there is neither. */
+export function drawnIn(fields: Fields): Pick<ManifestRow, "box" | "points"> {
   const points = pointsOf(fields["points"]);
   const boxed = points === undefined || COORDINATES.some((column) => isGiven(fields[column]));
   const [x0, y0, x1, y1] = COORDINATES.map((column) => (boxed ? toNumber(fields, column) : 0));
@@ -85,15 +97,7 @@ function toRow(fields: Fields): Omit<ManifestRow, "row"> {
   } catch (error) {
     throw new DataError(messageOf(error));
   }
-  const place = placeOf(fields);
-  if (points !== undefined && place.slices !== undefined)
-    throw new DataError("column points with z0 and z1; expected a box, or points with a slice");
-  return {
-    ...{ ...whose, ...place },
-    ...(box && { box }),
-    ...(points && { points }),
-    ...(label !== undefined && label !== "" && { label }),
-  };
+  return { ...(box && { box }), ...(points && { points }) };
 }
 
 /** Of which image, case and object a row is. */

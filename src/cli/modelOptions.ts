@@ -8,11 +8,9 @@ import { wholeNumber } from "./synthesize.js";
 // Named here too, so that help is shown without loading TensorFlow.js.
 const BACKENDS = ["auto", "tensorflow", "webgpu", "wasm", "cpu"] satisfies (BackendName | "auto")[];
 
-export const checkpointOption = () =>
-  new Option(
-    "--checkpoint <weights>",
-    "a .pth or .safetensors file, a name of medsam download, or hf:OWNER/REPOSITORY (default: the small ones in the package)",
-  );
+export const checkpointOption = (
+  what = "a .pth or .safetensors file, a name of medsam download, or hf:OWNER/REPOSITORY (default: the small ones in the package)",
+) => new Option("--checkpoint <weights>", what);
 
 export const imageSizeOption = () =>
   wholeNumber(

@@ -102,6 +102,12 @@ export function parseSlice(text: string): number {
   return Number(text);
 }
 
+/** For an option `--frame k` of a video. */
+export function parseFrame(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("Expected the number of a frame, counted from 0.");
+  return Number(text);
+}
+
 /** For an option `--crop factor`. */
 export function parseCrop(text: string): number {
   const factor = Number(text);

@@ -148,6 +148,6 @@ function nameOf(path: string): string {
 }
 
 /** A file name as a POSIX shell takes it. */
-function quoted(name: string): string {
+export function quoted(name: string): string {
   return /^[\w./+=@%,-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
 }

@@ -232,7 +232,8 @@ function assertNames(jobs: readonly CaseJob[]): void {
   }
 }
 
-function readText(path: string): string {
+/** @throws Error naming the file. */
+export function readText(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {

@@ -10,6 +10,7 @@ const KEPT = 64e6;
 
 /** Frames of 8 bits, as trackers take them (`Frames`). */
 export interface EightBitFrames extends Pick<Video, "name" | "count" | "width" | "height" | "pixelSize"> {
+  readonly unit: "frame";
   read(frame: number): Promise<PixelImage & { readonly data: Uint8Array }>;
 }
 
@@ -47,7 +48,14 @@ export async function eightBitVideo(
       : intensityPreset(intensity);
   const scale = preset.fit(values);
   const frames: EightBitFrames = {
-    ...{ name, count, width, height, read: kept((frame) => eightBit(video, frame, scale), KEPT) },
+    ...{
+      name,
+      unit: "frame",
+      count,
+      width,
+      height,
+      read: kept((frame) => eightBit(video, frame, scale), KEPT),
+    },
     ...(pixelSize && { pixelSize }),
   };
   return { frames, intensity: preset.name };

@@ -36,7 +36,7 @@ export class ScratchFile {
     const bytes = new Uint8Array(length);
     for (let done = 0; done < length;) {
       const { bytesRead } = await told(() => this.file.read(bytes, done, length - done, start + done));
-      if (bytesRead === 0) throw new VideoError("the temporary file with the frames was cut off");
+      if (bytesRead === 0) throw new VideoError("a temporary file was cut off");
       done += bytesRead;
     }
     return bytes;
@@ -53,7 +53,7 @@ async function told<T>(access: () => Promise<T>): Promise<T> {
     return await access();
   } catch (error) {
     throw new VideoError(
-      `${tmpdir()}: cannot hold the video's frames (${error instanceof Error ? error.message : String(error)}); ` +
+      `${tmpdir()}: cannot hold what is kept of the video (${error instanceof Error ? error.message : String(error)}); ` +
         "set TMPDIR (on Windows TEMP) to a folder with more room",
       { cause: error },
     );

@@ -7,6 +7,8 @@ import { PromptError } from "../types.js";
 export interface Frames {
   /** What messages call it. */
   readonly name: string;
+  /** What messages call one of the images; default "slice". */
+  readonly unit?: "slice" | "frame";
   readonly count: number;
   readonly width: number;
   readonly height: number;

@@ -33,24 +33,24 @@ export function boxPrompts(
  * @throws PromptError naming the object, the slice and what is wrong there.
  */
 export function checkObjects(frames: Frames, objects: readonly VolumeObject[]): VolumeObject[] {
-  const { name, count } = frames;
+  const { name, count, unit = "slice" } = frames;
   if (objects.length === 0) throw new PromptError(`${name}: no object to segment; give a prompt`);
   return objects.map((object) => {
     const { label, prompts, within: [first, last] = [0, count - 1] } = object;
     const fail = (what: string) => new PromptError(`${name}: object ${label} ${what}`);
     if (!Number.isInteger(label) || label < 1 || label > 65535)
       throw fail("is no label; expected 1 to 65535");
-    if (prompts.size === 0) throw fail("has no prompt; give one in one slice at least");
+    if (prompts.size === 0) throw fail(`has no prompt; give one in one ${unit} at least`);
     if (!(first >= 0 && first <= last && last < count))
-      throw fail(`may reach slices ${first} to ${last}; the volume has 0 to ${count - 1}`);
+      throw fail(`may reach ${unit}s ${first} to ${last}; there are 0 to ${count - 1}`);
     const checked = [...prompts].map(([slice, prompt]): [number, SlicePrompt] => {
       if (!Number.isInteger(slice) || slice < first || slice > last)
-        throw fail(`is prompted in slice ${slice}; expected one of ${first} to ${last}`);
+        throw fail(`is prompted in ${unit} ${slice}; expected one of ${first} to ${last}`);
       try {
         return [slice, checkSlicePrompt(prompt, frames)];
       } catch (error) {
         if (!(error instanceof PromptError)) throw error;
-        throw fail(`in slice ${slice}: ${error.message}`);
+        throw fail(`in ${unit} ${slice}: ${error.message}`);
       }
     });
     return { ...object, prompts: new Map(checked) };
@@ -74,7 +74,9 @@ export function boxWarnings(frames: Frames, objects: readonly VolumeObject[]): s
   return objects.flatMap(({ label, prompts }) =>
     [...prompts].flatMap(([slice, prompt]) => {
       const warning = boxWarning(prompt, frames);
-      return warning === undefined ? [] : [`${frames.name}: object ${label}, slice ${slice}: ${warning}`];
+      return warning === undefined
+        ? []
+        : [`${frames.name}: object ${label}, ${frames.unit ?? "slice"} ${slice}: ${warning}`];
     }),
   );
 }
