@@ -3,6 +3,7 @@
 // Prediction
 export { SamPredictor, type PredictorOptions } from "./predictor/samPredictor.js";
 export { MemoryEmbeddingCache, type EmbeddingCache } from "./predictor/embeddingCache.js";
+export { boxWarning } from "./predictor/checkPrompt.js";
 export type { EncodedImage } from "./predictor/encodedImage.js";
 export type { LongCall } from "./predictor/longCall.js";
 export * from "./predictor/types.js";
@@ -69,6 +70,7 @@ export { volumeFrames, type Frames } from "./predictor/volume/frames.js";
 export type { TrackedMask, Tracker } from "./predictor/volume/tracker.js";
 export {
   boxPrompts,
+  boxWarnings,
   checkObjects,
   type SlicePrompt,
   type VolumeObject,

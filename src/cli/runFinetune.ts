@@ -58,7 +58,7 @@ export interface FinetuneOptions {
 const STEPS = 300;
 /** Bytes of embeddings that a run keeps on disk: about two thousand of ViT-B's. */
 const EMBEDDINGS = 8e9;
-/** Problems that are named one by one. */
+/** Problems and warnings that are named one by one. */
 const NAMED = 5;
 
 /** Trains, and says how it went. */
@@ -134,7 +134,7 @@ async function openedData(path: string, options: FinetuneOptions, signal: AbortS
       ...(intensity !== undefined && { intensity }),
       onProgress: (done) => progress.update(done),
     });
-    const { problems, train, validation } = data;
+    const { problems, warnings, train, validation } = data;
     progress.stop();
     console.error(
       `medsam: ${path}: ${thousands(train.length)} images to train on, ${thousands(validation.length)} to validate with`,
@@ -144,6 +144,9 @@ async function openedData(path: string, options: FinetuneOptions, signal: AbortS
       for (const { reason } of problems.slice(0, NAMED)) console.error(`medsam:   ${reason}`);
       if (problems.length > NAMED) console.error(`medsam:   and ${thousands(problems.length - NAMED)} more`);
     }
+    for (const warning of warnings.slice(0, NAMED)) console.error(`medsam: ${warning}`);
+    if (warnings.length > NAMED)
+      console.error(`medsam: and ${thousands(warnings.length - NAMED)} more such warnings`);
     return data;
   } finally {
     progress.stop();

@@ -39,10 +39,15 @@ export function checkPrompt(prompt: Prompt, bounds: PromptBounds): Prompt {
   return box === undefined ? prompt : { ...prompt, box: cutBox(box, bounds) };
 }
 
-/** What to say of a box that sticks out of the image by a pixel or more; less is rounding, and not worth a word. */
+/**
+ * What to say of a box that sticks out of the image by a pixel or more; less is rounding, and not worth a word.
+ *
+ * @param bounds size of the image in pixels.
+ * @returns undefined where there is nothing to say.
+ */
 export function boxWarning(
   { box }: Prompt,
-  bounds: Pick<PromptBounds, "width" | "height">,
+  bounds: { readonly width: number; readonly height: number },
 ): string | undefined {
   if (box === undefined) return undefined;
   const cut = cutBox(box, bounds);

@@ -105,6 +105,10 @@ describe.skipIf(!PAGE_CAN_RUN)("prompts", () => {
     await maskArrives(other);
     const again = (await decodeImage(await save(other, "save-mask"), "mask")).data;
     expect(again).toEqual(mask);
+    expect(await other.locator("#prompt-warning").isVisible()).toBe(false);
+    const buffer = Buffer.from(json.toString().replace(/"box":\s*\[\s*\d+/, '"box": [-30'));
+    await other.locator("#file").setInputFiles({ name: "b.json", mimeType: "application/json", buffer });
+    await expect.poll(() => other.locator("#prompt-warning").textContent()).toMatch(/^box \[-30,.* lies partly outside the image/); // prettier-ignore
     await context.close();
   });
 

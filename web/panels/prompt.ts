@@ -1,3 +1,4 @@
+import { boxWarning } from "../../src/predictor/checkPrompt.js";
 import { byId, make } from "../dom.js";
 import type { Candidate, Predictions } from "../predictions.js";
 import { edit, givesSeveral, sessionOf, type App, type AppState } from "../state/app.js";
@@ -27,6 +28,9 @@ export function promptPanel(app: App, predictions: Predictions): void {
     byId("score").textContent = candidate
       ? describe(candidate, prompt.query, state)
       : "Waiting for the model…";
+    const warning = state.image && boxWarning(prompt.query, state.image);
+    byId("prompt-warning").hidden = warning === undefined;
+    byId("prompt-warning").textContent = warning ?? "";
     const offered = givesSeveral(state);
     byId("several").hidden = !offered;
     showCandidates(app, prompt.query.multimask && offered ? candidate : undefined);

@@ -17,6 +17,12 @@ export interface CaseFile {
   readonly slice?: number;
 }
 
+/** What is in a file, and what its readers have to say of it. */
+export interface Examined {
+  readonly cases: readonly CaseFile[];
+  readonly warnings: readonly string[];
+}
+
 /** What is there to test is left alone. */
 export type Split = "train" | "validation" | "test";
 

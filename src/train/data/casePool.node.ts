@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { hashOf } from "../../weights/initial.js";
 import type { TrainingCase } from "../cases.js";
-import { DataError, type CaseFile } from "./caseFile.js";
+import { DataError, type CaseFile, type Examined } from "./caseFile.js";
 import { isVolume, type CaseReader, type ReadOptions } from "./caseReader.node.js";
 import type { CaseAnswer, CaseJob } from "./caseWorker.node.js";
 
@@ -9,7 +9,7 @@ import type { CaseAnswer, CaseJob } from "./caseWorker.node.js";
 export type CaseSource = Pick<CaseReader, "examine" | "read">;
 
 interface Waiting {
-  readonly resolve: (value: CaseFile[] | TrainingCase) => void;
+  readonly resolve: (value: Examined | TrainingCase) => void;
   readonly reject: (reason: Error) => void;
 }
 
@@ -25,8 +25,8 @@ export class CasePool implements CaseSource {
   }
 
   /** As `CaseReader.examine`. */
-  examine(file: CaseFile): Promise<CaseFile[]> {
-    return this.workerFor(file).ask("examine", file) as Promise<CaseFile[]>;
+  examine(file: CaseFile): Promise<Examined> {
+    return this.workerFor(file).ask("examine", file) as Promise<Examined>;
   }
 
   /** As `CaseReader.read`. */
@@ -67,7 +67,7 @@ class PoolWorker {
     return this.waiting.size;
   }
 
-  ask(what: CaseJob["what"], file: CaseFile): Promise<CaseFile[] | TrainingCase> {
+  ask(what: CaseJob["what"], file: CaseFile): Promise<Examined | TrainingCase> {
     return new Promise((resolve, reject) => {
       if (this.failure !== undefined) return reject(this.failure);
       const number = this.asked++;

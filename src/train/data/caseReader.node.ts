@@ -4,7 +4,7 @@ import { FULL_RANGE, intensityPreset, scaleIntensity } from "../../image/intensi
 import type { LabelImage, PixelImage } from "../../image/pixels.js";
 import { volumeSlice } from "../../volume/values.js";
 import type { TrainingCase } from "../cases.js";
-import { DataError, type CaseFile } from "./caseFile.js";
+import { DataError, type CaseFile, type Examined } from "./caseFile.js";
 import { npyImage, npyLabels } from "./npyCase.js";
 import { findObjects, objectsOf, type ObjectRule } from "./objects.js";
 import { labelSlice, readLabelledVolume, type LabelledVolume } from "./volumeCase.node.js";
@@ -29,13 +29,14 @@ export class CaseReader {
   /**
    * Reads all of a file to see that it can be used.
    *
-   * @returns the cases in it: itself, or the slices of a volume that have an object.
+   * @returns the cases in it: itself, or the slices of a volume that have an object; and its warnings.
    * @throws DataError, VolumeError or ImageError when it cannot be used.
    */
-  async examine(file: CaseFile): Promise<CaseFile[]> {
+  async examine(file: CaseFile): Promise<Examined> {
     if (!isVolume(file)) {
-      await this.read(file);
-      return [file];
+      const { image, labels } = await this.readPicture(file);
+      this.caseOf(file, image, labels);
+      return { cases: [file], warnings: [...(image.warnings ?? []), ...(labels.warnings ?? [])] };
     }
     const volume = await this.open(file);
     const slices = Array.from({ length: volume.labels.size[2] }, (_, slice) => slice).filter(
@@ -43,12 +44,19 @@ export class CaseReader {
     );
     if (slices.length === 0)
       throw new DataError(`${file.labels}: is empty: none of its slices has an object`);
-    return slices.map((slice) => ({ ...file, id: `${file.id} slice ${slice}`, slice }));
+    return {
+      cases: slices.map((slice) => ({ ...file, id: `${file.id} slice ${slice}`, slice })),
+      warnings: [...volume.volume.warnings, ...(volume.labels.warnings ?? [])],
+    };
   }
 
   /** @throws DataError, VolumeError or ImageError when it cannot be used. */
   async read(file: CaseFile): Promise<TrainingCase> {
     const { image, labels } = isVolume(file) ? await this.readSlice(file) : await this.readPicture(file);
+    return this.caseOf(file, image, labels);
+  }
+
+  private caseOf(file: CaseFile, image: PixelImage, labels: LabelImage): TrainingCase {
     if (image.width !== labels.width || image.height !== labels.height)
       throw new DataError(
         `${file.labels}: is ${labels.width} x ${labels.height}; expected ${image.width} x ${image.height}, the ` +

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { TrainingCase } from "../cases.js";
-import { isAboutFile, type CaseFile } from "./caseFile.js";
+import { isAboutFile, type CaseFile, type Examined } from "./caseFile.js";
 import { CaseReader, type ReadOptions } from "./caseReader.node.js";
 
 /** What a worker is asked. */
@@ -13,7 +13,7 @@ export interface CaseJob {
 /** What it answers: the cases or the case asked for, or why there are none. */
 export interface CaseAnswer {
   readonly number: number;
-  readonly value?: CaseFile[] | TrainingCase;
+  readonly value?: Examined | TrainingCase;
   readonly error?: string;
 }
 

@@ -2,7 +2,14 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { intensityPreset } from "../../image/intensity.js";
 import type { TrainingCase, TrainingData } from "../cases.js";
-import { DataError, isAboutFile, type CaseFile, type FoundCases, type Problem } from "./caseFile.js";
+import {
+  DataError,
+  isAboutFile,
+  type CaseFile,
+  type Examined,
+  type FoundCases,
+  type Problem,
+} from "./caseFile.js";
 import { CasePool, type CaseSource } from "./casePool.node.js";
 import { CaseReader } from "./caseReader.node.js";
 import { findCases } from "./findCases.node.js";
@@ -38,6 +45,8 @@ export interface OpenedData {
   readonly validation: TrainingData;
   /** What was left out, and why. */
   readonly problems: readonly Problem[];
+  /** What readers say of files that are used, such as one of several pages. */
+  readonly warnings: readonly string[];
   /** Ends the reading threads. */
   close(): Promise<void>;
 }
@@ -69,6 +78,7 @@ export async function openData(path: string, options: DataOptions = {}): Promise
       train: await dataOf(sides.train, source, readOptions),
       validation: await dataOf(sides.validation, source, readOptions),
       problems: [...own.problems, ...(other?.problems ?? [])],
+      warnings: [...own.warnings, ...(other?.warnings ?? [])],
       close,
     };
   } catch (error) {
@@ -121,8 +131,8 @@ async function surveyed(
   name: string,
   source: CaseSource,
   { strict = false, signal, onProgress }: DataOptions,
-): Promise<FoundCases> {
-  const results: (readonly CaseFile[] | Problem)[] = [];
+): Promise<FoundCases & Pick<OpenedData, "warnings">> {
+  const results: (Examined | Problem)[] = [];
   const unpaired = found.problems.map(({ id, reason }) => ({ id, reason: `${id}: ${reason}` }));
   if (strict && unpaired.length > 0) throw stopped(unpaired[0]);
   let next = 0;
@@ -146,12 +156,13 @@ async function surveyed(
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   const problems = [...unpaired, ...results.filter((result): result is Problem => "reason" in result)];
-  const cases = results.flatMap((result) => ("reason" in result ? [] : result));
+  const used = results.filter((result): result is Examined => "cases" in result);
+  const cases = used.flatMap((result) => result.cases);
   if (cases.length === 0)
     throw new DataError(
       `${name}: none of its ${problems.length} files can be used for training; the first: ${problems[0].reason}`,
     );
-  return { cases, problems };
+  return { cases, problems, warnings: used.flatMap((result) => result.warnings) };
 }
 
 function stopped({ reason }: Problem): DataError {
