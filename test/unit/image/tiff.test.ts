@@ -3,6 +3,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeImage, decodeLabels } from "../../../src/image/decode.js";
+import { FULL_RANGE, scaleIntensity } from "../../../src/image/intensity.js";
 import { fileWorks } from "../../fileWorks.js";
 import { dataFolder, sha256 } from "./fixtures.js";
 import { makeTiff, type TiffPage } from "./makeTiff.js";
@@ -198,6 +199,50 @@ fileWorks(
       expect((await decodeImage(makeTiff([grey({ bits })], { littleEndian: false }), "a")).data).toEqual(
         Uint16Array.from(grey({ bits }).values),
       );
+  },
+);
+
+fileWorks(
+  {
+    format: "TIFF",
+    from: "tifffile, GDAL, microscopes",
+    habit: "BigTIFF, in either order of bytes",
+    result: "read as any other TIFF, as long as one image fits into memory",
+  },
+  async () => {
+    for (const littleEndian of [true, false]) {
+      const page = grey({ bits: 16, values: ramp(15, 40_000) });
+      const { data } = await decodeImage(makeTiff([page], { littleEndian, big: true }), "a");
+      expect(data).toEqual(Uint16Array.from(page.values));
+    }
+  },
+);
+
+fileWorks(
+  {
+    format: "TIFF",
+    from: "tifffile, Fiji, quantitative MR and PET",
+    habit: "float samples with NaN or infinity where nothing was measured",
+    result:
+      "read with a warning; what is not finite counts as not measured and is shown as 0. Labels are refused",
+  },
+  async () => {
+    const values = [0, 1, 2, NaN, 4, Infinity, -Infinity, ...ramp(8, 9)];
+    for (const bits of [32, 64]) {
+      const bytes = makeTiff([grey({ bits, kind: "float", values })]);
+      const image = await decodeImage(bytes, "a.tif");
+      expect(image.data).toEqual(Float32Array.from(values, (v) => (Number.isFinite(v) ? v : NaN)));
+      expect(image.warnings).toEqual([
+        "a.tif: 3 of 15 values are not finite numbers; they count as not measured",
+      ]);
+      const shown = scaleIntensity(image, FULL_RANGE).data;
+      expect([shown[3], shown[5], shown[6]]).toEqual([0, 0, 0]);
+      await expect(decodeLabels(bytes, "a.tif")).rejects.toThrow(
+        "a.tif: has the label NaN; expected integers",
+      );
+    }
+    const empty = makeTiff([grey({ bits: 32, kind: "float", values: Array<number>(15).fill(NaN) })]);
+    await expect(decodeImage(empty, "e.tif")).rejects.toThrow("e.tif: has no value that is a finite number");
   },
 );
 
