@@ -3,27 +3,22 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { useBackend } from "../../src/backend/useBackend.node.js";
 import { FORWARD } from "./backends.js";
 import { expectParity } from "./check.js";
-import { Sam2VideoPredictor } from "../../src/predictor/videoPredictor.js";
 import type { TracedTensor } from "../../src/inspect/trace.js";
 import { fixtureNames, readFixture } from "./fixture.js";
 import { Sam2ImagePredictor } from "../../src/predictor/sam2ImagePredictor.js";
-import {
-  forwardFrame,
-  loadSam2,
-  logitsOf,
-  mapsOf,
-  oracleVideo,
-  sam2Limit,
-  videoStep,
-  type ImagePrompt,
-  type VideoStep,
-} from "./sam2Cases.js";
+import { forwardFrame, forwardVideo, loadSam2, mapsOf, sam2Limit, type ImagePrompt } from "./sam2Cases.js";
 
 // The others take minutes: for CI with --full, where MEDSAM_TEST_SLOW is set.
 const isAsked = process.env["MEDSAM_TEST_SLOW"] === "1";
 
 // WebGPU drawn by the processor compiles for a minute before it computes.
 const TIMEOUT = 600_000;
+
+/** What is computed, with the row of the table before each name. */
+function named(row: string, values: ReadonlyMap<string, TracedTensor>): Map<string, TracedTensor> {
+  const found = [...values].filter(([name]) => !name.startsWith("input."));
+  return new Map(found.map(([name, value]) => [`${row}/${name}`, value]));
+}
 
 describe.each(FORWARD)("a small SAM 2.1 equals PyTorch's on %s", (backend) => {
   beforeAll(() => useBackend(backend));
@@ -34,8 +29,7 @@ describe.each(FORWARD)("a small SAM 2.1 equals PyTorch's on %s", (backend) => {
     const before = tf.memory().numTensors;
     const got = await forwardFrame(model, fixture);
     expect(tf.memory().numTensors).toBe(before);
-    const expected = new Map([...fixture.tensors].filter(([name]) => !name.startsWith("input.")));
-    expectParity(`sam2-${backend}`, got, expected, sam2Limit);
+    expectParity(`sam2-${backend}`, named("frame", got), named("frame", fixture.tensors), sam2Limit);
     model.dispose();
     expect(tf.memory().numTensors).toBe(0);
   });
@@ -48,33 +42,11 @@ describe.each(FORWARD)("a small SAM 2.1 equals PyTorch's on %s", (backend) => {
     { timeout: TIMEOUT },
     async (name) => {
       const fixture = readFixture(`sam2-video-${name}`);
-      const {
-        frames: count,
-        width,
-        height,
-        steps,
-      } = fixture.case as {
-        frames: number;
-        width: number;
-        height: number;
-        steps: VideoStep[];
-      };
-      const model = loadSam2(fixture);
-      const { preset, frames } = oracleVideo({ width, height }, count, model.config.imageSize);
-      const options = { preset, fillHoleArea: 0, returnLogits: true };
-      const predictor = new Sam2VideoPredictor(model, options);
-      const state = predictor.initState(frames);
-      const got = new Map<string, TracedTensor>();
-      for (const [index, step] of steps.entries())
-        for (const masks of await videoStep(predictor, state, step))
-          got.set(`${index}.${masks.frame}`, logitsOf(masks));
-      expect([...got.keys()].sort()).toEqual([...fixture.tensors.keys()].sort());
-      const prefixed = <T>(values: ReadonlyMap<string, T>) =>
-        new Map([...values].map(([path, value]) => [`${name}/${path}`, value]));
-      expectParity(`sam2-${backend}`, prefixed(got), prefixed(fixture.tensors), () => "logits");
-      await predictor.dispose();
-      model.dispose();
+      const got = await forwardVideo(fixture);
       expect(tf.memory().numTensors).toBe(0);
+      expect([...got.keys()].sort()).toEqual([...fixture.tensors.keys()].sort());
+      const row = `video-${name}`;
+      expectParity(`sam2-${backend}`, named(row, got), named(row, fixture.tensors), () => "logits");
     },
   );
 
@@ -106,10 +78,7 @@ describe.each(FORWARD)("a small SAM 2.1 equals PyTorch's on %s", (backend) => {
       const scores = Float32Array.from(result.scores);
       got.set(`${name}.iou_predictions`, { shape: [scores.length], values: scores });
     }
-    const expected = new Map([...tensors].filter(([name]) => !name.startsWith("input.")));
-    const prefixed = <T>(values: ReadonlyMap<string, T>) =>
-      new Map([...values].map(([path, value]) => [`image/${path}`, value]));
-    expectParity(`sam2-${backend}`, prefixed(got), prefixed(expected), () => "logits");
+    expectParity(`sam2-${backend}`, named("image", got), named("image", tensors), () => "logits");
     await predictor.dispose();
     model.dispose();
     expect(tf.memory().numTensors).toBe(0);

@@ -8,7 +8,7 @@ import {
   forwardSamHeads,
   type FrameMemory,
 } from "../../src/model/sam2/tracking.js";
-import type { VideoFrameMasks, Sam2VideoPredictor } from "../../src/predictor/videoPredictor.js";
+import { Sam2VideoPredictor, type VideoFrameMasks } from "../../src/predictor/videoPredictor.js";
 import { MEDSAM2_INFER_3D_CT } from "../../src/predictor/presetTable.js";
 import type { Preset } from "../../src/predictor/presets.js";
 import type { Box, LogitMap, Point } from "../../src/predictor/types.js";
@@ -110,6 +110,14 @@ export function oracleVideo(
   return { preset, frames };
 }
 
+/** A conversation with the video predictor. */
+export interface VideoCase {
+  readonly frames: number;
+  readonly width: number;
+  readonly height: number;
+  readonly steps: readonly VideoStep[];
+}
+
 /** A step of the fixtures' conversations with the video predictor. */
 export interface VideoStep {
   readonly do: "points" | "mask" | "clear" | "remove" | "reset" | "propagate";
@@ -161,6 +169,22 @@ export async function videoStep(
       return frames;
     }
   }
+}
+
+/** All that a fixture's conversation gives: logits by step and frame. Frees what it made. */
+export async function forwardVideo(fixture: Fixture): Promise<Map<string, TracedTensor>> {
+  const { frames: count, width, height, steps } = fixture.case as unknown as VideoCase;
+  const model = loadSam2(fixture);
+  const { preset, frames } = oracleVideo({ width, height }, count, model.config.imageSize);
+  const predictor = new Sam2VideoPredictor(model, { preset, fillHoleArea: 0, returnLogits: true });
+  const state = predictor.initState(frames);
+  const got = new Map<string, TracedTensor>();
+  for (const [index, step] of steps.entries())
+    for (const masks of await videoStep(predictor, state, step))
+      got.set(`${index}.${masks.frame}`, logitsOf(masks));
+  await predictor.dispose();
+  model.dispose();
+  return got;
 }
 
 /** A prompt of the fixture of single images, with upstream's names. */

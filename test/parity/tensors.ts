@@ -58,3 +58,13 @@ export function fixtureLoss(outputs: ReadonlyMap<string, { value: tf.Tensor; isM
   });
   return tf.addN(sums);
 }
+
+/** Mean, mean magnitude, and the values at some places. */
+export function summaryOf(values: ArrayLike<number>, samples: readonly number[]): number[] {
+  let [sum, absolute] = [0, 0];
+  for (let n = 0; n < values.length; n++) {
+    sum += values[n];
+    absolute += Math.abs(values[n]);
+  }
+  return [sum / values.length, absolute / values.length, ...samples.map((index) => values[index])];
+}

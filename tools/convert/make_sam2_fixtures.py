@@ -115,8 +115,8 @@ VIDEOS: dict[str, tuple[float, list[Step]]] = {
 }
 
 
-def square_mask(step: Step) -> torch.Tensor:
-    mask = torch.zeros(HEIGHT, WIDTH, dtype=torch.bool)
+def square_mask(step: Step, height: int, width: int) -> torch.Tensor:
+    mask = torch.zeros(height, width, dtype=torch.bool)
     mask[slice(*step["rows"]), slice(*step["columns"])] = True
     return mask
 
@@ -131,7 +131,8 @@ def run(model: torch.nn.Module, state: dict[str, Any], step: Step) -> dict[int, 
         )
         return {frame: logits}
     if step["do"] == "mask":
-        frame, _, logits = model.add_new_mask(state, **place, mask=square_mask(step))
+        mask = square_mask(step, state["video_height"], state["video_width"])
+        frame, _, logits = model.add_new_mask(state, **place, mask=mask)
         return {frame: logits}
     if step["do"] == "clear":
         frame, _, logits = model.clear_all_prompts_in_frame(state, **place)

@@ -50,6 +50,11 @@ export function seededMedSam2(): string {
   return cached("medsam2.pt", (path) => python("sam2_model.py", "--seeded-weights", path));
 }
 
+/** What it computes in PyTorch on eight frames: all modules of one of them, and the masks of a conversation. */
+export function medSam2Video(): string {
+  return cached("medsam2-video.safetensors", (path) => python("sam2_video.py", "--out", path));
+}
+
 /** What PyTorch computes with ViT-B on the demo image, all modules. */
 export function vitBReference(): string {
   const checkpoint = seededVitB();
