@@ -30,6 +30,9 @@ function commandsWith(line: string): { line: string; printed: string }[] {
   });
 }
 
+/** The package into an empty folder, its examples beside it, and the sample segmented. */
+const START = commandsWith("npm init -y");
+
 describe.skipIf(!wanted)("the packed package, installed in an empty folder as the pages say", () => {
   const parent = mkdtempSync(join(tmpdir(), "medsam-install-"));
   const folder = join(parent, "project");
@@ -44,9 +47,7 @@ describe.skipIf(!wanted)("the packed package, installed in an empty folder as th
     mkdirSync(join(parent, "medsam-tfjs"));
     mkdirSync(folder);
     execFileSync("npm", ["pack", "--silent", "--pack-destination", join(parent, "medsam-tfjs")], { cwd: ROOT }); // prettier-ignore
-    const [init, install] = commandsWith("npm init -y");
-    run(init.line);
-    run(install.line);
+    for (const { line } of START.slice(0, -1)) run(line);
   }, 600_000);
   afterAll(() => rmSync(parent, { recursive: true, force: true }));
 
@@ -66,7 +67,7 @@ describe.skipIf(!wanted)("the packed package, installed in an empty folder as th
   });
 
   test("npx medsam segments", () => {
-    for (const { line } of commandsWith("npm init -y").slice(2)) run(line);
+    run(START[START.length - 1].line);
     expect(readdirSync(join(folder, "out")).sort()).toEqual([
       "sample.json",
       "sample_labels.png",
@@ -85,8 +86,6 @@ describe.skipIf(!wanted)("the packed package, installed in an empty folder as th
   test("TypeScript of one's own, under the settings of a fresh project, trains a new attention", () => {
     const [program] = blocksOf("ts example").filter(({ code }) => code.includes("class TemperedAttention"));
     writeFileSync(join(folder, "program.ts"), program.code);
-    const [{ line: copy }] = commandsWith("cp -r node_modules/medsam-tfjs/examples .");
-    run(copy);
     const setUp = commandsWith("npx tsc --init").map(({ line }) => line);
     const start = setUp.pop() ?? "";
     for (const line of setUp) run(line);
