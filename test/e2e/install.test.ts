@@ -77,6 +77,12 @@ describe.skipIf(!wanted)("the packed package, installed in an empty folder as th
     expect(readFileSync(join(folder, "out", "sample.json"), "utf8")).toContain('"embedded": true');
   });
 
+  test("packing leaves npx medsam in the clone as it was", () => {
+    expect(execSync("npx --no-install medsam --version", { cwd: ROOT, encoding: "utf8", env })).toMatch(
+      /^\d/,
+    );
+  });
+
   test("the program of the five minutes runs as it is", () => {
     const program = blocksOf("ts").find(({ where }) => where.startsWith("docs/five-minutes.md"))!;
     writeFileSync(join(folder, "segment.mjs"), program.code);
