@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { readLabelFile } from "../../src/image/decode.node.js";
 import { encodePng } from "../../src/image/encode.js";
 import { niftiLabelBytes } from "../../src/volume/niftiWrite.js";
+import { saveSafetensors } from "../../src/weights/safetensors.node.js";
 import { slice } from "../unit/volume/makeDicom.js";
 import { medsam, ROOT, SAMPLE } from "./medsam.js";
+import { medSam2 } from "./sam2Weights.js";
 
 /** Columns, rows and slices of the volumes, and the box that the pages draw around the object in slice 40. */
 const SIZE = [200, 360, 54] as const;
@@ -41,6 +43,7 @@ export async function readersFolder(): Promise<string> {
   for (const name of ["slice.png", "ct.png"]) cpSync(SAMPLE, put(name));
   for (const name of ["medsam_vit_b.pth", "medsam_tiny.pth"])
     cpSync(join(ROOT, "models", "medsam-tiny.safetensors"), put(name));
+  saveSafetensors(put("MedSAM2_latest.pt"), medSam2(5));
 
   const geometry = { size: SIZE, affine: [[0.8, 0, 0, 0], [0, 0.8, 0, 0], [0, 0, 3, 0]] } as const; // prettier-ignore
   const image = voxels(180, 200, 60);

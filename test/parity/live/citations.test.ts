@@ -1,31 +1,41 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { missing, PYTHON } from "./python.js";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
-const PACKAGE = "import importlib.util; print(importlib.util.find_spec('segment_anything').origin)";
 
-/** Lines of a file of the installed package `segment-anything`. */
-function upstream(file: string): string[] {
-  const init = execFileSync(PYTHON!, ["-c", PACKAGE], { encoding: "utf8" });
-  return readFileSync(join(dirname(init.trim()), file), "utf8").split("\n");
+/** Where an installed package has its files. */
+function folderOf(name: string): string {
+  const where = `import importlib.util; print(importlib.util.find_spec('${name}').origin)`;
+  return dirname(execFileSync(PYTHON!, ["-c", where], { encoding: "utf8" }).trim());
 }
+
+const linesOf = (path: string) => readFileSync(path, "utf8").split("\n");
 
 /** A class, a function, or what a name is assigned, at the start of a line. */
 const defines = (line: string | undefined, name: string) =>
   new RegExp(`^\\s*((class|def) ${name}\\b|(self\\.)?${name}\\b.*[=:])`).test(line ?? "");
 
+/** Pages, and the package and the folders of it in which the files that they cite are. */
+const CITING = [
+  ["the-model.md", "segment_anything", [".", "modeling"]],
+  ["the-medsam2-model.md", "sam2", ["modeling", "modeling/backbones", "modeling/sam"]],
+] as const;
+
 describe.skipIf(missing(false) !== undefined)("upstream's lines", () => {
-  it("are what docs/the-model.md says", () => {
-    const page = readFileSync(join(ROOT, "docs", "the-model.md"), "utf8");
-    const cited = [...page.matchAll(/`(\w+\.py):(\d+)`\s`([\w.]+)`/g)];
+  it.each(CITING)("are what docs/%s says", (name, source, folders) => {
+    const page = readFileSync(join(ROOT, "docs", name), "utf8");
+    const root = folderOf(source);
+    const cited = [...page.matchAll(/`([\w/]+\.py):(\d+)`\s`([\w.]+)`/g)];
     expect(cited.length).toBeGreaterThan(40);
-    for (const [text, file, line, name] of cited) {
-      const lines = upstream(file === "build_sam.py" ? file : `modeling/${file}`);
-      const [method, owner] = name.split(".").toReversed();
+    for (const [text, file, line, what] of cited) {
+      const path = folders.map((folder) => join(root, folder, file)).find((one) => existsSync(one));
+      expect(path, text).toBeDefined();
+      const lines = linesOf(path!);
+      const [method, owner] = what.split(".").toReversed();
       expect(defines(lines[Number(line) - 1], method), text).toBe(true);
       if (owner === undefined) continue;
       const before = lines.slice(0, Number(line)).findLast((above) => above.startsWith("class "));
@@ -33,18 +43,24 @@ describe.skipIf(missing(false) !== undefined)("upstream's lines", () => {
     }
   });
 
-  it("define what docstrings refer to", () => {
+  it.each([
+    ["segment_anything", 20],
+    ["sam2", 15],
+  ] as const)("of %s define what docstrings refer to", (source, least) => {
+    const root = folderOf(source);
     let count = 0;
     for (const path of readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" })) {
       if (!path.endsWith(".ts")) continue;
       const text = readFileSync(join(ROOT, "src", path), "utf8");
-      for (const [, file, names] of text.matchAll(/@see segment_anything\/(\S+\.py)((?:, `\S+`)+)/g))
+      for (const [, file, names] of text.matchAll(
+        new RegExp(`@see ${source}/(\\S+\\.py)((?:, \`\\S+\`)+)`, "g"),
+      ))
         for (const [, name] of names.matchAll(/`(\S+?)`/g)) {
-          const found = upstream(file).some((line) => defines(line, name.split(".").at(-1)!));
+          const found = linesOf(join(root, file)).some((line) => defines(line, name.split(".").at(-1)!));
           expect(found, `${path}: ${file}, ${name}`).toBe(true);
           count++;
         }
     }
-    expect(count).toBeGreaterThan(20);
+    expect(count).toBeGreaterThan(least);
   });
 });
