@@ -6,7 +6,6 @@ import { intensityPreset } from "../image/intensity.js";
 import type { ModelConfig } from "../model/config.js";
 import { familyOf } from "../model/families.js";
 import type { Preset } from "../predictor/presets.js";
-import { PUBLISHED } from "../weights/published.js";
 import { messageOf, UsageError } from "./errors.js";
 import { columns, thousands } from "./format.js";
 import { openModel } from "./openModel.js";
@@ -17,6 +16,7 @@ import { outputFiles } from "./segmentFiles.js";
 import { segmentImage, type SegmentResult } from "./segmentImage.js";
 import type { Collected, PromptOptions, SegmentJob } from "./segmentJobs.js";
 import { assertMultimask } from "./severalMasks.js";
+import { settingsText } from "./settingsText.js";
 import { skippedLine } from "./skipped.js";
 
 /** The options of `medsam segment`. */
@@ -90,7 +90,7 @@ export async function runSegment(
   for (const { image, error } of failed) console.error(`medsam: ${named(image, error)}`);
   const undone = jobs.length - results.length - failed.length;
   if (undone > 0) console.error(`medsam: stopped there, as --strict says; images not begun: ${undone}`);
-  if (!options.json && results.length > 0) printSettings(settings);
+  if (!options.json && results.length > 0) console.log(settingsText(settings));
   if (failed.length > 0 || skipped.length > 0) process.exitCode = 1;
 }
 
@@ -136,17 +136,6 @@ function printResult({ image, objects, files }: SegmentResult): void {
     [`  ${files.json}`, "numbers, and how to make it again"],
   ];
   console.log(columns(rows));
-}
-
-function printSettings({ checkpoint, preset, crop, backend }: RunSettings): void {
-  console.log(`Preset ${preset}, crop ${crop}, backend ${backend}, weights ${checkpoint.name}`);
-  const { name, megabytes } = PUBLISHED[0];
-  if (checkpoint.embedded)
-    console.log(
-      "These are the small weights in the package, trained on generated shapes: a demonstration. For MedSAM's own\n" +
-        `weights: --checkpoint ${name} (${megabytes} MB, fetched once)`,
-    );
-  console.log("Not for clinical use.");
 }
 
 /** An error message that begins with the image it is about. */

@@ -10,6 +10,7 @@ import { openModelWith } from "./openModel.js";
 import { Progress } from "./progress.js";
 import { assertMayOverwrite } from "./resultFiles.js";
 import { assertPreset } from "./runSegment.js";
+import { settingsText } from "./settingsText.js";
 import {
   openVideoCase,
   segmentVideoCase,
@@ -129,8 +130,5 @@ function print({ files, unfinishedFiles }: OpenedVideo, document: VideoDocument)
     [`  ${written.json}`, "numbers, and how to make it again"],
   ];
   console.log(columns(rows));
-  console.log(
-    `Preset ${provenance.preset}, intensity ${provenance.intensity}, backend ${provenance.backend}`,
-  );
-  console.log("Not for clinical use.");
+  console.log(settingsText(provenance));
 }

@@ -9,6 +9,7 @@ import { Progress } from "./progress.js";
 import { volumeCommand } from "./provenance.js";
 import { assertMayOverwrite } from "./resultFiles.js";
 import { assertPreset } from "./runSegment.js";
+import { settingsText } from "./settingsText.js";
 import {
   keepUnfinished,
   openVolumeCase,
@@ -72,7 +73,7 @@ export async function runSegmentVolume(
     );
     progress.stop();
     if (options.json) console.log(JSON.stringify({ ...document, files: written }, null, 2));
-    else print(document, written, checkpoint.embedded);
+    else print(document, written);
   } finally {
     progress.stop();
     await following?.dispose();
@@ -80,7 +81,7 @@ export async function runSegmentVolume(
   }
 }
 
-function print({ volume, objects, provenance }: VolumeDocument, files: VolumeFiles, embedded: boolean): void {
+function print({ volume, objects, provenance }: VolumeDocument, files: VolumeFiles): void {
   const { file, size, orientation } = volume;
   console.log(`${file}, ${size.join(" x ")} voxels${orientation === undefined ? "" : `, ${orientation}`}`);
   for (const { label, voxels, millilitres, slices: all } of objects) {
@@ -106,11 +107,5 @@ function print({ volume, objects, provenance }: VolumeDocument, files: VolumeFil
     [`  ${files.json}`, "numbers, and how to make it again"],
   ];
   console.log(columns(rows));
-  const { preset, intensity, backend } = provenance;
-  console.log(`Preset ${preset}, intensity ${intensity}, backend ${backend}`);
-  if (embedded)
-    console.log(
-      "These are the small weights in the package, a demonstration; --checkpoint takes MedSAM's own.",
-    );
-  console.log("Not for clinical use.");
+  console.log(settingsText(provenance));
 }

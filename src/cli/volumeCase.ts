@@ -105,7 +105,7 @@ export interface VolumeDocument {
   readonly files: Readonly<Record<string, string>>;
   /** Why the slices after those that are listed were not done. */
   readonly unfinished?: string;
-  readonly provenance: Pick<VolumeSettings, "preset" | "backend" | keyof Again> & {
+  readonly provenance: Pick<VolumeSettings, "checkpoint" | "preset" | "crop" | "backend" | keyof Again> & {
     readonly intensity: string;
   };
 }
