@@ -11,6 +11,7 @@ const KEPT = 64e6;
 /** Frames of 8 bits, as trackers take them (`Frames`). */
 export interface EightBitFrames extends Pick<Video, "name" | "count" | "width" | "height" | "pixelSize"> {
   readonly unit: "frame";
+  /** The frame, as one grey or three RGB bytes a pixel. @throws as `Video.read`. */
   read(frame: number): Promise<PixelImage & { readonly data: Uint8Array }>;
 }
 
