@@ -1,6 +1,6 @@
 // npm run regenerate: makes anew what depends on the embedded checkpoint, the golden values of the self-test and the
-// pictures of the README, of what is inside and of the page, the picture of the architecture, which depends on the
-// model's modules, and that of generated images. With nothing changed it changes nothing but the page's picture, which
+// pictures of the README, of what is inside and of the page, the pictures of the architectures, which depend on the
+// models' modules, and that of generated images. With nothing changed it changes nothing but the page's picture, which
 // depends on the browser's fonts; that needs Chromium, and is left as it is without.
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -17,6 +17,7 @@ function run(script, ...args) {
 run("make-golden.mjs");
 run("draw-readme.mjs");
 run("draw-architecture.mjs");
+run("draw-architecture-medsam2.mjs");
 run("draw-inside.mjs");
 run("draw-generated.mjs");
 if (existsSync(chromium)) {

@@ -31,9 +31,9 @@ test("the picture of generated images", async () => {
   expect(await readImageFile(made("draw-generated.mjs", "generated.png"))).toEqual(kept);
 });
 
-test("the picture of the architecture", () => {
-  const kept = readFileSync(join(ROOT, "docs", "images", "architecture.svg"), "utf8");
-  expect(readFileSync(made("draw-architecture.mjs", "architecture.svg"), "utf8")).toBe(kept);
+test.each(["architecture", "architecture-medsam2"])("the picture %s", (name) => {
+  const kept = readFileSync(join(ROOT, "docs", "images", `${name}.svg`), "utf8");
+  expect(readFileSync(made(`draw-${name}.mjs`, `${name}.svg`), "utf8")).toBe(kept);
 });
 
 test("the pictures of what is inside", { timeout: 300_000 }, async () => {
