@@ -4,13 +4,14 @@ import type { LabelledPoint } from "./prompts.js";
 import type { SegmentVolumeOptions } from "./runSegmentVolume.js";
 import type { SegmentJob, Target } from "./segmentJobs.js";
 import { PACKAGE_VERSION } from "./version.js";
+import type { VideoSettings } from "./videoCase.js";
 import type { VolumeSettings } from "./volumeCase.js";
 
 /** A command that makes a result again. No folder and nothing of a patient is in it. */
 export interface Again {
   readonly command: string;
   /** Where to run it: weights and other files that it names are to be there too. */
-  readonly folder: "the image's" | "the volume's" | "the table's";
+  readonly folder: "the image's" | "the volume's" | "the video's" | "the table's";
 }
 
 /** How masks came about, so that anyone can make them again. */
@@ -113,6 +114,29 @@ export function volumeCommand(
   return { command: command.join(" "), folder: "the volume's" };
 }
 
+export function videoCommand(path: string, settings: VideoSettings, intensity: string): Again {
+  const points = ({ point, label }: LabelledPoint) => [...point, label];
+  const command = [
+    `medsam segment-video ${quoted(nameOf(path))}`,
+    ...flags("frame", settings.frame),
+    ...flags("box", settings.box),
+    ...flags("point", settings.point?.map(points)),
+    ...flags(
+      "frame-box",
+      settings.frameBox?.map(([frame, box]) => [frame, ...box]),
+    ),
+    ...flags(
+      "frame-point",
+      settings.framePoint?.map(([frame, point]) => [frame, ...points(point)]),
+    ),
+    ...flags("mask", settings.mask && nameOf(settings.mask)),
+    ...flags("prompts", settings.prompts && nameOf(settings.prompts)),
+    ...flags("image-size", settings.imageSize),
+    ...settingFlags({ ...settings, intensity }),
+  ];
+  return { command: command.join(" "), folder: "the video's" };
+}
+
 function settingFlags(settings: Partial<RunSettings> & Pick<RunSettings, "checkpoint">): string[] {
   const { checkpoint, preset, intensity, crop, backend, multimask = false } = settings;
   return [
@@ -148,6 +172,6 @@ function nameOf(path: string): string {
 }
 
 /** A file name as a POSIX shell takes it. */
-export function quoted(name: string): string {
+function quoted(name: string): string {
   return /^[\w./+=@%,-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
 }

@@ -10,7 +10,7 @@ import type { Video } from "../video/video.js";
 import { dicomFilmSegHead } from "../volume/dicomSegWrite.js";
 import { VolumeError } from "../volume/volumeError.js";
 import { messageOf } from "./errors.js";
-import { quoted, type Provenance } from "./provenance.js";
+import { videoCommand, type Provenance } from "./provenance.js";
 import { TrackedMasks, type TrackedObject } from "./trackedMasks.js";
 import { PACKAGE_VERSION } from "./version.js";
 import { segOptions, videoFiles, videoName, writeVideoFiles, type VideoFiles } from "./videoFiles.js";
@@ -60,7 +60,7 @@ export interface VideoDocument {
   readonly unfinished?: string;
   readonly provenance: Pick<
     Provenance,
-    "package" | "version" | "checkpoint" | "preset" | "backend" | "command"
+    "package" | "version" | "checkpoint" | "preset" | "backend" | "command" | "folder"
   > & {
     readonly intensity: string;
     readonly imageSize: number;
@@ -195,34 +195,7 @@ function documentOf(
         imageSize,
         backend,
       },
-      command: commandOf(name, intensity, settings),
+      ...videoCommand(name, settings, intensity),
     },
   };
-}
-
-/** Run it in the video's folder, with the mask or the table beside it. */
-function commandOf(path: string, intensity: string, settings: VideoSettings): string {
-  const { box = [], point = [], frame, frameBox = [], framePoint = [], mask, prompts } = settings;
-  const { checkpoint, preset, imageSize, backend } = settings;
-  return [
-    "medsam segment-video",
-    quoted(basename(resolve(path))),
-    ...(frame === undefined ? [] : [`--frame ${frame}`]),
-    ...box.map((one) => `--box ${one.join(",")}`),
-    ...point.map(({ point: [x, y], label }) => `--point ${x},${y},${label}`),
-    ...frameBox.map(([k, one]) => `--frame-box ${k},${one.join(",")}`),
-    ...framePoint.map(
-      ([
-        k,
-        {
-          point: [x, y],
-          label,
-        },
-      ]) => `--frame-point ${k},${x},${y},${label}`,
-    ),
-    ...(mask === undefined ? [] : [`--mask ${quoted(basename(resolve(mask)))}`]),
-    ...(prompts === undefined ? [] : [`--prompts ${quoted(basename(prompts))}`]),
-    `--checkpoint ${quoted(checkpoint.name)} --image-size ${imageSize}`,
-    `--preset ${preset} --intensity ${intensity} --backend ${backend}`,
-  ].join(" ");
 }

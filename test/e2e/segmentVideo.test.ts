@@ -122,7 +122,7 @@ test("a DICOM film by clicks in two frames: a DICOM segmentation too", () => {
   expect(seg.toString("latin1", 128, 132)).toBe("DICM");
   const { provenance } = JSON.parse(readFileSync(join(folder, "film", "us.json"), "utf8")) as Document;
   expect(provenance.command).toContain(
-    "us.dcm --frame-box 1,18,16,46,44 --frame-point 3,60,30,0 --checkpoint",
+    "us.dcm --frame-box 1,18,16,46,44 --frame-point 3,60,30,0 --image-size 64",
   );
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { provenanceOf, volumeCommand } from "../../../src/cli/provenance.js";
+import { provenanceOf, videoCommand, volumeCommand } from "../../../src/cli/provenance.js";
 
 const settings = {
   checkpoint: { name: "fine tuned.pth", sha256: "ab", embedded: false },
@@ -90,5 +90,22 @@ test("of a volume: every prompt and setting", () => {
       "--slice-point 5,1,2,1 --box3d 1,2,3,4,5,6 --mask 'a b.nii' --every-slice --pieces --widen 3mm --jitter 5 --seed 0 " +
       "--plane axial --frame 0 --series 2 --margin 0.05 --format mha --intensity ct-lung --checkpoint 'fine tuned.pth' " +
       "--preset MedSAM_Inference --crop 0 --backend wasm",
+  );
+});
+
+test("of a video: its prompts, and files without folders", () => {
+  const { checkpoint, preset, backend } = settings;
+  const all = { checkpoint, preset, backend, imageSize: 512, out: "/home/someone/out" };
+  const [inside, outside] = ([1, 0] as const).map((label) => ({ point: [5, 6] as const, label }));
+  const drawn = { frame: 3, box: [[1, 2, 3, 4]], point: [inside], frameBox: [[7, [1, 2, 3, 4]]], framePoint: [[9, outside]] } as const; // prettier-ignore
+  const end =
+    "--image-size 512 --checkpoint 'fine tuned.pth' --preset MedSAM_Inference --intensity none --backend wasm";
+  expect(videoCommand("/patients/my clip/", { ...all, ...drawn }, "none")).toEqual({
+    command: `medsam segment-video 'my clip' --frame 3 --box 1,2,3,4 --point 5,6,1 --frame-box 7,1,2,3,4 --frame-point 9,5,6,0 ${end}`,
+    folder: "the video's",
+  });
+  const files = { mask: "/patients/drawn/", prompts: "/patients/-t.csv" };
+  expect(videoCommand("us.dcm", { ...all, ...files }, "none").command).toBe(
+    `medsam segment-video us.dcm --mask drawn --prompts ./-t.csv ${end}`,
   );
 });
