@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startHub, type Hub } from "../unit/weights/hubServer.js";
 import { ROOT } from "./medsam.js";
 import { goesOn, notice, openWithMask } from "./webGoesOn.js";
-import { PAGE_CAN_RUN, pageFixture, started } from "./webPage.js";
+import { PAGE_CAN_RUN, pageFixture, ready, started } from "./webPage.js";
 
 const EMBEDDED = readFileSync(join(ROOT, "models", "medsam-tiny.safetensors"));
 
@@ -43,7 +43,7 @@ describe.skipIf(!PAGE_CAN_RUN)("published weights in the page", () => {
     // Asked once more, the hub says that these are they.
     await row.getByRole("button").click();
     await expect.poll(() => hub.requests.length).toBeGreaterThan(1);
-    await page.locator("#activity-what", { hasText: "Encoding with wanglab/medsam-vit-base" }).waitFor();
+    await ready(page, "cpu");
     expect(hub.requests.filter((request) => request.includes("model.safetensors"))).toEqual([]);
     await page.context().close();
   });

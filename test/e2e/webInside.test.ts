@@ -159,19 +159,20 @@ describe.skipIf(!PAGE_CAN_RUN)("the panel 'Look inside'", () => {
     await page.locator("#inside summary").click();
     await page.locator(`[data-path="${BLOCK}"]`).click();
     await page.locator("#inside figcaption", { hasText: BLOCK }).waitFor();
-    await page.getByRole("button", { name: "Pick a place" }).click();
-    await page.mouse.click(...place(150, 240));
-    await page.locator(".heads label").nth(5).waitFor();
-    const lay = page.getByLabel("Lay it over the image");
     // Twice the box is columns 78 to 222 and rows 168 to 312.
     const pixel = async (x: number, y: number) => {
       const canvas = (await page.locator("#canvas").boundingBox())!;
       const [left, top] = place(x, y);
       return page.evaluate((at) => [...document.querySelector("canvas")!.getContext("2d")!.getImageData(...at, 1, 1).data], [left - canvas.x, top - canvas.y] as const); // prettier-ignore
     };
+    const plain = await pixel(90, 300);
+    await page.getByRole("button", { name: "Pick a place" }).click();
+    await page.mouse.click(...place(150, 240));
+    await page.locator(".heads label").nth(5).waitFor();
+    await expect.poll(() => pixel(90, 300)).not.toEqual(plain);
     const inside = await pixel(90, 300);
     const outside = await pixel(260, 240);
-    await lay.uncheck();
+    await page.getByLabel("Lay it over the image").uncheck();
     await expect.poll(() => pixel(90, 300)).not.toEqual(inside);
     expect(await pixel(260, 240)).toEqual(outside);
     await page.context().close();
