@@ -37,15 +37,21 @@ export function loadSam2({ case: about }: Fixture): Sam2 {
 /** What the fixture's frame is conditioned on: frame 3 was prompted, the others were tracked. */
 export function memoryOf({ case: about, tensors }: Fixture): FrameMemory {
   const { frame, frames, config } = about as { frame: number; frames: number; config: Sam2Config };
+  const { numMaskmem } = config;
+  const prompted = 3;
   const values = (name: string) => tensors.get(`input.${name}`)!.values;
+  const tracked = Array.from({ length: frame - prompted - 1 }, (_, n) => prompted + 1 + n);
+  const near = tracked.filter((n) => frame - n < numMaskmem);
   return {
     objects: 2,
     spatial: [
-      { features: values("memory.3"), framesAway: config.numMaskmem },
-      { features: values("memory.5"), framesAway: 2 },
-      { features: values("memory.6"), framesAway: 1 },
+      { features: values(`memory.${prompted}`), framesAway: numMaskmem },
+      ...near.map((n) => ({ features: values(`memory.${n}`), framesAway: frame - n })),
     ],
-    pointers: [3, 6, 5, 4].map((n) => ({ pointers: values(`pointer.${n}`), framesAway: frame - n })),
+    pointers: [prompted, ...tracked.toReversed()].map((n) => ({
+      pointers: values(`pointer.${n}`),
+      framesAway: frame - n,
+    })),
     pointerRange: Math.min(frames, config.maxObjPtrsInEncoder) - 1,
   };
 }
@@ -65,7 +71,8 @@ export function runFrame(model: Sam2, fixture: Fixture) {
 
 /** The same with everything inside, as PyTorch's tensors. */
 export async function forwardFrame(model: Sam2, fixture: Fixture): Promise<Map<string, TracedTensor>> {
-  const { result, tensors } = await trace(model, ["**"], () => runFrame(model, fixture));
+  const paths = [...fixture.tensors.keys()].filter((name) => !/^(input|expected|\d+)\./.test(name));
+  const { result, tensors } = await trace(model, paths, () => runFrame(model, fixture));
   const memory = result.memory.transpose([0, 3, 1, 2]);
   const named = {
     low_res_masks: result.lowResMasks,

@@ -168,33 +168,46 @@ LEFT_OUT = re.compile(
 )
 
 
-def make_frame() -> None:
-    model = sam2.fill(sam2.build(SMALL))
-    images = sam2.frames(COUNT, SMALL["imageSize"])
-    state = sam2.start(model, images, HEIGHT, WIDTH)
-    for step in (BOX, CLICK):
+def tracked_frame(
+    model: torch.nn.Module,
+    state: dict[str, Any],
+    steps: list[Step],
+    frame: int,
+    left_out: re.Pattern[str],
+    **options: Any,
+) -> Record:
+    """A frame that is tracked after `steps`: what it is given (`input.*`), all modules (see `sam2.capture`) but those
+    that are left out, and what is found (`expected.*`)."""
+    for step in steps:
         run(model, state, step)
     frames = model.propagate_in_video(state)
-    for frame, _, _ in frames:
-        if frame == 6:
+    for before, _, _ in frames:
+        if before == frame - 1:
             break
     outputs = state["output_dict"]
     memories = {**outputs["cond_frame_outputs"], **outputs["non_cond_frame_outputs"]}
-    tensors: Record = {"input.image": images[7:8]}
-    for frame, out in memories.items():
+    tensors: Record = {"input.image": state["images"][frame : frame + 1]}
+    for other, out in memories.items():
         # Plain values as the predictor here keeps them: tokens row by row.
-        tensors[f"input.memory.{frame}"] = out["maskmem_features"].flatten(2).transpose(1, 2)
-        tensors[f"input.pointer.{frame}"] = out["obj_ptr"]
-    with sam2.capture(model) as record:
+        tensors[f"input.memory.{other}"] = out["maskmem_features"].flatten(2).transpose(1, 2)
+        tensors[f"input.pointer.{other}"] = out["obj_ptr"]
+    with sam2.capture(model, **options) as record:
         next(frames)
-    last = outputs["non_cond_frame_outputs"][7]
-    tensors |= {path: value for path, value in record.items() if not LEFT_OUT.fullmatch(path)}
+    last = outputs["non_cond_frame_outputs"][frame]
+    tensors |= {path: value for path, value in record.items() if not left_out.fullmatch(path)}
     tensors |= {
         "expected.low_res_masks": last["pred_masks"][:, 0],
         "expected.pointers": last["obj_ptr"],
         "expected.object_score_logits": last["object_score_logits"][:, 0],
         "expected.memory": last["maskmem_features"],
     }
+    return tensors
+
+
+def make_frame() -> None:
+    model = sam2.fill(sam2.build(SMALL))
+    state = sam2.start(model, sam2.frames(COUNT, SMALL["imageSize"]), HEIGHT, WIDTH)
+    tensors = tracked_frame(model, state, [BOX, CLICK], 7, LEFT_OUT)
     save("sam2-frame", {"config": SMALL, "score": 5.0, "frame": 7, "frames": COUNT}, tensors)
 
 

@@ -3,8 +3,8 @@
     python tools/convert/sam2_video.py --out video.safetensors
 
 The weights are those of `sam2_model.py --seeded-weights`. Metadata is `case`, JSON: what was asked, step by step, of the
-video predictor. `<step>.<frame>` are the masks that came back, [objects, height, width], 0 or 1; and the other tensors
-all modules of one tracked frame, by state_dict path, as `sam2_model.capture` has them.
+video predictor. `<step>.<frame>` are the masks that came back, [objects, height, width], 0 or 1; the other tensors are
+one tracked frame with everything inside, as `make_sam2_fixtures.tracked_frame` has it.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import argparse
 import json
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
 import sam2_model as sam2
-from make_sam2_fixtures import Step, run
+from make_sam2_fixtures import Step, run, tracked_frame
 from safetensors_file import save_file
 
 COUNT, HEIGHT, WIDTH = 8, 400, 300
@@ -39,7 +40,7 @@ STEPS: list[Step] = [
     FORWARD,
     BACKWARD,
 ]
-# The frame that is recorded, in the first propagation: it attends to three memories and four pointers of each object.
+# The frame that is recorded after the first two steps: it attends to three memories and four pointers of each object.
 RECORDED = 6
 # Modules that only hold a convolution, whose output has its own name.
 WRAPPER = re.compile(r"image_encoder\.neck\.convs\.\d")
@@ -52,37 +53,24 @@ def main() -> None:
     torch.set_num_threads(2)
     warnings.simplefilter("ignore")
     sam2.video_predictor.tqdm = lambda values, **_: values
-    tensors: dict[str, torch.Tensor] = {}
-
-    def keep(step: int, found: dict[int, torch.Tensor]) -> None:
-        tensors.update({f"{step}.{frame}": (logits[:, 0] > 0).to(torch.uint8) for frame, logits in found.items()})
-
     with torch.inference_mode(), sam2.full_precision():
         model = sam2.fill(sam2.build(sam2.MEDSAM2))
-        state: dict[str, Any] = sam2.start(model, sam2.frames(COUNT, 512), HEIGHT, WIDTH)
-        is_recorded = False
+        images = sam2.frames(COUNT, 512)
+        start: Callable[[], dict[str, Any]] = lambda: sam2.start(model, images, HEIGHT, WIDTH)
+        tensors = tracked_frame(model, start(), STEPS[:2], RECORDED, WRAPPER, attention=False)
+        state = start()
         for index, step in enumerate(STEPS):
-            if step != FORWARD or is_recorded:
-                keep(index, run(model, state, step))
-                continue
-            is_recorded = True
-            frames = model.propagate_in_video(state)
-            for frame, _, logits in frames:
-                keep(index, {frame: logits})
-                if frame == RECORDED - 1:
-                    with sam2.capture(model, attention=False) as record:
-                        frame, _, logits = next(frames)
-                        keep(index, {frame: logits})
-                    tensors |= {k: v.contiguous() for k, v in record.items() if not WRAPPER.fullmatch(k)}
+            for frame, logits in run(model, state, step).items():
+                tensors[f"{index}.{frame}"] = (logits[:, 0] > 0).to(torch.uint8)
     about = {
-        "torch": torch.__version__,
+        "config": sam2.MEDSAM2,
+        "frame": RECORDED,
         "frames": COUNT,
         "height": HEIGHT,
         "width": WIDTH,
-        "recorded": RECORDED,
         "steps": STEPS,
     }
-    save_file(tensors, args.out, {"case": json.dumps(about)})
+    save_file({name: value.contiguous() for name, value in tensors.items()}, args.out, {"case": json.dumps(about)})
 
 
 if __name__ == "__main__":
