@@ -29,7 +29,8 @@ const backendsOf = (suite) =>
 const isByModule = (suite) => suite === "full-size" || suite === "medsam2";
 const rowOf = (suite, name) => (isByModule(suite) ? name : name.split("/")[0]);
 
-const shown = (value) => (value === 0 ? "0" : value.toExponential(1));
+/** A dash where a case is not computed on a backend. */
+const shown = (value) => (value === undefined ? "–" : value === 0 ? "0" : value.toExponential(1));
 
 function table(suite, title) {
   const backends = backendsOf(suite);
@@ -40,7 +41,7 @@ function table(suite, title) {
       row.limits.add(limit);
       row.largest[backend] = Math.max(row.largest[backend] ?? 0, largest);
       // Gradients that are zero but for rounding have no meaningful share.
-      if (largest > 1e-6) row.relative[backend] = Math.max(row.relative[backend] ?? 0, relative);
+      row.relative[backend] = Math.max(row.relative[backend] ?? 0, largest > 1e-6 ? relative : 0);
       rows.set(rowOf(suite, name), row);
     }
   }
@@ -48,7 +49,7 @@ function table(suite, title) {
   const cells = [...rows].map(([name, row]) => [
     `\`${name}\``,
     [...row.limits].sort().join(", "),
-    ...backends.map((backend) => shown((isShare ? row.relative : row.largest)[backend] ?? 0)),
+    ...backends.map((backend) => shown((isShare ? row.relative : row.largest)[backend])),
   ]);
   const head = [isByModule(suite) ? "module" : "case", "limit", ...backends];
   const line = (items) => `| ${items.join(" | ")} |`;
