@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
-import { addImageOptions, backendOption, strictOption } from "./modelOptions.js";
+import { addImageOptions, backendOption, followOption, strictOption } from "./modelOptions.js";
 import type { BatchOptions, Shard } from "./runBatch.js";
 import { wholeNumber } from "./synthesize.js";
 
@@ -29,6 +29,7 @@ export function batchCommand(signal: AbortSignal): Command {
       .option("--shard <i/n>", "do the i-th of n parts only, i from 1 to n", parseShard),
   )
     .addOption(backendOption())
+    .addOption(followOption())
     .addOption(strictOption())
     .option("--json", "print one JSON document and nothing else")
     .addHelpText(
@@ -39,6 +40,8 @@ Examples:
     $ medsam batch cases.csv --out results --workers 4
   A job array of 8 parts on a cluster, all into one folder:
     $ medsam batch cases.csv --out results --shard $SLURM_ARRAY_TASK_ID/8
+  Volumes, each object followed by MedSAM2's memory:
+    $ medsam batch cases.csv --out results --checkpoint medsam2
 
 Ctrl-C stops at once and leaves nothing half written. More: docs/batch.md.
 Exit codes: 0 done, 1 failed for at least one case or row, 2 wrong use, 130 interrupted.

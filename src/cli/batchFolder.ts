@@ -2,19 +2,16 @@ import { existsSync } from "node:fs";
 import { appendFile, mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "../image/encode.node.js";
+import type { CaseOptions } from "./caseOptions.js";
 import { messageOf } from "./errors.js";
 import { describePrompt, type SegmentResult } from "./segmentImage.js";
 import { isVolume, type CaseJob } from "./segmentJobs.js";
 import type { VolumeDocument } from "./volumeCase.js";
 
 /** What decides how a batch's results look: the same for all that go into one folder. */
-export interface BatchSettings {
+export interface BatchSettings extends CaseOptions {
   readonly checkpoint: string;
   readonly checkpointSha256: string;
-  readonly preset?: string;
-  readonly intensity?: string;
-  readonly crop?: number;
-  readonly multimask: boolean;
 }
 
 /** A finished case, as the log has it: one JSON object a line. */

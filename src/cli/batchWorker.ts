@@ -1,25 +1,21 @@
 import { useBackend } from "../backend/useBackend.node.js";
 import type { BackendName } from "../backend/useBackend.js";
-import { SamPredictor } from "../predictor/samPredictor.js";
-import { BoxTracker } from "../predictor/volume/boxTracker.js";
 import { publish } from "./batchFolder.js";
+import type { CaseOptions } from "./caseOptions.js";
 import { openModel } from "./openModel.js";
-import { tableCommand, type RunSettings } from "./provenance.js";
-import { choosePreset } from "./runSegment.js";
+import { openPredictor } from "./openPredictor.js";
+import { tableCommand } from "./provenance.js";
 import { segmentImage } from "./segmentImage.js";
 import { assertFile, isVolume, type CaseJob, type VolumeJob } from "./segmentJobs.js";
 import { skippedLine } from "./skipped.js";
-import { openVolumeCase, segmentVolumeCase, slicePreset, type VolumeDocument } from "./volumeCase.js";
+import { openVolumeCase, segmentVolumeCase, type VolumeDocument } from "./volumeCase.js";
 import { fromPrompts } from "./volumePrompts.js";
+import { openTracker, type OpenedTracker } from "./volumeTracker.js";
 
 /** How a worker process of a batch starts. */
-export interface WorkerStart {
+export interface WorkerStart extends CaseOptions {
   readonly checkpoint?: string;
   readonly backend: BackendName | "auto";
-  readonly preset?: string;
-  readonly intensity?: string;
-  readonly crop?: number;
-  readonly multimask: boolean;
   /** A case with an object that cannot be segmented fails. */
   readonly strict: boolean;
   /** Of the WASM backend, so that the workers together have as many as there are processors. */
@@ -33,9 +29,6 @@ export interface WorkerJob {
   readonly staged: string;
   readonly cases: string;
 }
-
-/** By what share the next box of a volume is wider than the last mask. */
-const VOLUME_MARGIN = 0.05;
 
 /** What there is to say of a case that is done. */
 export interface CaseNotes {
@@ -62,47 +55,45 @@ export async function startWorker(start: WorkerStart): Promise<{
     threads: start.threads,
     onSkip: (name, reason) => notes.push(`backend ${name} is passed over: ${reason}`),
   });
-  const { model, checkpoint } = await openModel(start.checkpoint, undefined, (line) => notes.push(line));
-  const preset = choosePreset(start, model.config);
-  const { intensity, crop, multimask, strict } = start;
-  const predictor = new SamPredictor(model, { preset, crop });
-  const settings: RunSettings = {
-    ...{ checkpoint, preset: preset.name, crop: predictor.crop, backend, multimask },
+  const { model, checkpoint } = await openModel(start.checkpoint, {
+    ...start,
+    tell: (line) => notes.push(line),
+  });
+  const { predictor, settings } = openPredictor(model, { ...start, checkpoint, backend });
+  const { preset, intensity, crop, follow, strict } = start;
+  const given = {
+    ...(preset !== undefined && { preset }),
     ...(intensity !== undefined && { intensity }),
   };
-  const slices = new SamPredictor(model, { preset: slicePreset(start.preset, model.config), crop });
-  const tracker = new BoxTracker(slices, { margin: VOLUME_MARGIN });
-  const volumes = {
-    checkpoint,
-    preset: slices.preset.name,
-    crop: slices.crop,
-    backend,
-    imageSize: model.config.imageSize,
-    margin: VOLUME_MARGIN,
-  };
+  // Where there is a memory, images and volumes have presets of their own unless one is named, and a crop is of images.
+  const asked = { ...settings, follow, ...(model.config.family === "sam2" && { preset, crop }) };
+  let following: OpenedTracker | undefined;
   const segmentOne = async (job: VolumeJob, out: string, signal: AbortSignal): Promise<VolumeDocument> => {
     assertFile(job);
+    following ??= openTracker(model, { preset, crop, follow });
     const opened = await openVolumeCase(
       { path: job.image, name: job.name, out, fromTable: { ...job, strict } },
-      { ...(intensity !== undefined && { intensity }) },
+      given,
       () => ({ objects: fromPrompts(job.objects) }),
       { signal },
     );
-    return (
-      await segmentVolumeCase(
-        tracker,
-        opened,
-        { ...volumes, ...tableCommand("batch", job.table, settings) },
-        { signal },
-      )
-    ).document;
+    const again = tableCommand("batch", job.table, asked);
+    const volumes = { checkpoint, backend, ...following.settings, ...again };
+    return (await segmentVolumeCase(following.tracker, opened, volumes, { signal })).document;
   };
   return {
     ...{ backend, notes },
     run: async ({ job, staged, cases }, signal) => {
       const done = isVolume(job)
         ? await segmentOne(job, staged, signal)
-        : await segmentImage(predictor, job, { settings, out: staged, strict, command: "batch", signal });
+        : await segmentImage(predictor, job, {
+            settings,
+            out: staged,
+            strict,
+            command: "batch",
+            asked,
+            signal,
+          });
       await publish(staged, cases);
       return {
         warnings: done.warnings,

@@ -31,6 +31,12 @@ export const cropOption = () =>
       "(default: the preset's: 2 for the weights in the package, else 0)",
   ).argParser(parseCrop);
 
+export const followOption = () =>
+  new Option(
+    "--follow <how>",
+    "objects in volumes: by the model's memory of the slices before, or by a box around the last mask (default: memory for the weights that have one)",
+  ).choices(["box", "memory"]);
+
 export const strictOption = () =>
   new Option("--strict", "stop at the first row or image that cannot be used, instead of skipping it");
 
@@ -38,6 +44,7 @@ export const strictOption = () =>
 export function addImageOptions(command: Command): Command {
   return command
     .addOption(checkpointOption())
+    .addOption(imageSizeOption())
     .option(
       "--preset <name>",
       "what is done to images before and masks after (default: what belongs to the weights)",

@@ -1,8 +1,7 @@
 import { EMBEDDED_CHECKPOINT } from "../loadMedSam.node.js";
 import { isCounter } from "../weights/keys.js";
-import { buildSam, type Built } from "../model/load.js";
+import { buildModel, type BuildOptions, type Built } from "../model/load.js";
 import type { PromptableModel } from "../model/promptableModel.js";
-import type { Sam } from "../model/sam.js";
 import type { Checkpoint } from "../weights/checkpoint.js";
 import { hashFile, openCheckpointFile } from "../weights/open.node.js";
 import type { LoadReport } from "../weights/paramScope.js";
@@ -16,32 +15,34 @@ export interface OpenedModel<Model extends PromptableModel> {
   readonly checkpoint: Provenance["checkpoint"];
 }
 
-/**
- * Loads the weights of a command's `--checkpoint`, or those in the package, and says which they are.
- *
- * @param tell is given a line when names in the file differ from the model's, and where something was assumed; default: to
- * standard error.
- * @throws CheckpointError when the weights cannot be fetched or read, do not fit, or are not SAM's.
- */
-export function openModel(
-  source?: string,
-  signal?: AbortSignal,
-  tell?: (line: string) => void,
-): Promise<OpenedModel<Sam>> {
-  return openModelWith(buildSam, source, signal, tell);
+/** What is asked of a model beside its weights. */
+export interface OpenOptions {
+  readonly imageSize?: number;
+  readonly signal?: AbortSignal;
+  /** Given a line when names in the file differ from the model's, and where something was assumed; default: to standard error. */
+  readonly tell?: (line: string) => void;
 }
 
-/** `openModel` of the families that `build` takes. */
+/**
+ * Loads the weights of a command's `--checkpoint`, or those in the package, and says which they are: of any family.
+ *
+ * @throws CheckpointError when the weights cannot be fetched or read, or do not fit; RangeError for an `imageSize` that
+ * cannot be.
+ */
+export function openModel(source?: string, options: OpenOptions = {}): Promise<OpenedModel<PromptableModel>> {
+  return openModelWith(buildModel, source, options);
+}
+
+/** `openModel` of the family that `build` takes. @throws CheckpointError for another one too. */
 export async function openModelWith<Model extends PromptableModel>(
-  build: (checkpoint: Checkpoint) => Built<Model>,
+  build: (checkpoint: Checkpoint, options: Pick<BuildOptions, "imageSize">) => Built<Model>,
   source: string = EMBEDDED_CHECKPOINT,
-  signal?: AbortSignal,
-  tell = (line: string) => console.error(`medsam: ${line}`),
+  { imageSize, signal, tell = (line) => console.error(`medsam: ${line}`) }: OpenOptions = {},
 ): Promise<OpenedModel<Model>> {
   const { path, name } = await localWeights(source, { ...(signal && { signal }) });
   const file = openCheckpointFile(path);
   try {
-    const { model, report } = build(file);
+    const { model, report } = build(file, imageSize === undefined ? {} : { imageSize });
     const differences = reportText(report);
     if (differences !== "") tell(`${name}: ${differences}`);
     return {

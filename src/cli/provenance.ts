@@ -1,4 +1,5 @@
 import { basename, resolve } from "node:path";
+import type { Tracker } from "../predictor/volume/tracker.js";
 import type { Margin } from "../predictor/volume/endOfObject.js";
 import type { LabelledPoint } from "./prompts.js";
 import type { SegmentVolumeOptions } from "./runSegmentVolume.js";
@@ -23,6 +24,8 @@ export interface Provenance extends RunSettings, Again {
 /** What all images of a run have in common. */
 export interface RunSettings {
   readonly checkpoint: { readonly name: string; readonly sha256: string; readonly embedded: boolean };
+  /** Side of the square that images became, where the weights do not tell. */
+  readonly imageSize?: number;
   readonly preset: string;
   readonly intensity?: string;
   /** Times the box's longer side that the model saw around each box; 0: it saw the whole image. */
@@ -31,17 +34,25 @@ export interface RunSettings {
   readonly multimask: boolean;
 }
 
-/** @param command that does the tables which jobs are from. */
+/** What a command is told of its model: what is left out is left to the weights. */
+export type AskedSettings = Partial<RunSettings> &
+  Pick<RunSettings, "checkpoint"> & { readonly follow?: Tracker["follow"] };
+
+/**
+ * @param command that does the tables which jobs are from.
+ * @param asked what such a command is told, where it is not `settings`.
+ */
 export function provenanceOf(
   job: SegmentJob,
   settings: RunSettings,
   command: "segment" | "batch" = "segment",
+  asked: AskedSettings = settings,
 ): Provenance {
   const { table, isFoundByName = false } = job;
   const again =
     table === undefined || (isFoundByName && command === "segment")
       ? imageCommand(job, settings)
-      : tableCommand(command, table, settings);
+      : tableCommand(command, table, asked);
   return { package: "medsam-tfjs", version: PACKAGE_VERSION, ...settings, ...again };
 }
 
@@ -60,7 +71,7 @@ function imageCommand({ image, slice, targets, table }: SegmentJob, settings: Ru
 }
 
 /** The whole table: its rows may name folders, and a case of a batch may be several things. */
-export function tableCommand(command: "segment" | "batch", table: string, settings: RunSettings): Again {
+export function tableCommand(command: "segment" | "batch", table: string, settings: AskedSettings): Again {
   const words = {
     segment: [`medsam segment --boxes ${quoted(nameOf(table))}`, ...settingFlags(settings)],
     // A batch does not do again what is there.
@@ -99,15 +110,13 @@ export function volumeCommand(
     ...flags("plane", options.plane),
     ...flags("frame", options.frame),
     ...flags("series", options.series),
-    ...flags("follow", options.follow),
     ...flags("margin", settings.margin === undefined ? undefined : marginText(settings.margin)),
-    ...flags("image-size", options.imageSize),
     ...flags("format", options.format),
     ...flags("intensity", options.intensity),
     // How objects are followed and an unnamed preset go together by the weights alone.
     ...settingFlags({
       ...settings,
-      multimask: false,
+      ...{ imageSize: options.imageSize, follow: options.follow, multimask: false },
       preset: options.follow === undefined ? settings.preset : options.preset,
     }),
   ];
@@ -131,15 +140,16 @@ export function videoCommand(path: string, settings: VideoSettings, intensity: s
     ),
     ...flags("mask", settings.mask && nameOf(settings.mask)),
     ...flags("prompts", settings.prompts && nameOf(settings.prompts)),
-    ...flags("image-size", settings.imageSize),
     ...settingFlags({ ...settings, intensity }),
   ];
   return { command: command.join(" "), folder: "the video's" };
 }
 
-function settingFlags(settings: Partial<RunSettings> & Pick<RunSettings, "checkpoint">): string[] {
-  const { checkpoint, preset, intensity, crop, backend, multimask = false } = settings;
+function settingFlags(settings: AskedSettings): string[] {
+  const { checkpoint, imageSize, follow, preset, intensity, crop, backend, multimask = false } = settings;
   return [
+    ...flags("image-size", imageSize),
+    ...flags("follow", follow),
     ...flags("checkpoint", checkpoint.embedded ? undefined : checkpoint.name),
     ...flags("preset", preset),
     ...flags("intensity", intensity),

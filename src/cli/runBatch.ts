@@ -5,12 +5,12 @@ import { basename } from "node:path";
 import { BatchFolder, type BatchSettings, type LogLine } from "./batchFolder.js";
 import { BatchPlace } from "./batchPool.js";
 import type { WorkerStart } from "./batchWorker.js";
+import { assertCaseOptions, caseOptions, type CaseOptions } from "./caseOptions.js";
 import { messageOf, UsageError } from "./errors.js";
 import { inMinutes, thousands } from "./format.js";
 import { localWeights, pinnedWeights } from "./localWeights.js";
 import { Progress } from "./progress.js";
 import { assertPreset, type SegmentOptions } from "./runSegment.js";
-import { assertMultimask } from "./severalMasks.js";
 import { collectCases, type CaseJob } from "./segmentJobs.js";
 
 /** A part of a batch: number `index` of `count`, from 1. */
@@ -20,7 +20,7 @@ export interface Shard {
 }
 
 /** The options of `medsam batch`. */
-export interface BatchOptions extends Omit<SegmentOptions, "box" | "point" | "boxes" | "slice"> {
+export interface BatchOptions extends Omit<SegmentOptions, "box" | "point" | "boxes" | "slice">, CaseOptions {
   readonly workers?: number;
   readonly maxMemory?: number;
   readonly shard?: Shard;
@@ -59,9 +59,9 @@ export async function runBatch(manifest: string, given: BatchOptions, signal: Ab
   assertPreset(given);
   const checkpoint = given.checkpoint && (await pinnedWeights(given.checkpoint, signal));
   const options = { ...given, ...(checkpoint !== undefined && { checkpoint }) };
-  await assertMultimask(options);
   const { shard, out, strict = false } = options;
   const { jobs: all, badRows: found } = collectCases(manifest, strict);
+  await assertCaseOptions(all, options);
   const jobs = all.filter((_, index) => shard === undefined || index % shard.count === shard.index - 1);
   // Of several parts the first says what is of none.
   const badRows = shard === undefined || shard.index === 1 ? found : [];
@@ -146,22 +146,13 @@ export async function runBatch(manifest: string, given: BatchOptions, signal: Ab
 
 /** What decides how results look, the weights by their content. */
 export async function settingsOf(
-  options: Pick<BatchOptions, "checkpoint" | "preset" | "intensity" | "crop" | "multimask">,
+  options: Pick<BatchOptions, "checkpoint"> & CaseOptions,
 ): Promise<BatchSettings> {
   const weights = await localWeights(options.checkpoint ?? EMBEDDED_CHECKPOINT);
   const path = findCheckpoint(weights.path);
-  const { preset, intensity, crop, multimask = false } = options;
   try {
-    return {
-      ...{
-        checkpoint: weights.hub?.address ?? basename(path),
-        checkpointSha256: await hashFile(path),
-        multimask,
-      },
-      ...(preset !== undefined && { preset }),
-      ...(intensity !== undefined && { intensity }),
-      ...(crop !== undefined && { crop }),
-    };
+    const checkpointSha256 = await hashFile(path);
+    return { checkpoint: weights.hub?.address ?? basename(path), checkpointSha256, ...caseOptions(options) };
   } catch (error) {
     throw new UsageError(`${path}: cannot be read (${messageOf(error)})`);
   }
@@ -173,23 +164,13 @@ function placesFor(
   onReady: (backend: string, notes: readonly string[]) => void,
 ): BatchPlace[] {
   const processors = availableParallelism();
-  const {
-    workers = Math.max(1, Math.floor(processors / 4)),
-    checkpoint,
-    backend,
-    preset,
-    intensity,
-    crop,
-  } = options;
+  const { workers = Math.max(1, Math.floor(processors / 4)), checkpoint, backend } = options;
   const count = Math.min(workers, cases);
   const limit = options.maxMemory ?? (0.8 * totalmem()) / 1e6 / Math.max(1, count);
   const start: WorkerStart = {
-    ...{ backend, multimask: options.multimask === true, strict: options.strict === true },
+    ...{ backend, strict: options.strict === true, ...caseOptions(options) },
     threads: Math.max(1, Math.floor(processors / Math.max(1, count))),
     ...(checkpoint !== undefined && { checkpoint }),
-    ...(preset !== undefined && { preset }),
-    ...(intensity !== undefined && { intensity }),
-    ...(crop !== undefined && { crop }),
   };
   return Array.from({ length: count }, () => new BatchPlace(start, limit, onReady));
 }

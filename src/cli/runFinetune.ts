@@ -4,6 +4,7 @@ import { useBackend } from "../backend/useBackend.node.js";
 import type { BackendName } from "../backend/useBackend.js";
 import { FULL_RANGE } from "../image/intensity.js";
 import { TRAINABLE_PRESETS, type TrainablePreset } from "../model/family.js";
+import { buildSam } from "../model/load.js";
 import { defaultPreset, findPreset, withIntensity } from "../predictor/presetTable.js";
 import { openData, type OpenedData } from "../train/data/openData.node.js";
 import type { ObjectRule } from "../train/data/objects.js";
@@ -17,7 +18,7 @@ import type { TrainableChoice } from "../train/select.js";
 import { completeSettings, type ScheduleChoice, type TrainingSettings } from "../train/settings.js";
 import { UsageError, messageOf } from "./errors.js";
 import { columns, thousands } from "./format.js";
-import { openModel } from "./openModel.js";
+import { openModelWith } from "./openModel.js";
 import { Progress } from "./progress.js";
 import { TrainingView } from "./trainingView.js";
 
@@ -71,7 +72,7 @@ export async function runFinetune(
     onSkip: (name, reason) => console.error(`medsam: backend ${name} is passed over: ${reason}`),
   });
   const data = await openedData(path, options, signal);
-  const { model, checkpoint } = await openModel(options.checkpoint, signal);
+  const { model, checkpoint } = await openModelWith(buildSam, options.checkpoint, { signal });
   try {
     // The images are 8-bit by now: nothing is left for the preset's own intensities to do.
     const named = options.preset === undefined ? defaultPreset(model.config) : findPreset(options.preset);

@@ -14,7 +14,7 @@ import { parityReport } from "../inspect/parityReport.js";
 import { openReference, type ParityReference } from "../inspect/reference.js";
 import type { PromptableModel } from "../model/promptableModel.js";
 import { defaultPreset, prepareImage } from "../predictor/presetTable.js";
-import { SamPredictor } from "../predictor/samPredictor.js";
+import { imagePredictor } from "../predictor/imagePredictor.js";
 import type { Box } from "../predictor/types.js";
 import { openCheckpointFile } from "../weights/open.node.js";
 import { messageOf, UsageError } from "./errors.js";
@@ -73,7 +73,7 @@ async function compareBackends(
       console.error(`medsam: backend ${name} is left out: ${messageOf(error)}`);
       continue;
     }
-    const { model } = await openModel(checkpoint, signal);
+    const { model } = await openModel(checkpoint, { signal });
     const progress = new Progress(`comparing on ${name}`);
     try {
       const tolerance = name === "webgpu" || name === "webgl" ? GPU_PARITY_TOLERANCE : PARITY_TOLERANCE;
@@ -128,7 +128,7 @@ async function predict(
   );
 
   // The reference is of whole images.
-  const predictor = new SamPredictor(model, { preset, crop: 0 });
+  const predictor = imagePredictor(model, { preset, crop: 0 });
   try {
     await predictor.setImage(image, { signal, onProgress });
     const boxes = reference.read("input.boxes");
@@ -137,7 +137,9 @@ async function predict(
       { length: count },
       (_, n) => [...boxes.values.slice(4 * n, 4 * n + 4)] as unknown as Box,
     );
-    const predictions = await predictor.predictBoxes(list, { returnLogits: true, signal });
+    const predictions = await predictor.predictBoxes(list, {
+      ...{ returnLogits: true, multimaskOutput: false, signal },
+    });
     const maps = new Float32Array(count * height * width);
     // As probabilities: MedSAM thresholds those, and LiteMedSAM's logits are recorded so.
     for (const [n, { logits }] of predictions.entries())

@@ -1,16 +1,12 @@
-import { defaultPreset, findPreset, withIntensity } from "../predictor/presetTable.js";
-import { SamPredictor } from "../predictor/samPredictor.js";
+import { findPreset } from "../predictor/presetTable.js";
 import { useBackend } from "../backend/useBackend.node.js";
 import type { BackendName } from "../backend/useBackend.js";
 import { intensityPreset } from "../image/intensity.js";
-import type { ModelConfig } from "../model/config.js";
-import { familyOf } from "../model/families.js";
-import type { Preset } from "../predictor/presets.js";
 import { messageOf, UsageError } from "./errors.js";
 import { columns, thousands } from "./format.js";
 import { openModel } from "./openModel.js";
+import { openPredictor, type ImageOptions } from "./openPredictor.js";
 import { Progress } from "./progress.js";
-import type { RunSettings } from "./provenance.js";
 import { assertMayOverwrite } from "./resultFiles.js";
 import { outputFiles } from "./segmentFiles.js";
 import { segmentImage, type SegmentResult } from "./segmentImage.js";
@@ -20,13 +16,10 @@ import { settingsText } from "./settingsText.js";
 import { skippedLine } from "./skipped.js";
 
 /** The options of `medsam segment`. */
-export interface SegmentOptions extends PromptOptions {
+export interface SegmentOptions extends PromptOptions, ImageOptions {
   readonly checkpoint?: string;
   readonly backend: BackendName | "auto";
-  readonly preset?: string;
-  readonly intensity?: string;
-  readonly crop?: number;
-  readonly multimask?: boolean;
+  readonly imageSize?: number;
   readonly out: string;
   readonly json?: boolean;
 }
@@ -49,17 +42,8 @@ export async function runSegment(
   const backend = await useBackend(options.backend, {
     onSkip: (name, reason) => console.error(`medsam: backend ${name} is passed over: ${reason}`),
   });
-  const { model, checkpoint } = await openModel(options.checkpoint, signal);
-  const preset = choosePreset(options, model.config);
-  const predictor = new SamPredictor(model, { preset, crop: options.crop });
-  const settings: RunSettings = {
-    checkpoint,
-    preset: preset.name,
-    ...(options.intensity !== undefined && { intensity: options.intensity }),
-    crop: predictor.crop,
-    backend,
-    multimask: options.multimask === true,
-  };
+  const { model, checkpoint } = await openModel(options.checkpoint, { ...options, signal });
+  const { predictor, settings } = openPredictor(model, { ...options, checkpoint, backend });
   const progress = new Progress("segmenting");
   const { out, strict = false } = options;
   const results: SegmentResult[] = [];
@@ -102,23 +86,6 @@ export function assertPreset({ preset, intensity }: Pick<SegmentOptions, "preset
   } catch (error) {
     throw new UsageError(messageOf(error));
   }
-}
-
-/**
- * The preset of the options, or what belongs to the weights.
- *
- * @throws UsageError for a preset of MedSAM2's scripts where the weights are of another family.
- */
-export function choosePreset(
-  { preset, intensity }: Pick<SegmentOptions, "preset" | "intensity">,
-  config: ModelConfig,
-): Preset {
-  const found = preset === undefined ? defaultPreset(config) : findPreset(preset);
-  if (found.memory !== undefined && config.family !== "sam2")
-    throw new UsageError(
-      `--preset ${found.name} is for weights of SAM 2.1 or MedSAM2; these are of ${familyOf(config).title}`,
-    );
-  return intensity === undefined ? found : withIntensity(found, intensityPreset(intensity));
 }
 
 function printResult({ image, objects, files }: SegmentResult): void {

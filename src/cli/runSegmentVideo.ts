@@ -61,12 +61,7 @@ async function segment(
   const backend = await useBackend(options.backend, {
     onSkip: (name, reason) => console.error(`medsam: backend ${name} is passed over: ${reason}`),
   });
-  const { imageSize } = options;
-  const { model, checkpoint } = await openModelWith(
-    (file) => buildSam2(file, imageSize === undefined ? {} : { imageSize }),
-    options.checkpoint,
-    signal,
-  );
+  const { model, checkpoint } = await openModelWith(buildSam2, options.checkpoint, { ...options, signal });
   const predictor = new Sam2VideoPredictor(model, { preset: findPreset(options.preset) });
   const progress = new Progress("segmenting");
   const settings = { ...options, checkpoint, backend, imageSize: model.config.imageSize };

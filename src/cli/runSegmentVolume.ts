@@ -1,10 +1,8 @@
 import { useBackend } from "../backend/useBackend.node.js";
 import type { BackendName } from "../backend/useBackend.js";
-import { buildModel } from "../model/load.js";
 import { DiskEmbeddingCache } from "../predictor/embeddingCache.node.js";
-import type { Checkpoint } from "../weights/checkpoint.js";
 import { columns, thousands } from "./format.js";
-import { openModelWith } from "./openModel.js";
+import { openModel } from "./openModel.js";
 import { Progress } from "./progress.js";
 import { volumeCommand } from "./provenance.js";
 import { assertMayOverwrite } from "./resultFiles.js";
@@ -57,9 +55,7 @@ export async function runSegmentVolume(
   const backend = await useBackend(options.backend, {
     onSkip: (name, reason) => console.error(`medsam: backend ${name} is passed over: ${reason}`),
   });
-  const { imageSize } = options;
-  const build = (file: Checkpoint) => buildModel(file, imageSize === undefined ? {} : { imageSize });
-  const { model, checkpoint } = await openModelWith(build, options.checkpoint, signal);
+  const { model, checkpoint } = await openModel(options.checkpoint, { ...options, signal });
   const progress = new Progress("segmenting");
   let following: OpenedTracker | undefined;
   try {

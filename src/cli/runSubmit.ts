@@ -2,12 +2,12 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pinnedWeights } from "./localWeights.js";
 import { BatchFolder } from "./batchFolder.js";
+import { assertCaseOptions, caseOptions } from "./caseOptions.js";
 import { messageOf } from "./errors.js";
 import { thousands } from "./format.js";
 import { connect, jobId, loadBullmq, redisPlace, type QueuedCase } from "./queue.js";
 import { settingsOf, type BatchOptions } from "./runBatch.js";
 import { assertPreset } from "./runSegment.js";
-import { assertMultimask } from "./severalMasks.js";
 import { collectCases } from "./segmentJobs.js";
 
 /** The options of `medsam submit`. */
@@ -23,10 +23,10 @@ const BULK = 500;
 export async function runSubmit(table: string, options: SubmitOptions): Promise<void> {
   assertPreset(options);
   const place = redisPlace(options.redis);
-  const { preset, intensity, crop, multimask = false, strict = false } = options;
+  const { strict = false } = options;
   const checkpoint = options.checkpoint && (await pinnedWeights(options.checkpoint));
-  await assertMultimask(options);
   const { jobs, badRows } = collectCases(table, strict);
+  await assertCaseOptions(jobs, options);
   const out = resolve(options.out);
   const settings = await settingsOf(options);
   const folder = await BatchFolder.open(out, settings, "");
@@ -36,13 +36,7 @@ export async function runSubmit(table: string, options: SubmitOptions): Promise<
     if (!missing.has(job) && !(await folder.isDone(job)))
       waiting.push({
         ...{ out, settings, job: { ...job, image: resolve(job.image) } },
-        start: {
-          ...{ multimask, strict },
-          ...(checkpoint !== undefined && { checkpoint }),
-          ...(preset !== undefined && { preset }),
-          ...(intensity !== undefined && { intensity }),
-          ...(crop !== undefined && { crop }),
-        },
+        start: { strict, ...caseOptions(options), ...(checkpoint !== undefined && { checkpoint }) },
       });
 
   const { bullmq, Redis } = await loadBullmq();

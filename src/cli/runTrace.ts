@@ -9,20 +9,19 @@ import { placeOnGrid } from "../inspect/place.js";
 import { gridSize } from "../model/config.js";
 import { boxWarning, checkPrompt } from "../predictor/checkPrompt.js";
 import { prepareImage, toEightBit } from "../predictor/presetTable.js";
-import { SamPredictor } from "../predictor/samPredictor.js";
+import { imagePredictor } from "../predictor/imagePredictor.js";
 import { seenRegion } from "../predictor/seenRegion.js";
 import { PromptError, type Point, type Prompt } from "../predictor/types.js";
 import { heading, htmlPage, paragraph } from "../report/page.js";
 import { pictures } from "../report/pictures.js";
 import { table } from "../report/table.js";
-import type { Checkpoint } from "../weights/checkpoint.js";
 import { fromFloat32 } from "../weights/numbers.js";
 import { saveSafetensors } from "../weights/safetensors.node.js";
 import { columns, short } from "./format.js";
-import { buildModel } from "../model/load.js";
-import { openModelWith } from "./openModel.js";
+import { openModel } from "./openModel.js";
+import { choosePreset } from "./openPredictor.js";
 import { Progress } from "./progress.js";
-import { assertPreset, choosePreset } from "./runSegment.js";
+import { assertPreset } from "./runSegment.js";
 import { readImage } from "./segmentImage.js";
 import { haveSeveralMasks } from "./severalMasks.js";
 import type { PromptOptions, SegmentJob } from "./segmentJobs.js";
@@ -60,11 +59,9 @@ export async function runTrace(job: SegmentJob, options: TraceOptions, signal: A
   const backend = await useBackend(options.backend, {
     onSkip: (name, reason) => console.error(`medsam: backend ${name} is passed over: ${reason}`),
   });
-  const { imageSize } = options;
-  const build = (file: Checkpoint) => buildModel(file, imageSize === undefined ? {} : { imageSize });
-  const { model, checkpoint } = await openModelWith(build, options.checkpoint, signal);
+  const { model, checkpoint } = await openModel(options.checkpoint, { ...options, signal });
   const preset = choosePreset(options, model.config);
-  const predictor = new SamPredictor(model, { preset, crop: options.crop });
+  const predictor = imagePredictor(model, { preset, crop: options.crop });
   const progress = new Progress("tracing");
   try {
     const taps = chooseTaps(model, options.tap);
@@ -77,7 +74,9 @@ export async function runTrace(job: SegmentJob, options: TraceOptions, signal: A
     const cropped = predictor.crop > 0;
     const collected = await collect(model, taps, cell, async () => {
       await predictor.setImage(image, { signal, onProgress: cropped ? undefined : onProgress });
-      return predictor.predict(prompt, { signal, onProgress: cropped ? onProgress : undefined });
+      return predictor.predict(prompt, {
+        ...{ signal, multimaskOutput: false, onProgress: cropped ? onProgress : undefined },
+      });
     });
     const several = (await haveSeveralMasks(options))
       ? await predictor.predict(prompt, { multimaskOutput: true, signal })

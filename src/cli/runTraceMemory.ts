@@ -23,7 +23,6 @@ import { volumeFrames, type Frames } from "../predictor/volume/frames.js";
 import { heading, htmlPage, paragraph } from "../report/page.js";
 import { pictures, type Picture } from "../report/pictures.js";
 import { table } from "../report/table.js";
-import type { Checkpoint } from "../weights/checkpoint.js";
 import { fromFloat32 } from "../weights/numbers.js";
 import { saveSafetensors } from "../weights/safetensors.node.js";
 import { columns } from "./format.js";
@@ -82,9 +81,7 @@ export async function runTraceMemory(
   const backend = await useBackend(options.backend, {
     onSkip: (name, reason) => console.error(`medsam: backend ${name} is passed over: ${reason}`),
   });
-  const { imageSize } = options;
-  const build = (file: Checkpoint) => buildSam2(file, imageSize === undefined ? {} : { imageSize });
-  const { model, checkpoint } = await openModelWith(build, options.checkpoint, signal);
+  const { model, checkpoint } = await openModelWith(buildSam2, options.checkpoint, { ...options, signal });
   const preset = options.preset === undefined ? MEDSAM2_INFER_3D_CT : findPreset(options.preset);
   const predictor = new Sam2VideoPredictor(model, { preset });
   const progress = new Progress("tracing");

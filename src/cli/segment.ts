@@ -41,7 +41,8 @@ Examples:
   A CT slice stored with 16 bits, in Hounsfield units:
     $ medsam segment slice.tif --box 95,255,190,350 --preset pre_CT_MR --intensity ct-soft-tissue
 
-Presets: MedSAM_Inference, medsam-tiny, MedSAM_demo, pre_CT_MR, pre_grey_rgb, SamPredictor, LiteMedSAM (docs/presets.md).
+Presets: MedSAM_Inference, medsam-tiny, MedSAM_demo, pre_CT_MR, pre_grey_rgb, SamPredictor, LiteMedSAM,
+SAM2ImagePredictor (docs/presets.md).
 Objects through all slices of a volume: medsam segment-volume.
 Exit codes: 0 done, 1 failed for at least one image or object, 2 wrong use, 130 interrupted.
 Results are not for clinical use.`,

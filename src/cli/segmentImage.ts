@@ -16,7 +16,7 @@ import { readVolumeFile } from "../volume/read.node.js";
 import { looksLikeVolume } from "../volume/read.js";
 import { volumeSlice } from "../volume/values.js";
 import { hashFile } from "../weights/open.node.js";
-import { provenanceOf, type Provenance, type RunSettings } from "./provenance.js";
+import { provenanceOf, type AskedSettings, type Provenance, type RunSettings } from "./provenance.js";
 import { writeAll } from "./resultFiles.js";
 import { outputFiles, type OutputFiles } from "./segmentFiles.js";
 import { assertFile, isNpz, type SegmentJob, type Target } from "./segmentJobs.js";
@@ -62,6 +62,8 @@ interface SegmentContext extends LongCall {
   readonly strict?: boolean;
   /** What does the table that the job is from; default `segment`. */
   readonly command?: "segment" | "batch";
+  /** What that one is told, where it is not `settings`. */
+  readonly asked?: AskedSettings;
   readonly signal: AbortSignal;
 }
 
@@ -73,7 +75,7 @@ interface SegmentContext extends LongCall {
 export async function segmentImage(
   predictor: SamPredictor,
   job: SegmentJob,
-  { settings, out, strict = false, command, signal, onProgress }: SegmentContext,
+  { settings, out, strict = false, command, asked, signal, onProgress }: SegmentContext,
 ): Promise<SegmentResult> {
   assertFile(job);
   const image = await readImage(job, settings.intensity);
@@ -104,7 +106,7 @@ export async function segmentImage(
     objects: targets.map((target, k) => describe(target, chosen[k])),
     ...{ skipped, warnings },
     files: outputFiles(job, out),
-    provenance: provenanceOf(job, settings, command),
+    provenance: provenanceOf(job, settings, command, asked),
   };
 
   const boxes = prompts.flatMap(({ box }) => (box ? [box] : []));

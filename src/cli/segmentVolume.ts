@@ -1,6 +1,12 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { PLANES } from "../volume/affine.js";
-import { backendOption, checkpointOption, cropOption, imageSizeOption } from "./modelOptions.js";
+import {
+  backendOption,
+  checkpointOption,
+  cropOption,
+  followOption,
+  imageSizeOption,
+} from "./modelOptions.js";
 import {
   collectBox,
   collectBox3d,
@@ -79,12 +85,7 @@ export function segmentVolumeCommand(signal: AbortSignal): Command {
     .addOption(new Option("--plane <name>", "which slices (default: as they are stored)").choices(PLANES))
     .addOption(wholeNumber("--frame <k>", "which frame of a film or of a 4D volume, counted from 0", 0))
     .option("--series <n>", "which series of a DICOM folder, from 1", parseSeries)
-    .addOption(
-      new Option(
-        "--follow <how>",
-        "by the model's memory of the slices before, or by a box around the last mask (default: memory for the weights that have one)",
-      ).choices(["box", "memory"]),
-    )
+    .addOption(followOption())
     .option(
       "--margin <n>",
       "with --follow box: by what share of its sides, or millimetres as in 3mm, the next box is wider than the last mask (default: 0.05)",

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { addImageOptions, strictOption } from "./modelOptions.js";
+import { addImageOptions, followOption, strictOption } from "./modelOptions.js";
 import { QUEUE } from "./queue.js";
 import type { SubmitOptions } from "./runSubmit.js";
 
@@ -18,6 +18,7 @@ export function submitCommand(): Command {
       .requiredOption("--out <folder>", "where the results go, as for medsam batch")
       .option("--queue <name>", "queue on that Redis", QUEUE),
   )
+    .addOption(followOption())
     .addOption(strictOption())
     .option("--json", "print one JSON document and nothing else")
     .addHelpText("after", "\nExample:\n  $ medsam submit cases.csv --redis redis://host:6379 --out results")

@@ -1,3 +1,4 @@
+import type { ModelConfig } from "../model/config.js";
 import { familyOf } from "../model/families.js";
 import type { PromptableModel } from "../model/promptableModel.js";
 import { Sam2 } from "../model/sam2/sam2.js";
@@ -50,26 +51,34 @@ export function askedFollow({ follow, preset, ...boxOptions }: FollowOptions): T
 }
 
 /**
- * What follows objects with a model: by its memory where it has one and nothing else is asked for, else by boxes.
+ * What weights of a configuration follow objects by: by their memory where they have one and nothing else is asked for,
+ * else by boxes.
  *
- * @throws UsageError for options that do not fit the model.
+ * @throws UsageError for options that do not fit the weights.
  */
+export function chosenFollow(config: ModelConfig, options: FollowOptions): Tracker["follow"] {
+  const hasMemory = config.family === "sam2";
+  const asked = askedFollow(options);
+  if (asked === "memory" && !hasMemory) {
+    const what = options.follow === undefined ? `--preset ${options.preset}` : "--follow memory";
+    throw new UsageError(
+      `${what} needs weights with a memory, MedSAM2's or SAM 2.1's; these are of ${familyOf(config).title}`,
+    );
+  }
+  if (!hasMemory || asked === "box") return "box";
+  assertNoBoxOptions(options);
+  return "memory";
+}
+
+/** What follows objects with a model. @throws UsageError as `chosenFollow`. */
 export function openTracker(
   model: PromptableModel,
   options: FollowOptions,
-  cache: EmbeddingCache | undefined,
+  cache?: EmbeddingCache,
 ): OpenedTracker {
   const { imageSize } = model.config;
-  const asked = askedFollow(options);
-  if (asked === "memory" && !(model instanceof Sam2)) {
-    const what = options.follow === undefined ? `--preset ${options.preset}` : "--follow memory";
-    throw new UsageError(
-      `${what} needs weights with a memory, MedSAM2's or SAM 2.1's; these are of ${familyOf(model.config).title}`,
-    );
-  }
-  const { margin, crop } = options;
-  if (model instanceof Sam2 && asked !== "box") {
-    assertNoBoxOptions(options);
+  const follow = chosenFollow(model.config, options);
+  if (follow === "memory" && model instanceof Sam2) {
     const preset = slicePreset(options.preset ?? MEDSAM2_INFER_3D_CT.name, model.config);
     const predictor = new Sam2VideoPredictor(model, { preset });
     return {
@@ -78,6 +87,7 @@ export function openTracker(
       dispose: () => predictor.dispose(),
     };
   }
+  const { margin, crop } = options;
   const preset = slicePreset(options.preset, model.config);
   const predictor = new SamPredictor(model, { preset, ...(crop !== undefined && { crop }), ...(cache && { cache }) }); // prettier-ignore
   const tracker = new BoxTracker(predictor, { ...(margin !== undefined && { margin }) });

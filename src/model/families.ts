@@ -34,6 +34,20 @@ export function recogniseConfig(tensors: ReadonlyMap<string, TensorInfo>, source
   return familyOfTensors(tensors).recognise(tensors, source);
 }
 
+/**
+ * The same configuration for images of another size.
+ *
+ * @throws RangeError for a size that cannot be, and for a family whose weights tell the size.
+ */
+export function withImageSize(config: ModelConfig, imageSize: number): ModelConfig {
+  const family = familyOf(config);
+  if (family.withImageSize === undefined)
+    throw new RangeError(
+      `image size ${imageSize}: weights of ${family.title} are made for one size of images alone`,
+    );
+  return family.withImageSize(config, imageSize);
+}
+
 /** Name of a known configuration, for people; `custom` for any other. */
 export function configName(config: ModelConfig): string {
   const known = Object.entries(familyOf(config).configs);

@@ -7,7 +7,7 @@ import {
   type LoadReport,
 } from "../weights/paramScope.js";
 import type { ModelConfig, SamConfig } from "./config.js";
-import { familyOf, familyOfTensors } from "./families.js";
+import { familyOf, familyOfTensors, withImageSize } from "./families.js";
 import type { Family } from "./family.js";
 import { parameterShapes } from "./parameterShapes.js";
 import type { PromptableModel } from "./promptableModel.js";
@@ -95,10 +95,5 @@ function configFor(
       `${source}: holds weights of ${family.title}; expected those of ${wanted.title}`,
     );
   const config = given ?? family.recognise(tensors, source);
-  if (imageSize === undefined) return config;
-  if (family.withImageSize === undefined)
-    throw new RangeError(
-      `image size ${imageSize}: weights of ${family.title} are made for one size of images alone`,
-    );
-  return family.withImageSize(config, imageSize);
+  return imageSize === undefined ? config : withImageSize(config, imageSize);
 }

@@ -37,6 +37,7 @@ const TRIED_ELSEWHERE: readonly (readonly [start: string, file: string])[] = [
   ["npx medsam segment slice.png --checkpoint medsam --box", "test/e2e/download.test.ts"],
   ["npx medsam segment-volume ct.nii.gz --checkpoint medsam2", "test/e2e/medsam2Volume.test.ts"],
   ["npx medsam segment-video", "test/e2e/segmentVideo.test.ts"],
+  ["npx medsam batch cases.csv --out results --checkpoint medsam2", "test/e2e/medsam2Volume.test.ts"],
   ["npx medsam native", "test/e2e/nativeInstall.test.ts"],
   ["npx medsam doctor", "test/e2e/native.test.ts"],
   ["npx medsam finetune rings", "test/e2e/finetune.test.ts"],

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -26,7 +26,7 @@ interface Document {
   readonly provenance: Readonly<Record<string, unknown>>;
 }
 
-describe("medsam segment-volume with MedSAM2's weights", () => {
+describe("MedSAM2's weights on the command line", () => {
   let folder: string;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), "medsam2-"));
@@ -90,9 +90,52 @@ describe("medsam segment-volume with MedSAM2's weights", () => {
     expect(existsSync(join(folder, "refused"))).toBe(false);
   });
 
-  test("weights of the wrong family and weights with NaN are said to be so", () => {
-    const image = medsam(["segment", SAMPLE, "--box", "1,1,9,9", "--checkpoint", "medsam2.safetensors", "--out", "image"], folder); // prettier-ignore
-    expect(image).toMatchObject({ status: 1, stderr: expect.stringMatching(/holds weights of SAM 2\.1 or MedSAM2; expected those of/) as string }); // prettier-ignore
+  test("medsam segment takes them for images, and says how to make the masks again", () => {
+    const image = ["segment", SAMPLE, "--box", "114,205,186,275", "--checkpoint", "medsam2.safetensors"];
+    const { status, stdout, stderr } = medsam([...image, "--image-size", "64", "--multimask", "--out", "image", "--json"], folder); // prettier-ignore
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    const [{ provenance }] = (JSON.parse(stdout) as { results: readonly Document[] }).results;
+    expect(provenance).toMatchObject({ preset: "SAM2ImagePredictor", imageSize: 64, crop: 0 });
+    expect(provenance["command"]).toBe(
+      "medsam segment sample.png --box 114,205,186,275 --image-size 64 --checkpoint medsam2.safetensors " +
+        "--preset SAM2ImagePredictor --crop 0 --backend wasm --multimask",
+    );
+  });
+
+  test("medsam batch does images and volumes, and what it finds in a volume is what segment-volume finds", () => {
+    cpSync(SAMPLE, join(folder, "sample.png"));
+    const rows = ["image,x0,y0,x1,y1,slice", "sample.png,114,205,186,275,", "short.npz,5,4,20,21,1"];
+    writeFileSync(join(folder, "cases.csv"), rows.join("\n"));
+    const batch = (...args: string[]) => medsam(["batch", "cases.csv", "--checkpoint", "medsam2.safetensors", "--workers", "1", "--json", ...args], folder); // prettier-ignore
+    const preset = ["--image-size", "64", "--preset", "medsam2_infer_CT_lesion_npz_recist"];
+    const { status, stdout, stderr } = batch(...preset, "--out", "many");
+    expect(status, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ cases: 2, done: 2, failed: [] });
+    const read = (name: string) => JSON.parse(readFileSync(join(folder, name), "utf8")) as Document;
+    const found = read(join("many", "cases", "short.json"));
+    expect(found.provenance).toMatchObject({ follow: "memory", preset: preset.at(-1), imageSize: 64 });
+    const again = (found.provenance["command"] as string).split(" ").slice(1);
+    expect(medsam(again, folder)).toMatchObject({ status: 0 });
+    expect(read(join("again", "cases", "short.json")).objects).toEqual(found.objects);
+    expect(read(join("many", "cases", "sample.json")).provenance).toMatchObject({ imageSize: 64 });
+    expect(run("short.npz", "--box", "5,4,20,21", "--slice", "1", ...preset, "--out", "one").status).toBe(0);
+    expect(found.objects).toEqual(read(join("one", "short.json")).objects);
+
+    const boxes = batch("--image-size", "64", "--follow", "box", "--out", "by-boxes");
+    expect(boxes.status, boxes.stderr).toBe(0);
+    expect(read(join("by-boxes", "cases", "short.json")).provenance).toMatchObject({ follow: "box", margin: 0.05 }); // prettier-ignore
+    for (const [args, message] of [
+      [["--crop", "2"], /^medsam: --crop goes with --follow box/],
+      [["--image-size", "50"], /^medsam: --image-size: image size 50; expected a multiple of 32/],
+      [["--checkpoint", EMBEDDED_CHECKPOINT, "--follow", "memory"], /--follow memory needs weights with a memory/], // prettier-ignore
+    ] as const) {
+      const refused = batch(...args, "--out", "refused");
+      expect(refused).toMatchObject({ status: 2, stderr: expect.stringMatching(message) as string });
+      expect(existsSync(join(folder, "refused"))).toBe(false);
+    }
+  });
+
+  test("weights with NaN are said to be so", () => {
     saveSafetensors(join(folder, "nan.safetensors"), medSam2(NaN));
     const { status, stderr } = run("short.npz", "--box", "5,4,20,21", "--slice", "1", "--checkpoint", "nan.safetensors", "--out", "nan"); // prettier-ignore
     expect(stderr.trim().split("\n").at(-1)).toMatch(/^medsam: the model gives values that are not numbers \(NaN\): its weights or the frame have some.*$/); // prettier-ignore

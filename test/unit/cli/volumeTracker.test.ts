@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../../src/cli/errors.js";
-import { choosePreset } from "../../../src/cli/runSegment.js";
+import { choosePreset } from "../../../src/cli/openPredictor.js";
 import { askedFollow, type FollowOptions } from "../../../src/cli/volumeTracker.js";
 import { VIT_B } from "../../../src/model/config.js";
 import { MEDSAM2 } from "../../../src/model/sam2/config.js";
