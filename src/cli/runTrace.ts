@@ -112,7 +112,8 @@ export async function runTrace(job: SegmentJob, options: TraceOptions, signal: A
   }
 }
 
-function middleOf({ box, pointCoords }: Prompt): Point {
+/** Where a query is that the command line leaves out. */
+export function middleOf({ box, pointCoords }: Prompt): Point {
   if (box !== undefined) return [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2];
   return pointCoords![0];
 }

@@ -29,7 +29,7 @@ import { columns } from "./format.js";
 import { openModelWith } from "./openModel.js";
 import { Progress } from "./progress.js";
 import { assertPreset } from "./runSegment.js";
-import type { TraceOptions } from "./runTrace.js";
+import { middleOf, type TraceOptions } from "./runTrace.js";
 import type { SegmentJob } from "./segmentJobs.js";
 import { sceneOf } from "./traceScene.js";
 import { openVolumeCase } from "./volumeCase.js";
@@ -101,11 +101,6 @@ export async function runTraceMemory(
     await predictor.dispose();
     model.dispose();
   }
-}
-
-function middleOf({ box, pointCoords }: Prompt): Point {
-  if (box !== undefined) return [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2];
-  return pointCoords![0];
 }
 
 function assertSeen(
